@@ -1,0 +1,1 @@
+"""One module per benchmark: predictions in the official format, then metrics."""

@@ -1,0 +1,248 @@
+"""Typed settings and the profiles that fill them.
+
+A profile is a YAML file (``hiero_lib/profiles/*.yaml`` or one of the user's) with one section per dataclass
+below. Every number of a run stands in its profile; nothing is decided by the name of a profile in code.
+Settings are changed with dotted names: ``load_profile("sample", {"training.epochs": 2})``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from hiero_lib.errors import ConfigError
+
+PROFILE_FOLDER = Path(__file__).parent / "profiles"
+
+ThreadGraph = Literal["within_threads", "released"]
+Pooling = Literal["mean", "max", "video_subsampling", "batch_subsampling"]
+
+
+@dataclass(frozen=True)
+class FeatureConfig:
+    """Segment features on disk, described by data: segment i is centred at (i + 0.5) * stride / fps s."""
+
+    folder: str  # name of the folder under <data root>/raw/features
+    dim: int  # F, channels of a segment
+    stride_frames: int = 16
+    window_frames: int = 16
+    fps: float = 30.0
+    text_projection: str | None = (
+        None  # file of the features' own text space (untrained baseline), under data root
+    )
+
+    @property
+    def stride_s(self) -> float:
+        """Seconds from one segment's centre to the next."""
+        return self.stride_frames / self.fps
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """The text encoder. ``source`` is a local folder, a hub id, or ``package:NAME`` for one shipped in a package."""
+
+    encoder: Literal["minilm", "distilbert", "clip"]
+    source: str
+    dim: int  # channels of the encoder's output
+    weights: str | None = None  # released weights put over the source's, a file under the data root
+    frozen: bool = True  # frozen text is encoded once and cached on disk
+    max_tokens: int = 77
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The backbone (paper section 3; ``input_size`` is the features' F)."""
+
+    input_size: int
+    hidden_size: int = 768
+    depth: int = 3  # levels 0..depth-1 come out
+    n_layers: int = 3  # TDGC layers of a stage
+    radius: float = 1.0  # seconds at level 0; strict
+    dropout: float = 0.1
+    pool: Pooling = "mean"
+    n_clusters: int = 4  # activity threads per video and level
+    clustering_sample_points: int = 32
+    pos_hidden_channels: int = 256
+    pos_act: Literal["tanh", "sigmoid", "relu"] = "tanh"
+    use_signed_temporal_distance: bool = True
+    use_pos_attr: bool = True
+    thread_graph: ThreadGraph = "within_threads"
+    clustering_at_inference: bool = False
+
+
+@dataclass(frozen=True)
+class AlignmentConfig:
+    """The heads that put segments and text in one space."""
+
+    dim: int = 768
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """L_vna and L_ft (paper equations 3 to 6)."""
+
+    alpha: float = 1.0  # positives lie within 2^level / alpha seconds
+    beta: float = -1.0  # > 0: negatives of the same video within 2^level * beta / alpha seconds; else all
+    mode: Literal["sym", "v2t", "t2v"] = "sym"
+    temperature: float = 0.05
+    vna_weight: float = 1.0
+    ft_weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The authors' optimiser and schedule; ``batch_size`` is global, whatever the number of processes."""
+
+    epochs: int = 15
+    warmup_epochs: float = 5.0  # linear from warmup_start * lr
+    warmup_start: float = 0.001
+    batch_size: int = 8  # videos (chunks)
+    chunk_s: float = 300.0
+    lr: float = 1e-5
+    min_lr: float = 1e-8
+    weight_decay: float = 1e-5
+    gradient_clip: float = 1.0
+    seed: int = 1234567891
+    precision: Literal["auto", "no", "fp16", "bf16"] = "no"
+    workers: int = 0  # DataLoader processes
+    checkpoint_every_steps: int = 500
+    keep_checkpoints: int = 2
+    validate_every_epochs: int = 1
+
+
+@dataclass(frozen=True)
+class EgoMCQConfig:
+    """EgoMCQ scoring."""
+
+    context_window: int = 4  # segments added on both sides of a clip
+    batch_segments: int = 4096  # segments of a forward pass, many windows together
+    bootstrap_resamples: int = 2000
+    bootstrap_seed: int = 0
+    max_questions: int | None = None  # a prefix of the questions, for quick looks; None: all
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Everything that a run needs to know."""
+
+    name: str
+    data_root: str  # folder that holds raw/annotations and raw/features
+    is_sample: bool  # True: made locally; no number is a result on the real benchmark
+    features: FeatureConfig
+    text: TextConfig
+    model: ModelConfig
+    alignment: AlignmentConfig = field(default_factory=AlignmentConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    egomcq: EgoMCQConfig = field(default_factory=EgoMCQConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain nested dictionaries, as written to ``results.json`` and beside checkpoints."""
+        return dataclasses.asdict(self)
+
+
+def available_profiles() -> list[str]:
+    """Names of the profiles that come with the package."""
+    return sorted(path.stem for path in PROFILE_FOLDER.glob("*.yaml"))
+
+
+def load_profile(name: str | Path, settings: Mapping[str, Any] | None = None) -> Profile:
+    """Read a profile and apply dotted ``settings`` (``{"training.lr": 1e-4}``).
+
+    Args:
+        name: the name of a packaged profile, or the path of a YAML file.
+        settings: values that replace the file's; strings are read as YAML scalars.
+
+    Raises:
+        ConfigError: unknown profile, section or setting, or a value of the wrong type; the message names it.
+    """
+    path = Path(name) if str(name).endswith((".yaml", ".yml")) else PROFILE_FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        raise ConfigError(
+            "there is no such profile",
+            file=path,
+            value=str(name),
+            hint=f"Known: {', '.join(available_profiles())}",
+        )
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(raw, dict):
+        raise ConfigError("a profile is a mapping of sections", file=path)
+    for dotted, value in (settings or {}).items():
+        _set_dotted(raw, dotted, yaml.safe_load(value) if isinstance(value, str) else value, path)
+    raw.setdefault("name", path.stem)
+    return from_dict(Profile, raw, file=path)
+
+
+def from_dict(cls: type, raw: Mapping[str, Any], *, file: str | Path | None = None, prefix: str = "") -> Any:
+    """Build the dataclass ``cls`` from nested dictionaries, checking names and types.
+
+    Raises:
+        ConfigError: naming the file, the dotted field and the value.
+    """
+    hints = typing.get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    for key in raw:
+        if key not in fields:
+            raise ConfigError(
+                "unknown setting",
+                file=file,
+                field=f"{prefix}{key}",
+                value=raw[key],
+                hint=f"Known: {', '.join(fields)}",
+            )
+    values: dict[str, Any] = {}
+    for key, spec in fields.items():
+        if key not in raw:
+            if spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
+                raise ConfigError("a required setting is missing", file=file, field=f"{prefix}{key}")
+            continue
+        values[key] = _convert(raw[key], hints[key], file, f"{prefix}{key}")
+    return cls(**values)
+
+
+def _convert(value: Any, hint: Any, file: str | Path | None, name: str) -> Any:
+    """``value`` as the annotated type ``hint``, or a ConfigError."""
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        if not isinstance(value, Mapping):
+            raise ConfigError("a section of settings is expected", file=file, field=name, value=value)
+        return from_dict(hint, value, file=file, prefix=f"{name}.")
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        if value not in args:
+            raise ConfigError(
+                f"expected one of {', '.join(map(str, args))}", file=file, field=name, value=value
+            )
+        return value
+    if origin in (types.UnionType, typing.Union):
+        if value is None:
+            return None
+        return _convert(value, next(a for a in args if a is not type(None)), file, name)
+    if hint is float and isinstance(value, str):  # YAML reads 1e-5 as a string
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise ConfigError(f"expected {hint.__name__}", file=file, field=name, value=value)
+    return value
+
+
+def _set_dotted(raw: dict[str, Any], dotted: str, value: Any, path: Path) -> None:
+    """Set ``raw["a"]["b"] = value`` for ``"a.b"``."""
+    *sections, last = dotted.split(".")
+    node: Any = raw
+    for section in sections:
+        node = node.setdefault(section, {})
+        if not isinstance(node, dict):
+            raise ConfigError("not a section", file=path, field=dotted, value=value)
+    node[last] = value

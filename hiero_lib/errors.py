@@ -1,0 +1,43 @@
+"""The errors that a user meets. Each names the file, the field and the value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class DataError(ValueError):
+    """A file that cannot be used as it is.
+
+    Args:
+        problem: what is wrong, in plain words.
+        file: the file (or folder) it was found in.
+        field: the column, key, tensor or row.
+        value: the offending value.
+        hint: what the user can do about it.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: str | Path | None = None,
+        field: str | None = None,
+        value: object = None,
+        hint: str | None = None,
+    ) -> None:
+        self.problem, self.file, self.field, self.value, self.hint = problem, file, field, value, hint
+        where = [str(file)] if file is not None else []
+        if field is not None:
+            where.append(f"field {field!r}")
+        if value is not None:
+            where.append(f"value {value!r}"[:300])
+        message = f"{', '.join(where)}: {problem}" if where else problem
+        super().__init__(f"{message}. {hint}" if hint else message)
+
+
+class ConfigError(DataError):
+    """A setting that is unknown, of the wrong type or out of range."""
+
+
+class UnsafeFileError(DataError):
+    """A file whose reading would execute code that it carries."""

@@ -1,0 +1,78 @@
+"""Reading and writing so that nothing is lost: a temporary name first, then a rename."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hiero_lib.errors import DataError
+
+
+@contextlib.contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``target`` that becomes ``target`` when the block succeeds.
+
+    Works for a file and for a folder (create the folder inside the block); an existing folder is replaced.
+    When the block raises, what was written under the temporary name is removed and ``target`` is untouched.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    holder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+    try:
+        temporary = holder / target.name
+        yield temporary
+        if target.is_dir() and temporary.is_dir():
+            os.replace(target, holder / "replaced")
+        os.replace(temporary, target)
+    finally:
+        shutil.rmtree(holder, ignore_errors=True)
+
+
+def write_text(target: str | Path, text: str) -> None:
+    """Write ``text`` (UTF-8) atomically."""
+    with atomic_path(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(target: str | Path, value: Any) -> None:
+    """Write ``value`` as indented JSON atomically; NaN and infinity are refused, as JSON has neither."""
+    write_text(target, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        DataError: the file is missing, empty or not JSON; the message names the line and column.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError("there is no such file", file=path)
+    text = path.read_text(encoding="utf-8", errors="strict")
+    if not text.strip():
+        raise DataError("the file is empty", file=path)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"not readable as JSON ({error.msg})",
+            file=path,
+            field=f"line {error.lineno} column {error.colno}",
+            hint="The file may be truncated: fetch it again",
+        ) from error
+
+
+def sha256_of(path: str | Path) -> str:
+    """Hexadecimal SHA-256 of a file, read in blocks of 1 MiB."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

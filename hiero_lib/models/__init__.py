@@ -1,0 +1,1 @@
+"""The HiERO backbone, its alignment heads and the text encoders."""

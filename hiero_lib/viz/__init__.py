@@ -1,0 +1,1 @@
+"""Figures: plotly for looking, matplotlib for print."""
