@@ -34,9 +34,7 @@ class FeatureConfig:
     stride_frames: int = 16
     window_frames: int = 16
     fps: float = 30.0
-    text_projection: str | None = (
-        None  # file of the features' own text space (untrained baseline), under data root
-    )
+    text_projection: str | None = None  # file of the features' own text space (untrained baseline), under data root
 
     @property
     def stride_s(self) -> float:
@@ -217,9 +215,7 @@ def _convert(value: Any, hint: Any, file: str | Path | None, name: str) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         if value not in args:
-            raise ConfigError(
-                f"expected one of {', '.join(map(str, args))}", file=file, field=name, value=value
-            )
+            raise ConfigError(f"expected one of {', '.join(map(str, args))}", file=file, field=name, value=value)
         return value
     if origin in (types.UnionType, typing.Union):
         if value is None:
