@@ -1,0 +1,173 @@
+"""The two losses of HiERO as pure functions (paper section 3.4; method.md, "Alignment").
+
+The softmax mass on the positives is kept as differences of log-sums of exponentials. Those add up over blocks
+exactly, so a batch whose ``[segments x narrations]`` matrix would not fit is worked off block by block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+from torch_geometric.utils import to_dense_batch
+
+_NOTHING = -1e30  # the logarithm of no mass; -inf would make gradients NaN
+
+
+@dataclass(frozen=True)
+class PairGeometry:
+    """What decides which segments and narrations are positives, and which are negatives.
+
+    Shapes: segment_pos (seconds), segment_video ``[N]``; narration_time (seconds), narration_video ``[M]``;
+    level ``[N]``, or one int for all.
+    """
+
+    segment_pos: Tensor
+    segment_video: Tensor
+    narration_time: Tensor
+    narration_video: Tensor
+    level: Tensor | int = 0
+
+    def masks(self, rows: slice, *, alpha: float, beta: float) -> tuple[Tensor, Tensor]:
+        """Positive pairs, and positive or negative pairs, ``[n, M]`` each, of some segments."""
+        pos, time = self.segment_pos[rows, None], self.narration_time[None]
+        same_video = self.segment_video[rows, None] == self.narration_video[None]
+        scale = 2.0 ** (self.level[rows, None] if isinstance(self.level, Tensor) else self.level)
+        positive = (pos - scale / alpha <= time) & (time <= pos + scale / alpha) & same_video
+        if beta <= 0:
+            return positive, torch.ones_like(positive)
+        reach = scale * (beta / alpha)
+        return positive, positive | ((pos - reach <= time) & (time <= pos + reach)) | ~same_video
+
+
+def video_narration_loss(
+    segments: Tensor,
+    narrations: Tensor,
+    geometry: PairGeometry,
+    *,
+    alpha: float = 1.0,
+    beta: float = -1.0,
+    mode: Literal["sym", "v2t", "t2v"] = "sym",
+    temperature: float = 0.05,
+    block: int = 8192,
+) -> Tensor:
+    """L_vna: a segment and a narration of the same video are positives within ``2^level / alpha`` seconds.
+
+    With ``beta > 0`` the negatives are the narrations of the same video within ``2^level * beta / alpha`` seconds
+    and all of other videos; otherwise everything that is not positive. Segments and narrations without a positive
+    are left out. Each direction is the mean of ``-log`` of the softmax mass on the positives; ``sym`` is their sum.
+
+    Args:
+        segments: ``[N, D]`` projected segments; normalised here.
+        narrations: ``[M, D]`` projected narrations; normalised here.
+        geometry: their times and videos.
+        alpha: inverse half width of the positives, 1/s.
+        beta: half width of the negatives, in units of the positives'.
+        mode: ``v2t`` segment to narrations, ``t2v`` narration to segments, ``sym`` both.
+        temperature: of the softmax.
+        block: segments of a block; beyond one block, similarities are computed again in the backward pass.
+
+    Returns:
+        a scalar; where no pair is positive it is 0, with gradients of 0 (the reference returns NaN).
+
+    Raises:
+        ValueError: alpha or temperature not positive, or an unknown mode.
+    """
+    if alpha <= 0 or temperature <= 0:
+        raise ValueError(f"alpha and temperature must be positive, not {alpha} and {temperature}")
+    if mode not in ("sym", "v2t", "t2v"):
+        raise ValueError(f"mode must be sym, v2t or t2v, not {mode!r}")
+    segments = torch.nn.functional.normalize(segments.float(), dim=-1)
+    narrations = torch.nn.functional.normalize(narrations.float(), dim=-1)
+    blocks = [slice(start, start + block) for start in range(0, len(segments), block)]
+    if not blocks or not len(narrations):
+        return 0.0 * (segments.sum() + narrations.sum())
+
+    positives = [geometry.masks(rows, alpha=alpha, beta=beta)[0] for rows in blocks]
+    paired_segment = torch.cat([positive.any(1) for positive in positives])
+    paired_narration = torch.stack([positive.any(0) for positive in positives]).any(0)
+
+    def masses(rows: slice) -> tuple[Tensor, Tensor, Tensor]:
+        positive, allowed = geometry.masks(rows, alpha=alpha, beta=beta)
+        similarity = segments[rows] @ narrations.T / temperature
+        usable = allowed & paired_segment[rows, None] & paired_narration[None]
+        every, own = torch.where(usable, similarity, _NOTHING), torch.where(positive, similarity, _NOTHING)
+        return every.logsumexp(1) - own.logsumexp(1), every.logsumexp(0), own.logsumexp(0)
+
+    if len(blocks) == 1:
+        of_blocks = [masses(blocks[0])]
+    else:
+        of_blocks = [checkpoint(masses, rows, use_reentrant=False) for rows in blocks]
+    of_segments, every, own = zip(*of_blocks)
+    loss = segments.new_zeros(())
+    if mode != "t2v":
+        loss = loss + _masked_mean(torch.cat(of_segments), paired_segment)
+    if mode != "v2t":
+        of_narrations = torch.stack(every).logsumexp(0) - torch.stack(own).logsumexp(0)
+        loss = loss + _masked_mean(of_narrations, paired_narration)
+    return loss
+
+
+def functional_threads_loss(
+    levels: Iterable[tuple[Tensor, Tensor, Tensor]],
+    *,
+    temperature: float = 0.05,
+    num_nodes: Tensor | None = None,
+    block: int = 4096,
+) -> Tensor:
+    """L_ft: every node should be closest to the nodes of its own thread.
+
+    For each node, over the nodes of the same video and level (itself included), ``-log`` of the softmax mass
+    (cosine / temperature) on its own thread; the mean over the nodes of all levels.
+
+    Args:
+        levels: for each level >= 1: features ``[n, H]`` of the decoder (before the head), video ``[n]``, thread
+            ``[n]``; nodes whose thread is negative are left out.
+        temperature: of the softmax.
+        num_nodes: what the sum is divided by, where this process holds only a part of the batch; None: the
+            number of nodes here.
+        block: nodes of a video whose similarities are held at once.
+
+    Returns:
+        a scalar; 0 where there is no node.
+    """
+    total: Tensor | float = 0.0
+    count = 0
+    for x, video, thread in levels:
+        if not len(x):
+            continue
+        order = torch.argsort(video, stable=True)
+        x, video, thread = x[order], video[order], thread[order]
+        video = torch.unique_consecutive(video, return_inverse=True)[1]
+        nodes, there = to_dense_batch(torch.nn.functional.normalize(x.float(), dim=-1), video)
+        threads, _ = to_dense_batch(thread, video, fill_value=-1)
+        there = there & (threads >= 0)
+        count = count + there.sum()
+        for start in range(0, nodes.shape[1], block):
+            rows = slice(start, start + block)
+            if nodes.shape[1] > block:
+                mass = checkpoint(_thread_mass, nodes, threads, there, rows, temperature, use_reentrant=False)
+            else:
+                mass = _thread_mass(nodes, threads, there, rows, temperature)
+            total = total + torch.where(there[:, rows], mass, 0.0).sum()
+    if isinstance(total, float):
+        return torch.zeros(())
+    divisor = count if num_nodes is None else num_nodes
+    return total / torch.as_tensor(divisor).clamp(min=1)
+
+
+def _thread_mass(nodes: Tensor, threads: Tensor, there: Tensor, rows: slice, temperature: float) -> Tensor:
+    """``[V, n]`` -log mass on the own thread, for some nodes ``[V, n, H]`` of each video."""
+    similarity = nodes[:, rows] @ nodes.mT / temperature
+    same = (threads[:, rows, None] == threads[:, None]) & there[:, None]
+    every = torch.where(there[:, None], similarity, _NOTHING)
+    return every.logsumexp(-1) - torch.where(same, similarity, _NOTHING).logsumexp(-1)
+
+
+def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of the values where ``mask`` is true; 0 where it never is."""
+    return torch.where(mask, values, 0.0).sum() / mask.sum().clamp(min=1)

@@ -1,0 +1,276 @@
+"""Exact one-dimensional replacements of radius search, k-NN interpolation and pooling.
+
+Segments lie on a line, so a radius graph is a band around the diagonal once rows are sorted: node ``i`` can only
+be joined to ``i + o`` for small offsets ``o``. That needs neither torch-cluster nor an edge list, runs on any
+device, and its memory accesses are contiguous. What is notable: distances on a regular grid take only some tens of
+distinct values, so an edge stores the number of its *kind* (distance, sign, weight), and whatever depends on a
+distance, like the gates of TDGC, is computed once a kind instead of once an edge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hiero_lib.config import Pooling
+
+
+@dataclass(frozen=True)
+class TemporalGraph:
+    """Edges between nodes that are near in time, as a band over sorted rows.
+
+    Shapes:
+        order: ``[N]`` input row of each sorted row, or None where the input is sorted already;
+        offsets: the distances in rows, each in both directions;
+        kinds: ``[len(offsets), N]`` kind of the edge from row ``i + offset`` into row ``i``; 0 is no edge;
+        distance: ``[K]`` ``|pos_j - pos_i|`` of each kind, in the unit of ``pos``;
+        weight: ``[K]`` ``sign(pos_j - pos_i) / degree_i`` of each kind (without the sign where ``signed`` is false).
+    """
+
+    order: Tensor | None
+    offsets: tuple[int, ...]
+    kinds: Tensor
+    distance: Tensor
+    weight: Tensor
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of rows N."""
+        return self.kinds.shape[1]
+
+    def sort(self, x: Tensor) -> Tensor:
+        """Rows of ``x`` in the graph's order."""
+        return x if self.order is None else x.index_select(0, self.order)
+
+    def unsort(self, x: Tensor) -> Tensor:
+        """Rows of ``x``, given in the graph's order, back in the input's order."""
+        if self.order is None:
+            return x
+        inverse = torch.empty_like(self.order)
+        inverse[self.order] = torch.arange(len(self.order), device=self.order.device)
+        return x.index_select(0, inverse)
+
+    def edge_index(self) -> Tensor:
+        """``[2, E]`` the same edges as PyG writes them (source, target), sorted by target; for looking and tests."""
+        rows = torch.arange(self.num_nodes, device=self.kinds.device)
+        pairs = []
+        for o, offset in enumerate(self.offsets):
+            target = rows[self.kinds[o] > 0]
+            pairs.append(torch.stack([target + offset, target]))
+        edges = torch.cat(pairs, dim=1) if pairs else rows.new_zeros((2, 0))
+        if self.order is not None:
+            edges = self.order[edges]
+        by_source = edges[:, torch.argsort(edges[0], stable=True)]
+        return by_source[:, torch.argsort(by_source[1], stable=True)]
+
+
+def radius_graph(
+    pos: Tensor, group: Tensor, radius: float, *, scale: float = 1.0, signed: bool = True, is_sorted: bool = False
+) -> TemporalGraph:
+    """Join the nodes of a group whose distance in time is under ``radius`` (strictly, without self loops).
+
+    Equals ``torch_cluster.radius_graph(pos / scale, radius, group)`` where no node has more than 32 neighbours
+    (the reference's search stops there; nothing in practice reaches it).
+
+    Args:
+        pos: ``[N]`` positions; distances and signs are taken from them unscaled.
+        group: ``[N]`` integer; nodes of different groups are never joined.
+        radius: in the unit of ``pos / scale``.
+        scale: what positions are divided by for the search alone (2^level in the encoder).
+        signed: keep the sign of ``pos_j - pos_i`` in the weights.
+        is_sorted: rows are sorted by group and position already.
+    """
+    order = None
+    if not is_sorted:
+        by_pos = torch.argsort(pos, stable=True)
+        order = by_pos[torch.argsort(group[by_pos], stable=True)]
+        pos, group = pos[order], group[order]
+    n = len(pos)
+    scaled = pos / scale
+    linked: list[Tensor] = []  # linked[o - 1][i]: rows i and i + o are joined
+    for offset in range(1, n):
+        near = ((scaled[offset:] - scaled[:-offset]) ** 2 < radius**2) & (group[offset:] == group[:-offset])
+        if not bool(near.any()):
+            break
+        linked.append(near)
+
+    degree = torch.zeros(n, dtype=torch.int64, device=pos.device)
+    for offset, near in enumerate(linked, start=1):
+        degree[:-offset] += near
+        degree[offset:] += near
+    offsets: list[int] = []
+    distances, codes, joined = [], [], []
+    for offset, near in enumerate(linked, start=1):
+        difference = pos[offset:] - pos[:-offset]
+        for step in (offset, -offset):
+            head = slice(0, n - offset) if step > 0 else slice(offset, n)  # rows that receive
+            sign = torch.sign(difference).long() * (1 if step > 0 else -1)
+            offsets.append(step)
+            distances.append(_padded(difference.abs(), head, n))
+            # sign in {-1, 0, 1} and degree in one integer
+            codes.append(_padded(degree[head] * 3 + (sign + 1 if signed else 2), head, n))
+            joined.append(_padded(near, head, n))
+    if not offsets:
+        empty = pos.new_zeros(1)
+        return TemporalGraph(order, (), torch.zeros((0, n), dtype=torch.int64, device=pos.device), empty, empty)
+    kinds, distance, weight = _kinds(torch.stack(distances), torch.stack(codes), torch.stack(joined))
+    return TemporalGraph(order, tuple(offsets), kinds, distance, weight)
+
+
+def _padded(values: Tensor, rows: slice, n: int) -> Tensor:
+    """``values`` at ``rows`` of a zero tensor of n rows."""
+    out = values.new_zeros(n)
+    out[rows] = values
+    return out
+
+
+def _kinds(distances: Tensor, codes: Tensor, joined: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Number the distinct (distance, code) pairs of the joined entries from 1 on; kind 0 is no edge."""
+    values, which = torch.unique(distances, return_inverse=True)
+    keys = torch.where(joined, 1 + which * (codes.max() + 1) + codes, 0)
+    keys, kinds = torch.unique(keys, return_inverse=True)
+    if bool(keys[0] != 0):  # every entry is an edge: make room for kind 0 all the same
+        keys, kinds = torch.cat([keys.new_zeros(1), keys]), kinds + 1
+    code = (keys - 1) % (codes.max() + 1)
+    distance = values[(keys - 1).clamp(min=0) // (codes.max() + 1)]
+    weight = (code % 3 - 1) / (code // 3).clamp(min=1)
+    distance, weight = distance.clone(), weight.to(distances.dtype)
+    distance[0], weight[0] = 0, 0
+    return kinds, distance, weight
+
+
+class _GatedNeighbours(torch.autograd.Function):
+    """``out + sum_o table[kinds[o]] * leaky_relu(h)[i + offset_o]``, a block of rows at a time.
+
+    One pass over blocks that stay in the processor's cache replaces a dozen passes over ``[N, H]`` tensors.
+    """
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx, out: Tensor, h: Tensor, table: Tensor, kinds: Tensor, offsets: tuple[int, ...], slope: float
+    ) -> Tensor:
+        activated = torch.nn.functional.leaky_relu(h, slope)
+        result = out.clone(memory_format=torch.contiguous_format)
+        for offset, kind in zip(offsets, kinds):
+            for start, stop in _blocks(len(h), offset, h):
+                gate = table.index_select(0, kind[start:stop])
+                result[start:stop].addcmul_(gate, activated[start + offset : stop + offset])
+        ctx.save_for_backward(activated, table, kinds)
+        ctx.offsets, ctx.slope = offsets, slope
+        return result
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):  # type: ignore[override]
+        activated, table, kinds = ctx.saved_tensors
+        grad = grad.contiguous()
+        grad_h = torch.zeros_like(activated)
+        grad_table = torch.zeros_like(table)
+        for offset, kind in zip(ctx.offsets, kinds):
+            for start, stop in _blocks(len(activated), offset, activated):
+                kind_of, grad_of = kind[start:stop], grad[start:stop]
+                source = slice(start + offset, stop + offset)
+                gate = table.index_select(0, kind_of)
+                grad_h[source].addcmul_(gate, grad_of)
+                grad_table.index_add_(0, kind_of, grad_of * activated[source])
+        # the sign of the activation is that of its input
+        grad_h.mul_(torch.where(activated > 0, 1.0, ctx.slope).to(grad_h.dtype))
+        return grad, grad_h, grad_table, None, None, None
+
+
+def _blocks(n: int, offset: int, like: Tensor) -> list[tuple[int, int]]:
+    """Ranges of receiving rows; on a CPU small enough for its cache, elsewhere one range."""
+    first, last = max(0, -offset), min(n, n - offset)
+    size = max(32, 2**18 // max(1, like.shape[1])) if like.device.type == "cpu" else max(1, n)
+    return [(start, min(last, start + size)) for start in range(first, last, size)]
+
+
+def gated_neighbours(out: Tensor, h: Tensor, table: Tensor, graph: TemporalGraph, *, slope: float) -> Tensor:
+    """``out_i + sum_j table[kind_ij] * LeakyReLU_slope(h_j)`` over the neighbours j of i, differentiable.
+
+    Shapes: out, h ``[N, H]`` in the graph's order; table ``[K, H]`` with a zero row for kind 0; result ``[N, H]``
+    in the dtype of ``h`` (under autocast the three arrive in different ones).
+    """
+    table, out = table.to(h.dtype), out.to(h.dtype)
+    return _GatedNeighbours.apply(out, h, table, graph.kinds, graph.offsets, slope)  # type: ignore[no-any-return]
+
+
+def video_pointer(batch: Tensor, num_videos: int) -> Tensor:
+    """``[num_videos + 1]`` first row of each video in sorted rows; a video without rows gets an empty range."""
+    counts = torch.zeros(num_videos, dtype=torch.int64, device=batch.device)
+    counts.scatter_add_(0, batch, torch.ones_like(batch))
+    return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+
+
+def interpolate(
+    x: Tensor, pos_x: Tensor, pos_y: Tensor, *, ptr_x: Tensor, batch_y: Tensor, neighbours: int
+) -> Tensor:
+    """Inverse squared distance interpolation from the nearest nodes in time, as ``knn_interpolate``.
+
+    Shapes:
+        x: ``[M, C]``; pos_x: ``[M]`` increasing within a video; ptr_x: ``[B + 1]`` rows of each video in ``x``;
+        pos_y: ``[N]``; batch_y: ``[N]``; result ``[N, C]``.
+
+    Squared distances are clamped at 1e-16. A video with fewer than ``neighbours`` nodes uses those it has.
+    """
+    nearest, squared = nearest_nodes(pos_x, pos_y, ptr_x=ptr_x, batch_y=batch_y, neighbours=neighbours)
+    weights = 1.0 / squared.clamp(min=1e-16)  # 1 / inf = 0 where there is no such node
+    weights = (weights / weights.sum(dim=1, keepdim=True)).to(x.dtype)
+    result = x.index_select(0, nearest[:, 0]) * weights[:, :1]
+    for k in range(1, neighbours):
+        result = result + x.index_select(0, nearest[:, k]) * weights[:, k : k + 1]
+    return result
+
+
+def nearest_nodes(
+    pos_x: Tensor, pos_y: Tensor, *, ptr_x: Tensor, batch_y: Tensor, neighbours: int
+) -> tuple[Tensor, Tensor]:
+    """The ``neighbours`` nodes of the same video that are nearest in time: rows ``[N, k]``, squared distances ``[N, k]``.
+
+    Where a video has fewer nodes, the distance is infinite and the row is any valid one. Ties go to the earlier node.
+    """
+    first, end = ptr_x[batch_y], ptr_x[batch_y + 1]
+    low, high = first.clone(), end.clone()
+    for _ in range(max(1, len(pos_x)).bit_length()):  # binary search, all rows at once
+        middle = (low + high) // 2
+        right = (low < high) & (pos_x[middle.clamp(max=len(pos_x) - 1)] < pos_y)
+        low, high = torch.where(right, middle + 1, low), torch.where(right, high, torch.maximum(low, middle))
+    candidates = low[:, None] + torch.arange(-neighbours, neighbours, device=pos_y.device)
+    inside = (candidates >= first[:, None]) & (candidates < end[:, None])
+    candidates = candidates.clamp(min=0, max=len(pos_x) - 1)
+    squared = torch.where(inside, (pos_x[candidates] - pos_y[:, None]) ** 2, torch.inf)
+    squared, which = torch.sort(squared, dim=1, stable=True)
+    return candidates.gather(1, which[:, :neighbours]), squared[:, :neighbours]
+
+
+def pool_in_time(
+    x: Tensor, pos: Tensor, indices: Tensor, batch: Tensor, *, pool: Pooling
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Halve the temporal resolution (method.md, "Encoder").
+
+    ``mean`` and ``max`` pool each node with its index neighbours i - 1 and i + 1 of the same video, then keep even
+    indices; ``video_subsampling`` only keeps even indices; ``batch_subsampling`` keeps every second row of the
+    whole batch and leaves the indices as they are.
+
+    Returns:
+        x ``[M, C]``, pos ``[M]``, indices ``[M]``, batch ``[M]`` of the kept nodes.
+    """
+    if pool == "batch_subsampling":
+        return x[::2], pos[::2], indices[::2], batch[::2]
+    keep = (indices % 2 == 0).nonzero().squeeze(1)
+    if pool == "video_subsampling":
+        return x.index_select(0, keep), pos[keep], indices[keep] // 2, batch[keep]
+    n = len(x)
+    joined = torch.zeros(n + 1, dtype=torch.bool, device=x.device)  # joined[i]: rows i - 1 and i are neighbours
+    joined[1:n] = (indices[1:] - indices[:-1] == 1) & (batch[1:] == batch[:-1])
+    before, after = joined[keep], joined[keep + 1]
+    centre = x.index_select(0, keep)
+    left = x.index_select(0, torch.where(before, keep - 1, keep))
+    right = x.index_select(0, torch.where(after, keep + 1, keep))
+    if pool == "max":
+        pooled = torch.maximum(torch.maximum(left, centre), right)
+    else:
+        count = 1 + before.long() + after.long()
+        pooled = (centre + left * before[:, None] + right * after[:, None]) / count[:, None].to(x.dtype)
+    return pooled, pos[keep], indices[keep] // 2, batch[keep]

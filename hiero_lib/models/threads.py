@@ -1,0 +1,164 @@
+"""Activity threads: which segments of a video belong together, and the graph that joins them.
+
+A thread-discovery function is any callable of the form of :class:`ThreadDiscovery`; HiERO is handed one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from hiero_lib.config import ThreadGraph
+from hiero_lib.models.temporal import TemporalGraph, interpolate, nearest_nodes, radius_graph, video_pointer
+
+
+class ThreadDiscovery(Protocol):
+    """Finds the threads of every video of a batch, without gradients."""
+
+    def __call__(self, x: Tensor, *, indices: Tensor, batch: Tensor, num_videos: int) -> Tensor:
+        """Threads of nodes.
+
+        Shapes: x ``[N, H]``, indices ``[N]`` increasing within a video, batch ``[N]`` sorted; result ``[N]`` int64,
+        ids that no two videos share.
+        """
+
+
+@dataclass(frozen=True)
+class SpectralThreads:
+    """The paper's fast spectral clustering (section 3.3), all videos of a batch at once.
+
+    Each video is resampled to ``sample_points`` points uniformly over its normalised index (3 nearest nodes,
+    inverse squared distance); the ``num_clusters`` eigenvectors with the smallest eigenvalues of
+    ``I - D^-1/2 exp(cosine / temperature) D^-1/2`` are clustered by k-means; each node takes the cluster of its
+    nearest point, and ids are made unique as ``video * num_clusters + cluster``.
+
+    The k-means of the reference draws its starts at random; here the draws are the same for every video and
+    call, so that threads depend on the features alone: not on the batch, the process, or the step.
+    """
+
+    num_clusters: int = 4
+    sample_points: int = 32
+    temperature: float = 0.05
+    seed: int = 0
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor, *, indices: Tensor, batch: Tensor, num_videos: int) -> Tensor:
+        """See :class:`ThreadDiscovery`."""
+        ptr = video_pointer(batch, num_videos)
+        last = torch.zeros(num_videos, dtype=indices.dtype, device=x.device)
+        last.scatter_reduce_(0, batch, indices, reduce="amax")
+        where = indices / last[batch].clamp(min=1)  # a video of one node lies at 0, not at NaN
+        points = torch.linspace(0, 1, self.sample_points, device=x.device)
+        videos = torch.arange(num_videos, device=x.device)
+        sampled = interpolate(
+            x.float(),
+            where,
+            points.repeat(num_videos),
+            ptr_x=ptr,
+            batch_y=videos.repeat_interleave(self.sample_points),
+            neighbours=min(3, self.sample_points),
+        ).reshape(num_videos, self.sample_points, -1)
+        # a video without nodes borrowed a neighbour's rows with undefined weights: nobody reads its threads
+        sampled = torch.where((ptr[1:] > ptr[:-1])[:, None, None], sampled, 0.0)
+        embedded = spectral_embedding(sampled, self.num_clusters, temperature=self.temperature)
+        clusters = kmeans(embedded, self.num_clusters, seed=self.seed)
+        nearest, _ = nearest_nodes(
+            points, where, ptr_x=ptr.new_tensor([0, self.sample_points]), batch_y=torch.zeros_like(batch), neighbours=1
+        )
+        return batch * self.num_clusters + clusters[batch, nearest[:, 0]]
+
+
+def spectral_embedding(x: Tensor, num_vectors: int, *, temperature: float) -> Tensor:
+    """Eigenvectors ``[B, P, num_vectors]`` of the normalised Laplacian of ``exp(cosine / temperature)``, smallest first.
+
+    Args:
+        x: ``[B, P, H]`` features of P points of B videos.
+        num_vectors: how many eigenvectors.
+        temperature: of the affinity.
+    """
+    # float64, since exp(1 / 0.05) = 5e8 meets 1 in one matrix; Apple's MPS has neither float64 nor eigh
+    points = torch.nn.functional.normalize(x.to("cpu" if x.device.type == "mps" else x.device, torch.float64), dim=-1)
+    affinity = torch.exp(points @ points.mT / temperature)
+    scale = affinity.sum(-1).rsqrt()
+    laplacian = torch.eye(x.shape[1], dtype=points.dtype, device=points.device) - (
+        scale[:, :, None] * affinity * scale[:, None, :]
+    )
+    _, vectors = torch.linalg.eigh(laplacian)
+    return vectors[..., :num_vectors].to(device=x.device, dtype=torch.float32)
+
+
+def kmeans(x: Tensor, num_clusters: int, *, restarts: int = 8, iterations: int = 50, seed: int = 0) -> Tensor:
+    """Batched k-means with k-means++ starts; the best of ``restarts`` by within-cluster distance.
+
+    Args:
+        x: ``[B, P, C]`` points of B independent problems.
+        num_clusters: K; with fewer distinct points than K, some clusters stay empty.
+        restarts: starts per problem.
+        iterations: Lloyd steps, all of them taken: stopping early would wait for the device.
+        seed: of the draws, which all problems share.
+
+    Returns:
+        ``[B, P]`` int64 clusters 0..K-1.
+    """
+    problems, points, channels = x.shape
+    generator = torch.Generator().manual_seed(seed)
+    draws = torch.rand((restarts, num_clusters), generator=generator).to(x.device)
+    flat = x.repeat_interleave(restarts, dim=0)  # [B * R, P, C]
+    rows = torch.arange(len(flat), device=x.device)
+    draw = draws.repeat(problems, 1)
+    centres = flat.new_empty((len(flat), num_clusters, channels))
+    centres[:, 0] = flat[rows, (draw[:, 0] * points).long().clamp(max=points - 1)]
+    closest = ((flat - centres[:, :1]) ** 2).sum(-1)
+    for k in range(1, num_clusters):  # the next start with probability proportional to the squared distance
+        cumulative = closest.cumsum(-1)
+        chosen = torch.searchsorted(cumulative, draw[:, k : k + 1] * cumulative[:, -1:], right=True)
+        centres[:, k] = flat[rows, chosen.squeeze(1).clamp(max=points - 1)]
+        closest = torch.minimum(closest, ((flat - centres[:, k : k + 1]) ** 2).sum(-1))
+    for _ in range(iterations):
+        distance = ((flat[:, :, None] - centres[:, None]) ** 2).sum(-1)
+        member = torch.nn.functional.one_hot(distance.argmin(-1), num_clusters).to(x.dtype)  # [B * R, P, K]
+        size = member.sum(1)
+        means = member.mT @ flat / size.clamp(min=1)[:, :, None]
+        centres = torch.where((size > 0)[:, :, None], means, centres)
+    distance = ((flat[:, :, None] - centres[:, None]) ** 2).sum(-1)
+    nearest, cluster = distance.min(-1)
+    best = nearest.sum(-1).reshape(problems, restarts).argmin(-1)
+    return cluster.reshape(problems, restarts, points)[torch.arange(problems, device=x.device), best]
+
+
+def ranks_in_threads(threads: Tensor) -> Tensor:
+    """``[N]`` float32 number of each node within its thread: 0, 1, 2, ... in the order of rows, which is time."""
+    order = torch.argsort(threads, stable=True)
+    ordered = threads[order]
+    first = torch.searchsorted(ordered, ordered)  # row at which each node's thread begins
+    ranks = torch.empty(len(threads), dtype=torch.float32, device=threads.device)
+    ranks[order] = (torch.arange(len(threads), device=threads.device) - first).float()
+    return ranks
+
+
+def released_slices(threads: Tensor) -> Tensor:
+    """``[N]`` the slice that each node falls into when unsorted ids go into torch-cluster's radius search.
+
+    The released code hands the thread ids, unsorted, to a search that expects a sorted batch vector and takes
+    slices of it: with ``ptr = bucketize(arange(B + 1), ids)``, B the largest id plus one, node i is compared with
+    the nodes of the slice that holds i (method.md, "Where the released code departs").
+    """
+    boundaries = torch.arange(int(threads.max()) + 2, device=threads.device)
+    ptr = torch.bucketize(boundaries, threads)
+    return torch.searchsorted(ptr, torch.arange(len(threads), device=threads.device), right=True)
+
+
+def thread_graph(threads: Tensor, *, variant: ThreadGraph, signed: bool = True) -> TemporalGraph:
+    """Join each node with the one before and after it in its thread (distance in ranks below 1.5).
+
+    Args:
+        threads: ``[N]`` ids; rows in time order within a thread.
+        variant: ``within_threads`` as the paper has it; ``released`` joins nodes of the released code's slices,
+            also across threads.
+        signed: as in :func:`hiero_lib.models.temporal.radius_graph`.
+    """
+    group = threads if variant == "within_threads" else released_slices(threads)
+    return radius_graph(ranks_in_threads(threads), group, 1.5, signed=signed)
