@@ -2,7 +2,8 @@
 
 A profile is a YAML file (``hiero_lib/profiles/*.yaml`` or one of the user's) with one section per dataclass
 below. Every number of a run stands in its profile; nothing is decided by the name of a profile in code.
-Settings are changed with dotted names: ``load_profile("sample", {"training.epochs": 2})``.
+A profile may start from another, ``base: egovlp``, and give only what differs. Settings are changed with dotted
+names: ``load_profile("sample", {"training.epochs": 2})``.
 """
 
 from __future__ import annotations
@@ -162,21 +163,90 @@ def load_profile(name: str | Path, settings: Mapping[str, Any] | None = None) ->
     Raises:
         ConfigError: unknown profile, section or setting, or a value of the wrong type; the message names it.
     """
-    path = Path(name) if str(name).endswith((".yaml", ".yml")) else PROFILE_FOLDER / f"{name}.yaml"
+    path = _profile_path(name)
+    raw = _read_profile(path, ())
+    for dotted, value in (settings or {}).items():
+        _set_dotted(raw, dotted, _scalar(value, dotted), path)
+    raw.setdefault("name", path.stem)
+    profile: Profile = from_dict(Profile, raw, file=path)
+    _check_ranges(profile, path)
+    return profile
+
+
+def _profile_path(name: str | Path, beside: Path = PROFILE_FOLDER) -> Path:
+    """The file of a packaged profile, or a YAML file given by its path (relative ones are ``beside`` a file)."""
+    if not str(name).endswith((".yaml", ".yml")):
+        return PROFILE_FOLDER / f"{name}.yaml"
+    path = Path(name).expanduser()
+    return path if beside == PROFILE_FOLDER else beside / path
+
+
+def _read_profile(path: Path, derived: tuple[Path, ...]) -> dict[str, Any]:
+    """The nested settings of a file on top of those of its ``base``; ``derived``: the files that led here."""
     if not path.is_file():
-        raise ConfigError(
-            "there is no such profile",
-            file=path,
-            value=str(name),
-            hint=f"Known: {', '.join(available_profiles())}",
-        )
-    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        known = f"Known: {', '.join(available_profiles())}"
+        raise ConfigError("there is no such profile", file=path, value=path.stem, hint=known)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"not readable as YAML: {' '.join(str(error).split())}", file=path) from error
     if not isinstance(raw, dict):
         raise ConfigError("a profile is a mapping of sections", file=path)
-    for dotted, value in (settings or {}).items():
-        _set_dotted(raw, dotted, yaml.safe_load(value) if isinstance(value, str) else value, path)
-    raw.setdefault("name", path.stem)
-    return from_dict(Profile, raw, file=path)
+    base = raw.pop("base", None)
+    if base is None:
+        return raw
+    if path.resolve() in derived:
+        raise ConfigError("profiles that start from each other", file=path, field="base", value=base)
+    return _merged(_read_profile(_profile_path(str(base), path.parent), (*derived, path.resolve())), raw)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with ``changes`` put over it, section by section."""
+    merged = dict(base)
+    for key, value in changes.items():
+        under = merged.get(key)
+        merged[key] = _merged(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _scalar(value: Any, name: str) -> Any:
+    """A setting from the command line arrives as text: read it as YAML."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError("not readable as a YAML value", field=name, value=value) from error
+
+
+def _check_ranges(profile: Profile, file: Path) -> None:
+    """Refuse at the boundary what would fail far from its cause."""
+    if profile.model.input_size != profile.features.dim:
+        raise ConfigError(
+            f"the features have {profile.features.dim} channels (features.dim)",
+            file=file,
+            field="model.input_size",
+            value=profile.model.input_size,
+        )
+    at_least: dict[str, float] = {
+        "features.stride_frames": 1,
+        "model.depth": 1,
+        "model.n_layers": 1,
+        "model.n_clusters": 1,
+        "model.clustering_sample_points": profile.model.n_clusters,
+        "training.epochs": 1,
+        "training.batch_size": 1,
+        "training.warmup_epochs": 0,
+        "training.lr": 0,
+        "egomcq.context_window": 0,
+    }
+    above_zero = ("features.fps", "model.radius", "loss.alpha", "loss.temperature", "training.chunk_s")
+    for name in (*at_least, *above_zero):
+        section, key = name.split(".")
+        value = getattr(getattr(profile, section), key)
+        if not (value >= at_least[name] if name in at_least else value > 0):
+            expected = f"expected {at_least[name]:g} or more" if name in at_least else "expected more than 0"
+            raise ConfigError(expected, file=file, field=name, value=value)
 
 
 def from_dict(cls: type, raw: Mapping[str, Any], *, file: str | Path | None = None, prefix: str = "") -> Any:
@@ -228,6 +298,8 @@ def _convert(value: Any, hint: Any, file: str | Path | None, name: str) -> Any:
             pass
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if hint is str and isinstance(value, int) and not isinstance(value, bool):  # a folder named 2024
+        return str(value)
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise ConfigError(f"expected {hint.__name__}", file=file, field=name, value=value)
     return value

@@ -50,12 +50,15 @@ def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        DataError: the file is missing, empty or not JSON; the message names the line and column.
+        DataError: the file is missing, empty, not UTF-8 or not JSON; the message names the line and column.
     """
     path = Path(path)
     if not path.is_file():
         raise DataError("there is no such file", file=path)
-    text = path.read_text(encoding="utf-8", errors="strict")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError("not UTF-8 text", file=path, field=f"byte {error.start}") from error
     if not text.strip():
         raise DataError("the file is empty", file=path)
     try:

@@ -192,5 +192,5 @@ def test_parameters_are_literals(write: Callable[..., Path]) -> None:
     path = write("00_a", "", PARAMETERS + "rates = [0.1, 0.2]  # a list\nname = None\n")
     expected = {"profile": "tiny", "run": "tiny", "outputs": "outputs", "settings": {}, "rates": [0.1, 0.2]}
     assert notebook_parameters(path) == {**expected, "name": None}
-    with pytest.raises(DataError, match="field 'size', value 'len"):
+    with pytest.raises(DataError, match=r"field 'size', value .*len\(.*: a parameter must be a literal"):
         notebook_parameters(write("01_b", "", PARAMETERS + "size = len('abc')\n"))

@@ -1,0 +1,143 @@
+"""Settings: every number of a run comes from its profile, and a wrong one is refused by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hiero_lib.config import Profile, available_profiles, from_dict, load_profile
+from hiero_lib.errors import ConfigError
+
+MINIMAL = """
+data_root: data/tiny
+is_sample: true
+features: {folder: egovlp, dim: 8}
+text: {encoder: minilm, source: "package:x", dim: 4}
+model: {input_size: 8}
+"""
+
+
+@pytest.fixture
+def minimal(tmp_path: Path) -> Path:
+    path = tmp_path / "minimal.yaml"
+    path.write_text(MINIMAL)
+    return path
+
+
+@pytest.mark.parametrize("name", available_profiles())
+def test_every_packaged_profile_loads_and_survives_json(name: str) -> None:
+    profile = load_profile(name)
+    assert profile.name == name
+    assert profile.is_sample == (name == "sample")
+    assert from_dict(Profile, json.loads(json.dumps(profile.to_dict()))) == profile
+
+
+def test_the_promised_profiles_are_there() -> None:
+    assert {"sample", "egovlp", "egovlp_quickstart", "omnivore", "lavila"} <= set(available_profiles())
+
+
+def test_published_numbers() -> None:
+    """method.md, "Backbone", "Alignment": the numbers that the published runs share."""
+    for name in ("egovlp", "omnivore", "lavila"):
+        profile = load_profile(name)
+        model, training = profile.model, profile.training
+        assert (model.hidden_size, model.depth, model.n_layers, model.radius) == (768, 3, 3, 1.0)
+        assert (model.dropout, model.n_clusters, model.clustering_sample_points) == (0.1, 4, 32)
+        assert (model.pos_hidden_channels, model.pool, model.pos_act) == (256, "mean", "tanh")
+        assert (training.epochs, training.warmup_epochs, training.warmup_start) == (15, 5.0, 0.001)
+        assert (training.batch_size, training.lr, training.min_lr) == (8, 1e-5, 1e-8)
+        assert (training.weight_decay, training.gradient_clip, training.chunk_s) == (1e-5, 1.0, 300.0)
+        assert (profile.loss.alpha, profile.loss.beta, profile.loss.temperature) == (1.0, -1.0, 0.05)
+        assert (profile.features.stride_frames, profile.features.fps) == (16, 30.0)
+        assert (profile.alignment.dim, profile.text.dim) == (768, 768)
+    features = {name: load_profile(name).features for name in ("egovlp", "omnivore", "lavila")}
+    assert {name: (f.folder, f.dim, f.window_frames) for name, f in features.items()} == {
+        "egovlp": ("egovlp", 256, 16),
+        "omnivore": ("omnivore_video_swinl", 1536, 32),
+        "lavila": ("LaViLa-L", 256, 16),
+    }
+    assert [load_profile(name).text.frozen for name in ("egovlp", "omnivore", "lavila")] == [True, False, True]
+
+
+def test_the_quick_start_is_one_epoch_of_the_published_run() -> None:
+    quick, full = load_profile("egovlp_quickstart"), load_profile("egovlp")
+    expected = dataclasses.replace(full.training, epochs=1, warmup_epochs=0.0)
+    assert dataclasses.replace(quick, name=full.name) == dataclasses.replace(full, training=expected)
+
+
+def test_dotted_settings_replace_the_files(minimal: Path) -> None:
+    settings: dict[str, Any] = {"training.epochs": 2, "training.lr": "1e-4", "features.text_projection": "null"}
+    settings |= {"data_root": "2024", "model.use_pos_attr": "false", "egomcq.max_questions": "7"}
+    profile = load_profile(minimal, settings)
+    assert (profile.training.epochs, profile.training.lr, profile.features.text_projection) == (2, 1e-4, None)
+    assert (profile.data_root, profile.model.use_pos_attr, profile.egomcq.max_questions) == ("2024", False, 7)
+    assert load_profile(minimal, {"training.lr": 1}).training.lr == 1.0
+    assert profile.name == "minimal"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"training.epoch": 2}, r"minimal\.yaml, field 'training\.epoch', value 2: unknown setting.*epochs"),
+        ({"trainings.epochs": 2}, "field 'trainings'"),
+        ({"data_root.epochs": 2}, "field 'data_root.epochs', value 2: not a section"),
+        ({"training": 2}, "field 'training', value 2: a section"),
+        ({"training.epochs": 2.5}, "field 'training.epochs', value 2.5: expected int"),
+        ({"training.epochs": True}, "expected int"),
+        ({"training.lr": "fast"}, "field 'training.lr', value 'fast': expected float"),
+        ({"training.lr": True}, "expected float"),
+        ({"is_sample": 1}, "expected bool"),
+        ({"data_root": False}, "expected str"),
+        ({"model.pool": "median"}, "value 'median': expected one of mean, max"),
+        ({"training.lr": "["}, "field 'training.lr', value '\\[': not readable"),
+        ({"model.input_size": 9}, "field 'model.input_size', value 9: the features have 8 channels"),
+        ({"training.epochs": 0}, "field 'training.epochs', value 0: expected 1 or more"),
+        ({"model.clustering_sample_points": 3}, "value 3: expected 4 or more"),
+        ({"features.fps": 0}, "field 'features.fps', value 0.0: expected more than 0"),
+        ({"loss.alpha": ".nan"}, "value nan: expected more than 0"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(settings: dict[str, Any], message: str, minimal: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_profile(minimal, settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- a list", "a mapping of sections"),
+        ("a: [1", "not readable as YAML"),
+        (MINIMAL.replace("data_root: data/tiny", ""), "field 'data_root': a required setting is missing"),
+        (MINIMAL + "colour: red", "field 'colour', value 'red': unknown setting"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_name(text: str, message: str, minimal: Path) -> None:
+    minimal.write_text(text)
+    with pytest.raises(ConfigError, match=rf"minimal\.yaml.*{message}"):
+        load_profile(minimal)
+
+
+def test_an_unknown_profile_names_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"value 'sampel': there is no such profile.*egovlp, .*sample"):
+        load_profile("sampel")
+
+
+def test_a_profile_starts_from_another(minimal: Path) -> None:
+    (minimal.parent / "sub").mkdir()
+    longer = minimal.parent / "sub" / "longer.yaml"
+    longer.write_text("base: ../minimal.yaml\ntraining: {epochs: 30}\nfeatures: {fps: 25}\n")
+    base, profile = load_profile(minimal), load_profile(longer)
+    assert profile.name == "longer"
+    assert profile.training == dataclasses.replace(base.training, epochs=30)
+    assert profile.features == dataclasses.replace(base.features, fps=25.0)
+    mine = minimal.parent / "mine.yaml"
+    mine.write_text("base: egovlp\ndata_root: /data\n")
+    assert load_profile(mine).model == load_profile("egovlp").model
+    minimal.write_text("base: mine.yaml\n")
+    mine.write_text("base: minimal.yaml\n")
+    with pytest.raises(ConfigError, match=r"field 'base', value '.*': profiles that start from each other"):
+        load_profile(mine)

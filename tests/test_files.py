@@ -1,0 +1,91 @@
+"""Files are written whole or not at all, and unreadable ones are named."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from hiero_lib.errors import DataError, UnsafeFileError
+from hiero_lib.files import atomic_path, read_json, sha256_of, write_json, write_text
+
+
+def test_a_file_appears_whole_and_nothing_else_stays(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "a.txt"
+    with atomic_path(target) as temporary:
+        temporary.write_text("whole")
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def write_half() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_text("ha")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_replaces_a_folder(tmp_path: Path) -> None:
+    target = tmp_path / "checkpoint"
+    for content in ("first", "second"):
+        with atomic_path(target) as temporary:
+            temporary.mkdir()
+            (temporary / content).touch()
+    assert [path.name for path in target.iterdir()] == ["second"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_json_round_trip_and_its_limits(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"name": "Frühstück", "values": [1, 0.1]})
+    assert read_json(path) == {"name": "Frühstück", "values": [1, 0.1]}
+    assert "Frühstück" in path.read_text("utf-8")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, float("nan"))
+    assert read_json(path)["name"] == "Frühstück"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no such file"),
+        (b"  \n", "the file is empty"),
+        (b'{"a": 1,\n "b', "field 'line 2 column 2': not readable as JSON"),
+        (b'{"a": "\xff"}', "not UTF-8"),
+    ],
+)
+def test_an_unreadable_json_file_is_named(content: bytes | None, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"a\.json.*{message}"):
+        read_json(path)
+
+
+def test_sha256_reads_all_blocks(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 4096 * 2 + b"tail"  # more than two blocks of 1 MiB
+    (tmp_path / "a").write_bytes(content)
+    assert sha256_of(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_text_is_utf8(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.md", "é")
+    assert (tmp_path / "a.md").read_bytes() == "é".encode()
+
+
+def test_an_error_names_file_field_value_and_says_what_to_do() -> None:
+    error = UnsafeFileError("it would run code", file="a.pth", field="model", value=7, hint="Do not open it")
+    assert str(error) == "a.pth, field 'model', value 7: it would run code. Do not open it"
+    assert isinstance(error, DataError)
+    assert str(DataError("broken")) == "broken"
+    assert len(str(DataError("long", value="x" * 10_000))) < 400
