@@ -90,7 +90,10 @@ def test_video_narration_loss_equals_the_literal_one(beta, block):
     segments = torch.randn(30, 5, generator=generator, dtype=torch.float64)
     narrations = torch.randn(9, 5, generator=generator, dtype=torch.float64)
     geometry = PairGeometry(
-        torch.arange(30) % 15 * 0.5, torch.arange(30) // 15, torch.rand(9, generator=generator) * 9, torch.arange(9) % 2
+        torch.arange(30) % 15 * 0.5,
+        torch.arange(30) // 15,
+        torch.rand(9, generator=generator) * 9,
+        torch.arange(9) % 2,
     )
     ours = video_narration_loss(segments, narrations, geometry, alpha=0.8, beta=beta, temperature=0.3, block=block)
     assert float(ours) == pytest.approx(literal_vna(segments, narrations, geometry, 0.8, beta, 0.3), rel=1e-5)
@@ -120,10 +123,10 @@ def test_nothing_in_common_is_zero_with_zero_gradients():
     far = PairGeometry(torch.arange(4.0), torch.zeros(4), torch.tensor([50.0, 60.0]), torch.zeros(2))
     loss = video_narration_loss(segments, narrations, far)
     loss.backward()
-    assert float(loss) == 0
+    assert loss.item() == 0
     assert not segments.grad.any()
     none = PairGeometry(torch.arange(4.0), torch.zeros(4), torch.zeros(0), torch.zeros(0))
-    assert float(video_narration_loss(segments, narrations[:0], none)) == 0
+    assert video_narration_loss(segments, narrations[:0], none).item() == 0
     assert float(functional_threads_loss([])) == 0
 
 

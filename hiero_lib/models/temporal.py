@@ -250,7 +250,7 @@ def pool_in_time(
     """Halve the temporal resolution (method.md, "Encoder").
 
     ``mean`` and ``max`` pool each node with its index neighbours i - 1 and i + 1 of the same video, then keep even
-    indices; ``video_subsampling`` only keeps even indices; ``batch_subsampling`` keeps every second row of the
+    indices (in the mean the node itself counts twice, as in the released code); ``video_subsampling`` only keeps even indices; ``batch_subsampling`` keeps every second row of the
     whole batch and leaves the indices as they are.
 
     Returns:
@@ -271,6 +271,7 @@ def pool_in_time(
     if pool == "max":
         pooled = torch.maximum(torch.maximum(left, centre), right)
     else:
-        count = 1 + before.long() + after.long()
-        pooled = (centre + left * before[:, None] + right * after[:, None]) / count[:, None].to(x.dtype)
+        # the released code adds a self loop to neighbours that include the node already, so it counts twice
+        count = 2 + before.long() + after.long()
+        pooled = (2 * centre + left * before[:, None] + right * after[:, None]) / count[:, None].to(x.dtype)
     return pooled, pos[keep], indices[keep] // 2, batch[keep]
