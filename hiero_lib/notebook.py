@@ -1,0 +1,194 @@
+"""What the notebooks share: installing what is missing, the run's folder, tables, and the closing check.
+
+Only the standard library is imported at the top: on a bare Colab this module is what installs the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hiero_lib.config import Profile
+
+_NOT_ON_COLAB = {"jupyterlab"}  # it breaks Colab's own server
+
+
+class IncompleteResults(RuntimeError):
+    """A notebook ran to its end without leaving what it is there for."""
+
+
+def install_missing(requirements: str | Path | None = None) -> list[str]:
+    """Install those packages of ``requirements.txt`` that are not there at all; nothing is upgraded.
+
+    The installed torch is held by a constraint, so that Colab keeps its own.
+
+    Args:
+        requirements: the file; the repository's own when None.
+
+    Returns:
+        The requirements that were installed, none of them where the kit is set up already.
+    """
+    root = Path(__file__).resolve().parent.parent
+    path = Path(requirements) if requirements is not None else root / "requirements.txt"
+    if not path.is_file():  # a plain installation, which brought its requirements along
+        return []
+    colab = "COLAB_RELEASE_TAG" in os.environ
+    wanted = [line.split("#")[0].strip() for line in path.read_text("utf-8").splitlines()]
+    missing = [line for line in wanted if line and _installed(_name(line)) is None]
+    missing = [line for line in missing if not (colab and _name(line) in _NOT_ON_COLAB)]
+    if missing:
+        torch = _installed("torch")
+        with tempfile.TemporaryDirectory() as folder:
+            kept = Path(folder) / "constraints.txt"
+            kept.write_text(f"torch=={torch}\n" if torch else "", encoding="utf-8")
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "-c", str(kept), *missing]
+            subprocess.run(command, check=True)
+        print(f"installed {', '.join(missing)}")
+    return missing
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[\s<>=!~;\[]", requirement, maxsplit=1)[0].lower()
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+@dataclass(frozen=True)
+class NotebookRun:
+    """The run that a notebook belongs to.
+
+    Args:
+        profile: its settings.
+        folder: ``outputs/<run>``, which exists.
+        started: when this notebook began, in seconds since 1970.
+    """
+
+    profile: Profile
+    folder: Path
+    started: float = field(default_factory=time.time)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since this notebook began."""
+        return time.time() - self.started
+
+    @property
+    def data_name(self) -> str:
+        """For titles of figures: whose data this is."""
+        return "the generated sample" if self.profile.is_sample else self.profile.name
+
+    def model_folder(self, backbone: str) -> Path:
+        """Where a model of this run is trained."""
+        return self.folder / "train" / backbone
+
+    def save_figure(self, figure: Any, name: str) -> Path:
+        """Write a matplotlib figure to ``figures/<name>.png`` and ``.pdf``; the path of the PNG."""
+        folder = self.folder / "figures"
+        folder.mkdir(exist_ok=True)
+        figure.savefig(folder / f"{name}.pdf")
+        figure.savefig(folder / f"{name}.png", dpi=150)
+        return folder / f"{name}.png"
+
+
+def open_run(
+    profile: str | Path, *, run: str, outputs: str | Path = "outputs", settings: Mapping[str, Any] | None = None
+) -> NotebookRun:
+    """Read the profile, make the run's folder and say on what it will compute.
+
+    Raises:
+        ConfigError: an unknown profile or setting.
+    """
+    from hiero_lib.config import load_profile
+    from hiero_lib.device import best_device
+
+    opened = NotebookRun(load_profile(profile, settings), Path(outputs).resolve() / run)
+    opened.folder.mkdir(parents=True, exist_ok=True)
+    note = " (generated: no number is a result on the real benchmark)" if opened.profile.is_sample else ""
+    print(f"profile {opened.profile.name}, data {Path(opened.profile.data_root).expanduser().resolve()}{note}")
+    print(f"device {best_device()}, run folder {opened.folder}")
+    return opened
+
+
+def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Display a table below the cell."""
+    from IPython.display import Markdown, display
+
+    lines = [header, ["---"] * len(header), *rows]
+    display(Markdown("\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)))
+
+
+def show_results(folder: str | Path) -> None:
+    """Display the run's ``results.md``."""
+    from IPython.display import Markdown, display
+
+    from hiero_lib.results import TABLE_FILE
+
+    display(Markdown((Path(folder) / TABLE_FILE).read_text("utf-8")))
+
+
+def show_written(run: NotebookRun) -> None:
+    """Display which files of the run this notebook has written; folders of many are summed up."""
+    written = [path for path in sorted(run.folder.rglob("*")) if path.is_file()]
+    written = [path for path in written if path.stat().st_mtime >= run.started]
+    sizes = {str(path.relative_to(run.folder)): path.stat().st_size for path in written}
+    print(f"in {run.folder}:")
+    show_table(["file", "size"], [[f"`{name}`", _size(size)] for name, size in sizes.items()])
+
+
+def check_results(
+    run: NotebookRun, section: str, *, rows: Sequence[tuple[str, str]] = (), extra: Sequence[str] = ()
+) -> None:
+    """The closing check: read the run's own result file and fail loudly when something is missing.
+
+    Args:
+        run: the run of this notebook.
+        section: the section of ``results.json`` that this notebook had to write.
+        rows: pairs of method and metric that must be there with a value.
+        extra: names that the section's ``extra`` must hold, not empty.
+
+    Raises:
+        IncompleteResults: naming what is missing, or that the section is older than this notebook's run.
+    """
+    from datetime import datetime
+
+    from hiero_lib.results import RESULTS_FILE, load
+
+    path = run.folder / RESULTS_FILE
+    found = load(run.folder)["sections"].get(section)
+    if found is None:
+        raise IncompleteResults(f"{path} has no section {section!r}")
+    if datetime.fromisoformat(found["finished"]).timestamp() < int(run.started):
+        raise IncompleteResults(f"{path}, section {section!r}: written before this notebook ran")
+    measured = {(row["method"], row["metric"]) for row in found["rows"] if row["result"] is not None}
+    missing = [f"{method}: {metric}" for method, metric in rows if (method, metric) not in measured]
+    missing += [f"extra.{name}" for name in extra if not found["extra"].get(name)]
+    if missing:
+        raise IncompleteResults(f"{path}, section {section!r} lacks {', '.join(missing)}")
+    print(f"Complete: {path}, section {section!r}, {len(found['rows'])} rows, {run.seconds:.0f} s")
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

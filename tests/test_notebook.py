@@ -1,0 +1,110 @@
+"""What the notebooks share: a set-up that changes nothing it need not, and a check that fails loudly."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hiero_lib import notebook
+from hiero_lib.config import load_profile
+from hiero_lib.notebook import IncompleteResults, NotebookRun, check_results, install_missing, open_run, show_written
+from hiero_lib.results import Metric, Row, record
+
+
+@pytest.fixture
+def pip_calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], str]]:
+    """Arguments of each call of pip, with the constraints that it was given; nothing is installed."""
+    calls: list[tuple[list[str], str]] = []
+
+    def fake(command: list[str], **_: object) -> None:
+        calls.append((command, Path(command[command.index("-c") + 1]).read_text()))
+
+    monkeypatch.setattr(subprocess, "run", fake)
+    return calls
+
+
+def test_nothing_is_installed_where_everything_is_there(pip_calls: list[tuple[list[str], str]]) -> None:
+    assert install_missing() == []
+    assert pip_calls == []
+
+
+def test_only_what_is_missing_is_installed_and_torch_is_kept(
+    tmp_path: Path, pip_calls: list[tuple[list[str], str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    versions = {"torch": str(torch.__version__), "numpy": "2.0"}
+    monkeypatch.setattr(notebook, "_installed", versions.get)
+    path = tmp_path / "requirements.txt"
+    path.write_text("# comment\ntorch>=2.6\nnumpy>=99  # too old is left alone\n\npapermill>=2.6\njupyterlab>=4\n")
+    monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
+    assert install_missing(path) == ["papermill>=2.6", "jupyterlab>=4"]
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab-20260801")
+    assert install_missing(path) == ["papermill>=2.6"]
+    command, constraints = pip_calls[-1]
+    assert command[:4] == [sys.executable, "-m", "pip", "install"]
+    assert command[-1] == "papermill>=2.6"
+    assert constraints == f"torch=={torch.__version__}\n"
+
+
+def test_the_module_itself_needs_only_the_standard_library() -> None:
+    """On a bare Colab it is imported before anything is installed."""
+    code = "import sys; sys.path.insert(0, '.'); import hiero_lib.notebook; print(*sys.modules)"
+    root = Path(notebook.__file__).resolve().parent.parent
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    imported = {name.split(".")[0] for name in done.stdout.split()}
+    assert imported - sys.stdlib_module_names - {"__main__", "hiero_lib"} == set()
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> NotebookRun:
+    return open_run("sample", run="r", outputs=tmp_path, settings={"training.epochs": 1})
+
+
+def test_open_run_says_what_it_works_on(run: NotebookRun, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run.folder == tmp_path / "r"
+    assert run.folder.is_dir()
+    assert run.profile == load_profile("sample", {"training.epochs": 1})
+    open_run("sample", run="r", outputs=tmp_path)
+    said = capsys.readouterr().out
+    assert "generated: no number is a result on the real benchmark" in said
+    assert str(run.folder) in said
+
+
+def test_the_closing_check_passes_only_on_what_is_there(run: NotebookRun, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(IncompleteResults, match="no section 'egomcq'"):
+        check_results(run, "egomcq")
+    rows = [Row("EgoMCQ", "HiERO", "inter", Metric(0.5, 9)), Row("EgoMCQ", "EgoVLP", "inter", None, published=0.9)]
+    record(run.folder, "egomcq", rows, profile=run.profile, seconds=1, extra={"checkpoint": "here", "empty": ""})
+    check_results(run, "egomcq", rows=[("HiERO", "inter")], extra=["checkpoint"])
+    assert "Complete: " in capsys.readouterr().out
+    with pytest.raises(IncompleteResults, match=r"lacks HiERO: intra, EgoVLP: inter, extra\.empty, extra\.other"):
+        check_results(
+            run, "egomcq", rows=[("HiERO", "intra"), ("EgoVLP", "inter")], extra=["checkpoint", "empty", "other"]
+        )
+
+
+def test_the_closing_check_is_not_content_with_an_older_run(run: NotebookRun) -> None:
+    record(run.folder, "egomcq", [], profile=run.profile, seconds=1)
+    later = NotebookRun(run.profile, run.folder, started=time.time() + 5)
+    with pytest.raises(IncompleteResults, match="before this notebook ran"):
+        check_results(later, "egomcq")
+
+
+def test_what_was_written_is_listed_with_its_size(
+    run: NotebookRun, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[list[list[str]]] = []
+    monkeypatch.setattr(notebook, "show_table", lambda header, rows: shown.append([list(row) for row in rows]))
+    (run.folder / "sub").mkdir()
+    (run.folder / "sub" / "a.bin").write_bytes(b"x" * 1234)
+    show_written(run)
+    assert shown == [[["`sub/a.bin`", "1 kB"]]]
+    show_written(NotebookRun(run.profile, run.folder, started=time.time() + 5))
+    assert shown[1] == []
