@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from hiero_lib.config import AlignmentConfig
 from hiero_lib.models.hiero import HierarchyLevel
-from hiero_lib.models.text_encoders import TextEncoder
 
 
 class VisualHead(nn.Module):
@@ -53,7 +52,7 @@ class AlignedModel(nn.Module):
             to a list of :class:`HierarchyLevel`, level 0 first.
         visual_head: ``[n, H]`` -> ``[n, D]``.
         text_head: ``[m, T]`` -> ``[m, D]``.
-        text_encoder: only where it is trained with the rest; a frozen one stays outside.
+        text_encoder: a :class:`hiero_lib.models.text_encoders.TextEncoder`, only where it is trained with the rest; a frozen one stays outside.
     """
 
     def __init__(
@@ -61,7 +60,7 @@ class AlignedModel(nn.Module):
         backbone: nn.Module,
         visual_head: nn.Module,
         text_head: nn.Module,
-        text_encoder: TextEncoder | None = None,
+        text_encoder: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.backbone, self.visual_head, self.text_head = backbone, visual_head, text_head

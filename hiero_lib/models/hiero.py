@@ -133,9 +133,7 @@ class HiERO(nn.Module):
         coarse = encoded[-1]
         for stage, fine in zip(self.decoder_stages, reversed(encoded[:-1])):
             ptr = video_pointer(coarse.batch, num_videos)
-            x = fine.x + interpolate(
-                coarse.x, coarse.pos, fine.pos, ptr_x=ptr, batch_y=fine.batch, neighbours=2
-            )
+            x = fine.x + interpolate(coarse.x, coarse.pos, fine.pos, ptr_x=ptr, batch_y=fine.batch, neighbours=2)
             if fine.level == 0:
                 assignments, graph = fine.assignments, temporal
             elif cluster:

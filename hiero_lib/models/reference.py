@@ -7,7 +7,9 @@ OmegaConf become inert records that only keep their state; every other class is 
 
 from __future__ import annotations
 
+import pickle
 import re
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ from torch import Tensor
 from hiero_lib.config import AlignmentConfig, ModelConfig
 from hiero_lib.errors import DataError, UnsafeFileError
 
-_INERT = re.compile(r"omegaconf\.|typing\.Any$|collections\.(defaultdict|OrderedDict)$|builtins\.(dict|list|int|str)$")
+_INERT = re.compile(
+    r"omegaconf\.|typing\.Any$|collections\.(defaultdict|OrderedDict)$|builtins\.(dict|list|int|str)$"
+)
 
 _BACKBONE_NAMES = (
     (re.compile(r"^proj\.1\."), "projection."),
@@ -157,27 +161,37 @@ def load_inert(path: Path) -> Any:
         UnsafeFileError: naming the first other class or function that the file wants to import.
         DataError: not a file of torch's.
     """
-    try:
-        wanted = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception as error:
-        raise DataError(f"not readable as a torch file ({error})"[:300], file=path) from error
-    refused = sorted(name for name in wanted if not _INERT.match(name))
-    if refused:
-        raise UnsafeFileError(
-            "refused: reading it would import and run what it names",
-            file=path,
-            field="pickle",
-            value=refused[0],
-            hint="Ask its author for a file of tensors (safetensors)",
-        )
+    wanted: list[str] = []
+    if zipfile.is_zipfile(path):  # the format before torch 1.6 is left to the restricted unpickler as it is
+        try:
+            wanted = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        except Exception as error:
+            raise DataError(f"not readable as a torch file ({error})"[:300], file=path) from error
+    for name in sorted(wanted):
+        if not _INERT.match(name):
+            raise _refusal(path, name)
     stubs: list[Any] = [(type(name.rpartition(".")[2], (_Inert,), {}), name) for name in wanted]
     try:
         with torch.serialization.safe_globals(stubs):
             return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        unsupported = re.search(r"Unsupported (?:global: GLOBAL|class) ([\w.]+)", str(error))
+        if unsupported:
+            raise _refusal(path, unsupported[1]) from error
+        raise DataError(f"not readable as a torch file ({error})"[:300], file=path) from error
     except Exception as error:
-        raise UnsafeFileError(
-            f"refused by torch's restricted unpickler ({error})"[:300], file=path, field="pickle"
-        ) from error
+        raise DataError(f"not readable as a torch file ({error})"[:300], file=path) from error
+
+
+def _refusal(path: Path, name: str) -> UnsafeFileError:
+    """The error for a pickle that names a class or function which is not let in."""
+    return UnsafeFileError(
+        "refused: reading it would import and run what it names",
+        file=path,
+        field="pickle",
+        value=name,
+        hint="Ask its author for a file of tensors (safetensors)",
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -26,7 +26,7 @@ class TDGC(nn.Module):
         channels: H, of input and output.
         pos_hidden_channels: width of the gates' hidden layer.
         pos_act: last activation of the gates.
-        use_pos_attr: gate the messages; without it g = 1.
+        use_pos_attr: gate the messages; without it g = 1 (the gates' weights stay, unused, as in the reference).
 
     Shapes:
         x: ``[N, H]`` in the graph's order; result: ``[N, H]`` in the same order.
@@ -62,7 +62,5 @@ class TDGC(nn.Module):
     def forward(self, x: Tensor, graph: TemporalGraph) -> Tensor:
         """See the class; ``graph`` carries the neighbours, their distances, signs and degrees."""
         root = nn.functional.linear(x, self.lin_root.weight, self.bias[0])
-        if not graph.offsets:
-            return root
         table = self.gates(graph.distance) * graph.weight[:, None].to(x.dtype)
         return gated_neighbours(root, self.lin_rel(x), table, graph, slope=0.2)

@@ -174,8 +174,8 @@ class _GatedNeighbours(torch.autograd.Function):
                 gate = table.index_select(0, kind_of)
                 grad_h[source].addcmul_(gate, grad_of)
                 grad_table.index_add_(0, kind_of, grad_of * activated[source])
-        # the sign of the activation is that of its input
-        grad_h.mul_(torch.where(activated > 0, 1.0, ctx.slope).to(grad_h.dtype))
+        # True: what is handed in is the activation's result, which has the sign of its input
+        grad_h = torch.ops.aten.leaky_relu_backward(grad_h, activated, ctx.slope, True)
         return grad, grad_h, grad_table, None, None, None
 
 
@@ -226,7 +226,7 @@ def interpolate(
 def nearest_nodes(
     pos_x: Tensor, pos_y: Tensor, *, ptr_x: Tensor, batch_y: Tensor, neighbours: int
 ) -> tuple[Tensor, Tensor]:
-    """The ``neighbours`` nodes of the same video that are nearest in time: rows ``[N, k]``, squared distances ``[N, k]``.
+    """The nodes of the same video that are nearest in time: rows ``[N, k]`` and squared distances ``[N, k]``.
 
     Where a video has fewer nodes, the distance is infinite and the row is any valid one. Ties go to the earlier node.
     """
@@ -250,7 +250,8 @@ def pool_in_time(
     """Halve the temporal resolution (method.md, "Encoder").
 
     ``mean`` and ``max`` pool each node with its index neighbours i - 1 and i + 1 of the same video, then keep even
-    indices (in the mean the node itself counts twice, as in the released code); ``video_subsampling`` only keeps even indices; ``batch_subsampling`` keeps every second row of the
+    indices (in the mean the node itself counts twice, as in the released code); ``video_subsampling`` only keeps
+    even indices; ``batch_subsampling`` keeps every second row of the
     whole batch and leaves the indices as they are.
 
     Returns:

@@ -66,18 +66,25 @@ class SpectralThreads:
         embedded = spectral_embedding(sampled, self.num_clusters, temperature=self.temperature)
         clusters = kmeans(embedded, self.num_clusters, seed=self.seed)
         nearest, _ = nearest_nodes(
-            points, where, ptr_x=ptr.new_tensor([0, self.sample_points]), batch_y=torch.zeros_like(batch), neighbours=1
+            points,
+            where,
+            ptr_x=ptr.new_tensor([0, self.sample_points]),
+            batch_y=torch.zeros_like(batch),
+            neighbours=1,
         )
         return batch * self.num_clusters + clusters[batch, nearest[:, 0]]
 
 
 def spectral_embedding(x: Tensor, num_vectors: int, *, temperature: float) -> Tensor:
-    """Eigenvectors ``[B, P, num_vectors]`` of the normalised Laplacian of ``exp(cosine / temperature)``, smallest first.
+    """Eigenvectors of the normalised Laplacian of ``exp(cosine / temperature)``, smallest eigenvalue first.
 
     Args:
         x: ``[B, P, H]`` features of P points of B videos.
         num_vectors: how many eigenvectors.
         temperature: of the affinity.
+
+    Returns:
+        ``[B, P, num_vectors]`` float32.
     """
     # float64, since exp(1 / 0.05) = 5e8 meets 1 in one matrix; Apple's MPS has neither float64 nor eigh
     points = torch.nn.functional.normalize(x.to("cpu" if x.device.type == "mps" else x.device, torch.float64), dim=-1)

@@ -66,7 +66,11 @@ def test_backbone_equals_golden(golden):
             message = f"case {case['case']} level {level.level}"
             torch.testing.assert_close(level.x, t["out.x"][at], rtol=1e-5, atol=1e-5, msg=message)
             torch.testing.assert_close(level.pos, t["out.pos"][at], msg=message)
-            for ours, name in ((level.indices, "indices"), (level.batch, "video"), (level.assignments, "assignments")):
+            for ours, name in (
+                (level.indices, "indices"),
+                (level.batch, "video"),
+                (level.assignments, "assignments"),
+            ):
                 assert torch.equal(ours, t[f"out.{name}"][at]), f"{message} {name}"
         assert sum(len(level.x) for level in levels) == len(t["out.x"])
         assert len(model.discover_threads.seen) == case["clusterings"]

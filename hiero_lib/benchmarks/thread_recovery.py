@@ -1,0 +1,134 @@
+"""Are the sample's activity threads found again? Only the sample has a truth to compare with.
+
+Features of a level are clustered into as many threads as the truth has, in the same way for every method, and
+compared with the truth's threads by the adjusted Rand index (0 is chance, 1 is identity).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hiero_lib.data.segments import VideoSegments
+from hiero_lib.models.alignment import AlignedModel
+from hiero_lib.models.threads import SpectralThreads
+from hiero_lib.results import Metric
+
+LevelFeatures = Callable[[VideoSegments], list[tuple[Tensor, Tensor]]]
+"""Maps a video to ``(x [n, C], pos [n] seconds)`` for each level, level 0 first."""
+
+_SAMPLE_POINTS = 256  # clustering resamples a video to at most so many points
+
+
+def level_means(x: Tensor, pos: Tensor, *, levels: int) -> list[tuple[Tensor, Tensor]]:
+    """Features without a hierarchy of their own, on HiERO's grid: means over the 2^level segments of a node.
+
+    Shapes: x ``[N, C]``, pos ``[N]``; of level d ``[ceil(N / 2^d), C]`` and as many positions (of the first segment,
+    as HiERO's levels have them).
+    """
+    found = []
+    for level in range(levels):
+        node = torch.arange(len(x), device=x.device) // 2**level
+        total = x.new_zeros((int(node[-1]) + 1, x.shape[1])).index_add_(0, node, x)
+        found.append((total / torch.bincount(node)[:, None], pos[:: 2**level]))
+    return found
+
+
+def hiero_levels(model: AlignedModel) -> LevelFeatures:
+    """Decoder features of each level, with clustering on."""
+
+    def of(video: VideoSegments) -> list[tuple[Tensor, Tensor]]:
+        return [(level.x, level.pos) for level in model.backbone(video, cluster=True)]
+
+    return of
+
+
+def probe_levels(model: AlignedModel, *, levels: int) -> LevelFeatures:
+    """The probe's projected segments, averaged to each level."""
+    return lambda video: level_means(model.visual_head(video.x), video.pos, levels=levels)
+
+
+def raw_levels(*, levels: int) -> LevelFeatures:
+    """The segment features as they are, averaged to each level."""
+    return lambda video: level_means(video.x, video.pos, levels=levels)
+
+
+def uniform_pieces(num_nodes: int, num_threads: int) -> np.ndarray:
+    """``[n]`` the video cut into equal pieces: what contiguity alone is worth."""
+    return np.arange(num_nodes) * num_threads // max(1, num_nodes)
+
+
+def find_threads(x: Tensor, num_threads: int) -> np.ndarray:
+    """``[n]`` threads of one video's nodes ``[n, C]``, by the spectral clustering that HiERO's decoder uses."""
+    discover = SpectralThreads(num_clusters=num_threads, sample_points=min(_SAMPLE_POINTS, len(x)))
+    batch = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+    indices = torch.arange(len(x), device=x.device)
+    return discover(x, indices=indices, batch=batch, num_videos=1).cpu().numpy()
+
+
+@dataclass(frozen=True)
+class ThreadRecovery:
+    """Adjusted Rand index per method, level and video.
+
+    Attributes:
+        scores: method -> level -> ``[V]`` adjusted Rand index of each video.
+        threads: method -> level -> video -> (``pos [n]``, ``threads [n]``), for pictures.
+    """
+
+    scores: dict[str, list[np.ndarray]]
+    threads: dict[str, list[dict[str, tuple[np.ndarray, np.ndarray]]]]
+
+    def metrics(self) -> dict[tuple[str, int], Metric]:
+        """Mean over videos for each (method, level), with its 95 % interval (bootstrap over videos)."""
+        found = {}
+        for method, levels in self.scores.items():
+            for level, values in enumerate(levels):
+                draws = np.random.default_rng(0).integers(0, len(values), (2000, len(values)))
+                low, high = np.quantile(values[draws].mean(1), [0.025, 0.975])
+                found[method, level] = Metric(float(values.mean()), len(values), 0, (float(low), float(high)))
+        return found
+
+
+@torch.no_grad()
+def evaluate(
+    methods: Mapping[str, LevelFeatures],
+    videos: Mapping[str, VideoSegments],
+    truth: Mapping[str, Callable[[np.ndarray], np.ndarray]],
+) -> ThreadRecovery:
+    """Cluster each method's features of each video and compare with the truth.
+
+    Args:
+        methods: name -> features of every level; models in eval mode.
+        videos: uid -> the whole video, on the device of the models.
+        truth: uid -> the true thread at given times ``[n]`` in seconds, as integers.
+
+    Returns:
+        the scores, with a row ``uniform pieces`` that shows what contiguity alone is worth.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    uniform = "uniform pieces"
+    scores: dict[str, list[list[float]]] = {name: [] for name in [*methods, uniform]}
+    threads: dict[str, list[dict[str, tuple[np.ndarray, np.ndarray]]]] = {name: [] for name in [*methods, uniform]}
+
+    def note(method: str, level: int, uid: str, pos: np.ndarray, true: np.ndarray, found: np.ndarray) -> None:
+        while len(scores[method]) <= level:
+            scores[method].append([])
+            threads[method].append({})
+        scores[method][level].append(float(adjusted_rand_score(true, found)))
+        threads[method][level][uid] = (pos, found)
+
+    for uid, video in videos.items():
+        for number, (name, features) in enumerate(methods.items()):
+            for level, (x, at) in enumerate(features(video)):
+                pos = at.cpu().numpy()
+                true = truth[uid](pos)
+                count = len(np.unique(true))
+                note(name, level, uid, pos, true, find_threads(x, count))
+                if number == 0:
+                    note(uniform, level, uid, pos, true, uniform_pieces(len(pos), count))
+    return ThreadRecovery({name: [np.array(v) for v in levels] for name, levels in scores.items()}, threads)

@@ -1,0 +1,50 @@
+"""What several processes need so that together they compute what one would.
+
+Each process holds a share of the batch. Gathered tensors carry a gradient only for the own share, and every
+process computes the loss of the whole batch: the sum of the processes' gradients is then the gradient of one
+process with the whole batch. DistributedDataParallel averages instead of summing, which the caller undoes by
+multiplying the loss with the number of processes.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def num_processes() -> int:
+    """Processes of this run; 1 without torch.distributed."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def gather_rows(rows: Tensor) -> Tensor:
+    """Rows of all processes, in the order of their ranks; only the own ones carry a gradient.
+
+    Args:
+        rows: ``[n, ...]``; n may differ between processes.
+
+    Returns:
+        ``[sum of n, ...]``.
+    """
+    if num_processes() == 1:
+        return rows
+    mine = torch.tensor([len(rows)], device=rows.device)
+    lengths = [torch.zeros_like(mine) for _ in range(num_processes())]
+    dist.all_gather(lengths, mine)
+    counts = torch.cat(lengths).tolist()
+    padded = rows.new_zeros((max(counts), *rows.shape[1:]))
+    padded[: len(rows)] = rows.detach()
+    gathered = [torch.empty_like(padded) for _ in counts]
+    dist.all_gather(gathered, padded)
+    shares = [share[:count] for share, count in zip(gathered, counts)]
+    shares[dist.get_rank()] = rows
+    return torch.cat(shares)
+
+
+def sum_over_processes(value: Tensor) -> Tensor:
+    """The sum of a tensor over processes, without gradients."""
+    total = value.detach().clone()
+    if num_processes() > 1:
+        dist.all_reduce(total)
+    return total
