@@ -1,0 +1,137 @@
+"""What a timeline shows, prepared once for both engines: rows of runs, their bars, ticks and legend."""
+
+from __future__ import annotations
+
+import bisect
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hiero_lib.viz.palette import THEMES, ThemeName, thread_color
+from hiero_lib.viz.runs import Run
+
+BAR_HEIGHT = 0.72  # of a row
+TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
+
+
+@dataclass(frozen=True)
+class TimelineRow:
+    """A row of bars.
+
+    Args:
+        name: stands at the left of the row.
+        runs: the bars.
+        names: what a label is called, where it has a name; else a thread goes by its number.
+        threads: the labels are activity threads, and a thread of the same number has the same colour in every row.
+            False for other spans, such as key-steps: neutral shades, which no thread can be taken for.
+    """
+
+    name: str
+    runs: Sequence[Run]
+    names: Mapping[int, str] = field(default_factory=dict)
+    threads: bool = True
+
+    def label_name(self, label: int) -> str:
+        """What hover, legend and bars call a label."""
+        if label in self.names:
+            return self.names[label]
+        return "none" if label < 0 else f"{'thread' if self.threads else 'span'} {label}"
+
+
+@dataclass(frozen=True)
+class Narrations:
+    """Narrations of the video: ``times`` in seconds and their ``texts``, of the same length (else ValueError)."""
+
+    times: Sequence[float]
+    texts: Sequence[str]
+
+    def __post_init__(self) -> None:
+        if len(self.times) != len(self.texts):
+            raise ValueError(f"{len(self.times)} narration times but {len(self.texts)} texts")
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One run, ready to be drawn by either engine."""
+
+    row: int  # 0 is the uppermost
+    run: Run
+    color: str  # #RRGGBB
+    text: str  # printed in the bar where it fits: the label's name, or the thread's number
+    hover: str  # lines joined by newlines
+
+
+def clock(seconds: float, *, decimals: int = 0) -> str:
+    """``mm:ss``, from an hour on ``h:mm:ss``, with as many decimals of a second as asked; 65.25 -> ``01:05``."""
+    unit = 10**decimals
+    ticks = round(abs(seconds) * unit)
+    minutes, rest = divmod(ticks, 60 * unit)
+    hours, minutes = divmod(minutes, 60)
+    width = 3 + decimals if decimals else 2
+    text = f"{minutes:02d}:{rest / unit:0{width}.{decimals}f}"
+    return ("-" if seconds < 0 and ticks else "") + (f"{hours}:{text}" if hours else text)
+
+
+def plain_narration(text: str) -> str:
+    """An Ego4D narration without its leading tag: ``#C C washes the pan`` -> ``C washes the pan``."""
+    return re.sub(r"^#\w+\s+", "", " ".join(text.split()))
+
+
+def timeline_bars(
+    rows: Sequence[TimelineRow], narrations: Narrations | None = None, *, theme: ThemeName = "light"
+) -> list[Bar]:
+    """The bars of a timeline, row by row and in time order; what both engines draw.
+
+    The hover text gives the row, the label, the span with its length, and the narration nearest to the middle of the
+    run with its own time.
+    """
+    times, texts = sorted_narrations(narrations)
+    quotes = [f"{clock(time)} “{textwrap.shorten(text, 90, placeholder='…')}”" for time, text in zip(times, texts)]
+    bars = []
+    for index, row in enumerate(rows):
+        for turn, run in enumerate(sorted(row.runs, key=lambda run: run.start_s)):
+            color = thread_color(run.label) if row.threads or run.label < 0 else THEMES[theme].neutral[turn % 2]
+            span = f"{clock(run.start_s, decimals=1)} – {clock(run.end_s, decimals=1)}"
+            lines = [f"{row.name}: {row.label_name(run.label)}", f"{span} ({run.length_s:.1f} s)"]
+            if quotes:
+                lines.append(quotes[_nearest(times, (run.start_s + run.end_s) / 2)])
+            short = str(run.label) if run.label not in row.names and row.threads else row.label_name(run.label)
+            bars.append(Bar(index, run, color, "" if run.label < 0 else short, "\n".join(lines)))
+    return bars
+
+
+def sorted_narrations(narrations: Narrations | None) -> tuple[list[float], list[str]]:
+    if narrations is None:
+        return [], []
+    pairs = sorted((float(time), plain_narration(text)) for time, text in zip(narrations.times, narrations.texts))
+    return [time for time, _ in pairs], [text for _, text in pairs]
+
+
+def _nearest(times: Sequence[float], moment: float) -> int:
+    after = bisect.bisect_left(times, moment)
+    return min((i for i in (after - 1, after) if 0 <= i < len(times)), key=lambda i: abs(times[i] - moment))
+
+
+def tick_times(end_s: float, *, most: int) -> list[int]:
+    """Whole seconds at round steps of the clock, ``most`` at the most over ``[0, end_s]`` (more beyond 4 days)."""
+    step = next((step for step in TICK_STEPS_S if end_s / step < most), TICK_STEPS_S[-1])
+    return list(range(0, int(end_s) + 1, step))
+
+
+def time_title(end_s: float) -> str:
+    return "time (h:mm:ss)" if end_s >= 3600 else "time (mm:ss)"
+
+
+def legend_names(rows: Sequence[TimelineRow]) -> dict[int, str]:
+    """Label -> legend entry of every thread drawn, by number; the uppermost row that has a name for it decides.
+
+    A name is preceded by the thread's number, which is what the bars of rows without names print.
+    """
+    names: dict[int, str] = {}
+    for row in (row for row in rows if row.threads):
+        for label in {run.label for run in row.runs}:
+            if label in row.names and label not in names:
+                names[label] = f"{label} {row.names[label]}" if label >= 0 else row.names[label]
+    drawn = sorted({run.label for row in rows if row.threads for run in row.runs})
+    return {label: names.get(label, f"thread {label}" if label >= 0 else "none") for label in drawn}

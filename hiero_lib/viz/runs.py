@@ -1,0 +1,145 @@
+"""Runs: stretches of consecutive segments with one label, in seconds. Figures draw runs, not segments."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+Values: TypeAlias = ArrayLike | Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Seconds ``[start_s, end_s)`` of a video that carry one label (a thread's number; negative: none)."""
+
+    start_s: float
+    end_s: float
+    label: int
+
+    @property
+    def length_s(self) -> float:
+        """Seconds from start to end."""
+        return self.end_s - self.start_s
+
+
+def runs_of(labels: Values, pos: Values, stride_s: float) -> list[Run]:
+    """Merge neighbouring segments of equal label, in time order.
+
+    A segment covers ``pos`` plus and minus half a stride. Two neighbours that are closer than a stride (pooling
+    leaves an odd last segment closer to the one before) meet half-way, so that runs never overlap. A hole of more
+    than half a stride ends a run, since nothing is known of the time in it; a smaller one is rounding, and is closed
+    in the same way. Times are rounded to milliseconds, which is what float32 positions hold over two hours.
+
+    Shapes:
+        labels: ``[n]`` integers; pos: ``[n]`` segment centres in seconds, in any order.
+
+    Args:
+        labels: thread of each segment.
+        pos: centre of each segment.
+        stride_s: seconds that a segment stands for: ``stride * 2^level`` at a pooled level.
+
+    Raises:
+        ValueError: shapes differ or are not ``[n]``, a position is not finite, or the stride is not positive.
+    """
+    label, centre = _array(labels).astype(np.int64), _array(pos).astype(np.float64)
+    if label.ndim != 1 or label.shape != centre.shape:
+        raise ValueError(f"labels and pos must both be [n], not {label.shape} and {centre.shape}")
+    if not (np.isfinite(stride_s) and stride_s > 0):
+        raise ValueError(f"stride_s must be a positive number of seconds, not {stride_s!r}")
+    if not np.isfinite(centre).all():
+        raise ValueError(f"pos holds {centre[~np.isfinite(centre)][0]!r}, which is not a time")
+    if len(label) == 0:
+        return []
+    order = np.argsort(centre, kind="stable")
+    label, centre = label[order], centre[order]
+    starts, ends = centre - stride_s / 2, centre + stride_s / 2
+    joined = np.diff(centre) <= 1.5 * stride_s
+    borders = (centre[:-1] + centre[1:]) / 2
+    starts[1:] = np.where(joined, borders, starts[1:])
+    ends[:-1] = np.where(joined, borders, ends[:-1])
+    first = np.concatenate([[True], ~joined | (label[1:] != label[:-1])])
+    last = np.concatenate([first[1:], [True]])
+    return [
+        Run(float(start), float(end), int(value))
+        for start, end, value in zip(starts[first].round(3), ends[last].round(3), label[first])
+    ]
+
+
+def in_order_of_appearance(labels: Values, pos: Values) -> NDArray[np.int64]:
+    """Renumber labels 0, 1, 2, ... by the time at which each is first met; negative ones stay as they are.
+
+    The numbers that a clustering gives are arbitrary; these depend only on the grouping, so that two runs that find
+    the same threads draw them in the same colours.
+
+    Shapes:
+        labels: ``[n]`` integers; pos: ``[n]`` seconds, in any order; returns ``[n]``.
+    """
+    label, centre = _array(labels).astype(np.int64), _array(pos)
+    in_time = label[np.argsort(centre, kind="stable")]
+    found, first = np.unique(in_time[in_time >= 0], return_index=True)
+    rank = np.empty(len(found), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(found))
+    renumbered = label.copy()
+    renumbered[label >= 0] = rank[np.searchsorted(found, label[label >= 0])]
+    return renumbered
+
+
+def match_labels(pred: Sequence[Run], truth: Sequence[Run]) -> dict[int, int]:
+    """Match predicted threads with those of the truth, so that a match takes the truth's number and colour.
+
+    The one-to-one matching with the most seconds of overlap (Hungarian). A predicted thread without a match, or
+    whose match it never overlaps, takes the next number that the truth does not use, in the order of its own number.
+    Negative labels are matched with nothing and stay as they are.
+
+    Args:
+        pred: runs of any level; their stride need not be the truth's.
+        truth: runs of the threads to compare with.
+
+    Returns:
+        the new number of every label of ``pred``; give it to `relabelled`.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    pred_labels, truth_labels = _threads(pred), _threads(truth)
+    edges = np.unique([edge for run in (*pred, *truth) for edge in (run.start_s, run.end_s)])
+    pred_cover, truth_cover = _cover(pred, pred_labels, edges), _cover(truth, truth_labels, edges)
+    overlap_s = (pred_cover * np.diff(edges)) @ truth_cover.T
+    rows, columns = linear_sum_assignment(overlap_s, maximize=True)
+    mapping = {label: label for label in {run.label for run in pred} if label < 0}
+    mapping |= {pred_labels[r]: truth_labels[c] for r, c in zip(rows, columns) if overlap_s[r, c] > 0}
+    unused = max(truth_labels, default=-1) + 1
+    for label in pred_labels:
+        if label not in mapping:
+            mapping[label] = unused
+            unused += 1
+    return mapping
+
+
+def relabelled(runs: Sequence[Run], mapping: Mapping[int, int]) -> list[Run]:
+    """The same runs with the numbers of ``mapping``, which must hold every label (KeyError otherwise)."""
+    return [dataclasses.replace(run, label=mapping[run.label]) for run in runs]
+
+
+def _threads(runs: Sequence[Run]) -> list[int]:
+    return sorted({run.label for run in runs if run.label >= 0})
+
+
+def _cover(runs: Sequence[Run], labels: Sequence[int], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``[labels, intervals]``, 1 where a run of the label covers the interval between two neighbouring edges."""
+    row = {label: index for index, label in enumerate(labels)}
+    kept = [run for run in runs if run.label >= 0]
+    change = np.zeros((len(labels), max(len(edges), 1)))
+    rows = np.array([row[run.label] for run in kept], dtype=np.int64)
+    np.add.at(change, (rows, np.searchsorted(edges, [run.start_s for run in kept])), 1)
+    np.add.at(change, (rows, np.searchsorted(edges, [run.end_s for run in kept])), -1)
+    return (np.cumsum(change, axis=1)[:, : max(len(edges) - 1, 0)] > 0).astype(np.float64)
+
+
+def _array(values: Values) -> NDArray[np.generic]:
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)

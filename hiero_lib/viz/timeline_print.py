@@ -1,0 +1,157 @@
+"""The timeline for print: the matplotlib engine of `hiero_lib.viz.timeline.plot_timeline`."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hiero_lib.viz.bars import (
+    BAR_HEIGHT,
+    Bar,
+    Narrations,
+    TimelineRow,
+    clock,
+    legend_names,
+    sorted_narrations,
+    tick_times,
+    time_title,
+)
+from hiero_lib.viz.palette import Theme, text_color_on, thread_color
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.textpath import TextToPath
+
+NARRATION_LINES = 3  # of text below the ticks
+
+
+def print_timeline(
+    rows: Sequence[TimelineRow],
+    bars: Sequence[Bar],
+    *,
+    narrations: Narrations | None,
+    title: str,
+    theme: Theme,
+    end_s: float,
+) -> Figure:
+    """Draw the bars as vectors on a figure of its own, outside pyplot; see `plot_timeline` for the arguments."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+    from matplotlib.textpath import TextToPath
+
+    threads = legend_names(rows)
+    measure = TextToPath()
+    row_inches, width_inches = 0.42, 10.0
+    narration_rows = 2.0 if narrations is not None else 0.0
+    legend_entries = [textwrap.shorten(name, 36, placeholder="…") for name in threads.values()]
+    column_points = max((_width_points(measure, entry, 8) for entry in legend_entries), default=0) + 38
+    columns = max(1, min(len(legend_entries), int(width_inches * 72 / column_points)))
+    legend_lines = -(-len(legend_entries) // columns)
+    height_inches = row_inches * (len(rows) + narration_rows) + 0.2 * legend_lines + 1.1
+    figure = Figure(figsize=(width_inches, height_inches), layout="constrained", facecolor=theme.background)
+    axes = figure.add_subplot()
+    axes.set_facecolor(theme.background)
+    for index in range(len(rows)):
+        axes.axhspan(index - BAR_HEIGHT / 2, index + BAR_HEIGHT / 2, color=theme.track, linewidth=0, zorder=0)
+        mine = [bar for bar in bars if bar.row == index]
+        # The hairline of the bar's own colour closes the gaps that viewers of PDF and SVG show between neighbours.
+        axes.broken_barh(
+            [(bar.run.start_s, bar.run.length_s) for bar in mine],
+            (index - BAR_HEIGHT / 2, BAR_HEIGHT),
+            facecolors=[bar.color for bar in mine],
+            edgecolors=[bar.color for bar in mine],
+            linewidth=0.2,
+            label=rows[index].name,
+        )
+    names = [row.name for row in rows]
+    if narrations is not None:
+        names.append("narrations")
+        middle = len(rows)
+        axes.vlines(
+            narrations.times, middle - 0.3, middle + 0.3, color=theme.muted_text, linewidth=0.6, label="narrations"
+        )
+    ticks = tick_times(end_s, most=14)
+    axes.set_xticks(ticks, [clock(tick) for tick in ticks])
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlim=(0, end_s), ylim=(len(rows) - 0.5 + narration_rows, -0.5), xlabel=time_title(end_s))
+    axes.tick_params(colors=theme.text, labelsize=9)
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.label.set(color=theme.text, fontsize=9)
+    axes.grid(axis="x", color=theme.grid, linewidth=0.5)
+    axes.set_axisbelow(True)
+    for side in axes.spines:
+        axes.spines[side].set_visible(False)
+    axes.set_title(title, loc="left", color=theme.text, fontsize=11)
+    if legend_entries:
+        figure.legend(
+            [Patch(facecolor=thread_color(label)) for label in threads],
+            legend_entries,
+            loc="outside lower center",
+            ncols=columns,
+            fontsize=8,
+            labelcolor=theme.text,
+            frameon=False,
+        )
+    figure.draw_without_rendering()  # settles the layout, so that texts can be measured against it
+    points_per_s = axes.get_window_extent().width / figure.dpi * 72 / end_s
+    _print_bar_texts(axes, bars, measure, points_per_s=points_per_s)
+    if narrations is not None:
+        _print_narrations(axes, narrations, measure, top=len(rows) + 0.38, theme=theme, points_per_s=points_per_s)
+    return figure
+
+
+def _width_points(measure: TextToPath, text: str, size: float) -> float:
+    from matplotlib.font_manager import FontProperties
+
+    return float(measure.get_text_width_height_descent(text, FontProperties(size=size), ismath=False)[0])
+
+
+def _print_bar_texts(axes: Axes, bars: Sequence[Bar], measure: TextToPath, *, points_per_s: float) -> None:
+    """Print each bar's text, on one line or two, where the bar is wide enough for it."""
+    for bar in bars:
+        room = bar.run.length_s * points_per_s - 4
+        lines = [bar.text]
+        if room >= 4 and _width_points(measure, bar.text, 7) > room:
+            lines = textwrap.wrap(bar.text, len(bar.text) // 2 + 4)
+        if room < 4 or not bar.text or len(lines) > 2 or any(_width_points(measure, s, 7) > room for s in lines):
+            continue
+        axes.text(
+            (bar.run.start_s + bar.run.end_s) / 2,
+            bar.row,
+            "\n".join(lines),
+            ha="center",
+            va="center" if len(lines) > 1 else "center_baseline",
+            fontsize=7,
+            linespacing=1.0,
+            color=text_color_on(bar.color),
+            parse_math=False,
+            in_layout=False,
+        )
+
+
+def _print_narrations(
+    axes: Axes, narrations: Narrations, measure: TextToPath, *, top: float, theme: Theme, points_per_s: float
+) -> None:
+    """Print, below their ticks, as many narrations as fit on a few lines without touching one another."""
+    free_from = [0.0] * NARRATION_LINES
+    end = axes.get_xlim()[1] * points_per_s
+    for time, text in zip(*sorted_narrations(narrations)):
+        short = textwrap.shorten(text, 40, placeholder="…")
+        left, width = time * points_per_s, _width_points(measure, short, 6.5)
+        line = next((index for index, free in enumerate(free_from) if free <= left), None)
+        if line is None or left + width > end:
+            continue
+        free_from[line] = left + width + 10
+        axes.text(
+            time,
+            top + (line + 0.4) * 0.34,
+            short,
+            ha="left",
+            va="center_baseline",
+            fontsize=6.5,
+            color=theme.muted_text,
+            parse_math=False,
+            in_layout=False,
+        )

@@ -1,0 +1,318 @@
+"""The training curve: live in a notebook while a model trains, and from a metrics log afterwards.
+
+A log is JSON Lines, one event a line: a training event has ``step`` and ``loss`` (and what else is there of
+``epoch``, ``vna``, ``ft``, ``lr``, ``grad_norm``), a validation event has ``step`` and ``egomcq_inter``,
+``egomcq_intra`` as fractions. A value that was not measured is absent or null.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+import math
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from hiero_lib.errors import DataError
+from hiero_lib.viz.palette import THEMES, THREAD_COLORS, Theme, ThemeName
+from hiero_lib.viz.timeline import Engine
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as MatplotlibFigure
+    from plotly.graph_objects import Figure as PlotlyFigure
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a panel: ``steps`` and ``values`` of the same length, a point being a mean of ``block`` values."""
+
+    name: str
+    steps: list[int]
+    values: list[float]
+    color: str
+    block: int = 1
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes over the training steps."""
+
+    title: str
+    series: tuple[Series, ...]
+    log_scale: bool = False
+
+    @property
+    def step_title(self) -> str:
+        """Title of the horizontal axis, which says so where points are means."""
+        block = max(line.block for line in self.series)
+        return "step" if block == 1 else f"step (each point the mean of {block})"
+
+    @property
+    def needs_legend(self) -> bool:
+        """False where the title says what the only line is."""
+        return [line.name for line in self.series] != [self.title]
+
+
+_PANELS: tuple[tuple[str, dict[str, str], bool], ...] = (
+    ("loss", {"loss": "loss", "vna": "L_vna", "ft": "L_ft"}, False),
+    ("EgoMCQ accuracy (%)", {"egomcq_inter": "inter-video", "egomcq_intra": "intra-video"}, False),
+    ("learning rate", {"lr": "learning rate"}, True),
+    ("gradient norm", {"grad_norm": "gradient norm"}, True),
+)
+_PERCENT = {"egomcq_inter", "egomcq_intra"}
+_LIVE_PANELS = ("loss", "EgoMCQ accuracy (%)")
+_KEYS = {key for _, keys, _ in _PANELS for key in keys}
+
+
+def read_metrics(metrics_file: str | Path) -> list[dict[str, Any]]:
+    """Read a metrics log (JSON Lines); empty lines are allowed.
+
+    Raises:
+        DataError: the file is missing or without events, or a line is not a JSON object with a whole-numbered
+            ``step``; the message names the file and the line. No bad line is passed over.
+    """
+    path = Path(metrics_file)
+    if not path.is_file():
+        raise DataError("there is no such file", file=path)
+    events = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            event = json.loads(line)
+        except ValueError as error:
+            raise DataError(
+                f"not readable as JSON ({error})",
+                file=path,
+                field=f"line {number}",
+                value=line[:80].decode(errors="replace"),
+                hint="If the run was killed while it wrote this line, remove the line",
+            ) from error
+        if not isinstance(event, dict):
+            raise DataError("an event must be a JSON object", file=path, field=f"line {number}", value=event)
+        if not isinstance(event.get("step"), int) or isinstance(event["step"], bool):
+            raise DataError("step must be a whole number", file=path, field=f"line {number}", value=event)
+        for key in _KEYS & event.keys():
+            if isinstance(event[key], bool) or not isinstance(event[key], (int, float, type(None))):
+                raise DataError(f"{key} must be a number", file=path, field=f"line {number}", value=event[key])
+        events.append(event)
+    if not events:
+        raise DataError("the log has no events", file=path)
+    return events
+
+
+def training_panels(events: Iterable[Mapping[str, Any]], *, most_points: int = 1500) -> list[Panel]:
+    """What both engines draw: the panels that have values, each series in the order of its steps.
+
+    A series of more than ``most_points`` values is drawn as the means of equal blocks, each at its last step (the
+    last block may be shorter), so that the figure of a long run stays small and its axis says so.
+
+    A step that was logged twice (a run that was killed and resumed from an earlier checkpoint) counts with its
+    last values. Values that are null or not finite are left out of the lines.
+    """
+    by_series: dict[str, dict[int, float]] = {key: {} for key in _KEYS}
+    for event in events:
+        for key in _KEYS & event.keys():
+            if event[key] is not None:
+                by_series[key][int(event["step"])] = float(event[key]) * (100 if key in _PERCENT else 1)
+    panels = []
+    for title, names, log_scale in _PANELS:
+        series = []
+        for color, (key, name) in zip(THREAD_COLORS, names.items()):
+            points = sorted((step, value) for step, value in by_series[key].items() if math.isfinite(value))
+            if points:
+                block = -(-len(points) // most_points)
+                blocks = [points[i : i + block] for i in range(0, len(points), block)]
+                means = [math.fsum(value for _, value in part) / len(part) for part in blocks]
+                series.append(Series(name, [part[-1][0] for part in blocks], means, color, block))
+        if series:
+            log = log_scale and all(value > 0 for line in series for value in line.values)
+            panels.append(Panel(title, tuple(series), log))
+    return panels
+
+
+@overload
+def plot_training(
+    metrics_file: str | Path,
+    *,
+    engine: Literal["plotly"] = "plotly",
+    title: str = "Training",
+    theme: ThemeName = "light",
+) -> PlotlyFigure: ...
+@overload
+def plot_training(
+    metrics_file: str | Path, *, engine: Literal["matplotlib"], title: str = "Training", theme: ThemeName = "light"
+) -> MatplotlibFigure: ...
+def plot_training(
+    metrics_file: str | Path, *, engine: Engine = "plotly", title: str = "Training", theme: ThemeName = "light"
+) -> PlotlyFigure | MatplotlibFigure:
+    """Draw a run's metrics log: losses, EgoMCQ accuracy, learning rate and gradient norm, those that it has.
+
+    Args:
+        metrics_file: JSON Lines, see `read_metrics`.
+        engine: plotly for looking, matplotlib for print.
+        title: stands above the figure; say there when the data is the sample.
+        theme: light or dark page.
+
+    Raises:
+        DataError: as `read_metrics` does, or when no event has anything to draw.
+        ValueError: the engine is neither of the two.
+    """
+    panels = training_panels(read_metrics(metrics_file))
+    if not panels:
+        raise DataError("no event has a loss or an accuracy", file=metrics_file)
+    if engine == "plotly":
+        return _plotly(panels, title=title, theme=THEMES[theme])
+    if engine == "matplotlib":
+        return _matplotlib(panels, title=title, theme=THEMES[theme])
+    raise ValueError(f"engine must be 'plotly' or 'matplotlib', not {engine!r}")
+
+
+class LiveLossCurve:
+    """Collects the events of a training run; in a notebook, it also draws them, always in the same place.
+
+    Hand it to ``run_training(..., on_log=curve)``, and call `draw` once after training: the last events may have
+    fallen into the pause between two drawings. Outside a notebook nothing is drawn or imported.
+
+    Args:
+        every_s: seconds between two drawings.
+        title: stands above the curve.
+        theme: light or dark page.
+    """
+
+    def __init__(self, *, every_s: float = 4.0, title: str = "Training", theme: ThemeName = "light") -> None:
+        self.events: list[dict[str, Any]] = []
+        self.every_s, self.title, self.theme = every_s, title, theme
+        self._drawn_at = -math.inf
+        self._display: Any = None
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Take one event; draw if the last drawing is old enough. A validation event is always drawn."""
+        self.events.append(dict(event))
+        if "egomcq_inter" in event or time.monotonic() - self._drawn_at >= self.every_s:
+            self.draw()
+
+    def draw(self) -> None:
+        """Draw now what has been collected: losses and EgoMCQ accuracy. Does nothing outside a notebook."""
+        panels = [panel for panel in training_panels(self.events) if panel.title in _LIVE_PANELS]
+        if not panels or not in_notebook():
+            return
+        from IPython.display import Image, display
+
+        picture = io.BytesIO()
+        # Twice the resolution at half the size, so that it is sharp on any screen.
+        _matplotlib(panels, title=self.title, theme=THEMES[self.theme]).savefig(picture, format="png", dpi=160)
+        image = Image(data=picture.getvalue(), format="png", retina=True)
+        if self._display is None:
+            self._display = display(image, display_id=True)
+        else:
+            self._display.update(image)
+        self._drawn_at = time.monotonic()
+
+
+def in_notebook() -> bool:
+    """True where a kernel (JupyterLab, classic, VS Code, Colab, papermill) shows pictures; imports nothing."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def _columns(panels: Sequence[Panel]) -> int:
+    return min(len(panels), 2)
+
+
+def _plotly(panels: Sequence[Panel], *, title: str, theme: Theme) -> PlotlyFigure:
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
+    columns = _columns(panels)
+    rows = -(-len(panels) // columns)
+    figure = make_subplots(
+        rows=rows,
+        cols=columns,
+        subplot_titles=[panel.title for panel in panels],
+        horizontal_spacing=0.09,
+        vertical_spacing=0.2,
+    )
+    for index, panel in enumerate(panels):
+        place = {"row": index // columns + 1, "col": index % columns + 1}
+        for series in panel.series:
+            figure.add_trace(
+                go.Scatter(
+                    x=series.steps,
+                    y=series.values,
+                    name=series.name,
+                    mode="lines+markers" if len(series.steps) < 50 else "lines",
+                    line={"color": series.color, "width": 2},
+                    showlegend=panel.needs_legend,
+                    legendgroup=panel.title,
+                    legendgrouptitle={"text": panel.title},
+                    hovertemplate="step %{x}: %{y:.4g}<extra>" + series.name + "</extra>",
+                ),
+                **place,
+            )
+        figure.update_xaxes(title_text=panel.step_title, matches="x", gridcolor=theme.grid, zeroline=False, **place)
+        figure.update_yaxes(
+            type="log" if panel.log_scale else "linear",
+            exponentformat="power",
+            gridcolor=theme.grid,
+            zeroline=False,
+            automargin=True,
+            **place,
+        )
+    figure.update_layout(
+        title={
+            "text": html.escape(title, quote=False),
+            **{"x": 0, "xref": "container", "xanchor": "left", "pad": {"l": 16}},
+        },
+        height=110 + 280 * rows,
+        margin={"l": 16, "r": 24, "t": 96, "b": 56},
+        paper_bgcolor=theme.background,
+        plot_bgcolor=theme.background,
+        font={"color": theme.text, "size": 13},
+        legend={"groupclick": "toggleitem"},
+    )
+    return figure
+
+
+def _matplotlib(panels: Sequence[Panel], *, title: str, theme: Theme) -> MatplotlibFigure:
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    columns = _columns(panels)
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(5.0 * columns, 2.6 * rows + 0.4), layout="constrained", facecolor=theme.background)
+    first: Axes | None = None
+    for index, panel in enumerate(panels):
+        axes = figure.add_subplot(rows, columns, index + 1, facecolor=theme.background, sharex=first)
+        first = first or axes
+        for series in panel.series:
+            marker = "o" if len(series.steps) < 50 else ""
+            axes.plot(
+                series.steps,
+                series.values,
+                color=series.color,
+                label=series.name,
+                linewidth=1.4,
+                marker=marker,
+                markersize=3,
+            )
+        if panel.log_scale:
+            axes.set_yscale("log")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        axes.set_title(panel.title, loc="left", fontsize=10, color=theme.text)
+        axes.set_xlabel(panel.step_title, fontsize=9, color=theme.text)
+        axes.tick_params(which="both", colors=theme.text, labelsize=8)
+        axes.grid(color=theme.grid, linewidth=0.5)
+        for side in axes.spines:
+            axes.spines[side].set_visible(False)
+        if panel.needs_legend:
+            axes.legend(fontsize=8, frameon=False, labelcolor=theme.text)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=theme.text)
+    return figure
