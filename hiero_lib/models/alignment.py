@@ -52,7 +52,8 @@ class AlignedModel(nn.Module):
             to a list of :class:`HierarchyLevel`, level 0 first.
         visual_head: ``[n, H]`` -> ``[n, D]``.
         text_head: ``[m, T]`` -> ``[m, D]``.
-        text_encoder: a :class:`hiero_lib.models.text_encoders.TextEncoder`, only where it is trained with the rest; a frozen one stays outside.
+        text_encoder: a :class:`hiero_lib.models.text_encoders.TextEncoder`, only where it is trained with the rest;
+            a frozen one stays outside.
     """
 
     def __init__(
