@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.cluster import SpectralClustering
+from sklearn.metrics import adjusted_rand_score
+
+from hiero_lib.models import spectral
+from hiero_lib.models.spectral import kmeans, spectral_clustering, spectral_embedding
+
+
+def video(n, *, steps, seed=0, channels=64, noise=1.0, smooth=0):
+    """Features like a video's: a latent that stays for some segments, comes back, and is seen through noise."""
+    g = torch.Generator().manual_seed(seed)
+    centres = torch.randn(steps, channels, generator=g)
+    latent: list[int] = []
+    while len(latent) < n:
+        for step in torch.randperm(steps, generator=g).tolist():  # all of them occur
+            latent += [step] * int(torch.randint(5, max(10, n // (2 * steps)), (1,), generator=g))
+    jitter = torch.randn(n, channels, generator=g)
+    if smooth:  # neighbours in time share noise, as in overlapping windows
+        width = 2 * smooth + 1
+        jitter = torch.nn.functional.avg_pool1d(jitter.T, width, 1, smooth).T * width**0.5
+    ids = torch.tensor(latent[:n])
+    return centres[ids] + noise * jitter, ids
+
+
+def affinity(x, temperature):
+    unit = torch.nn.functional.normalize(x.double(), dim=1)
+    return torch.exp((unit @ unit.T) / temperature).numpy()
+
+
+@pytest.mark.parametrize(
+    ("n", "temperature", "smooth"), [(300, 0.05, 0), (300, 0.5, 0), (1200, 0.05, 0), (1200, 0.5, 0), (1200, 0.05, 3)]
+)
+def test_same_partition_as_scikit_learn(n, temperature, smooth):
+    x, _ = video(n, steps=6, smooth=smooth)
+    theirs = SpectralClustering(6, affinity="precomputed", random_state=0).fit(affinity(x, temperature)).labels_
+    ours = spectral_clustering(x, 6, temperature=temperature)
+    assert adjusted_rand_score(theirs, ours) >= 0.99
+
+
+@pytest.mark.parametrize(("temperature", "smooth"), [(0.05, 0), (0.5, 0), (0.05, 4)])
+def test_eigenvectors_equal_a_dense_decomposition(temperature, smooth):
+    x, _ = video(1500, steps=7, seed=1, smooth=smooth)
+    w = affinity(x, temperature)
+    np.fill_diagonal(w, 0)
+    root = 1 / np.sqrt(w.sum(1))
+    values, vectors = np.linalg.eigh(root[:, None] * w * root)
+    expected = root[:, None] * vectors[:, ::-1][:, :7]
+    got_values, got = spectral_embedding(x, 7, temperature=temperature)
+    np.testing.assert_allclose(got_values, values[::-1][:7], atol=1e-5)
+    ours, theirs = (np.linalg.qr(m)[0] for m in (got.double().numpy(), expected))
+    assert np.linalg.svd(ours.T @ theirs)[1].min() > 0.999  # the same space
+
+
+def test_affinity_that_does_not_fit_gives_the_same(monkeypatch):
+    x, _ = video(2500, steps=5)
+    stored = spectral_clustering(x, 5, temperature=0.05)
+    monkeypatch.setattr(spectral, "_STORED_BYTES", 0)
+    monkeypatch.setattr(spectral, "_ROWS", 700)
+    assert adjusted_rand_score(stored, spectral_clustering(x, 5, temperature=0.05)) == 1.0
+
+
+def test_order_and_scale_of_the_segments_do_not_matter():
+    x, _ = video(900, steps=5)
+    order = torch.randperm(900, generator=torch.Generator().manual_seed(0))
+    scale = torch.rand(900, 1, generator=torch.Generator().manual_seed(1)) + 0.1
+    one = spectral_clustering(x, 5, temperature=0.1)
+    two = spectral_clustering((x * scale)[order], 5, temperature=0.1)
+    assert adjusted_rand_score(one[order], two) >= 0.99
+
+
+def test_same_seed_same_labels_and_the_global_state_is_left_alone():
+    x, _ = video(600, steps=5, noise=3.0)
+    state = torch.random.get_rng_state()
+    one = spectral_clustering(x, 5, temperature=0.5, seed=3)
+    assert torch.equal(one, spectral_clustering(x, 5, temperature=0.5, seed=3))
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize(("n", "steps"), [(250, 4), (1000, 6)])
+def test_auto_finds_the_number_of_clusters(n, steps):
+    x, ids = video(n, steps=steps, noise=0.5)
+    labels = spectral_clustering(x, "auto", temperature=0.2)
+    assert int(labels.max()) + 1 == steps
+    assert adjusted_rand_score(ids, labels) > 0.99
+
+
+@pytest.mark.parametrize("n_clusters", [1, 3, 8, "auto"])
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 5])
+def test_short_videos(n, n_clusters):
+    labels = spectral_clustering(
+        torch.randn(n, 4, generator=torch.Generator().manual_seed(0)), n_clusters, temperature=0.5
+    )
+    assert labels.shape == (n,)
+    assert labels.dtype == torch.int64
+    if n and n_clusters != "auto":
+        assert 0 <= int(labels.min()) <= int(labels.max()) < min(n, n_clusters)
+
+
+@pytest.mark.parametrize("n", [40, 900])
+def test_identical_segments_and_empty_rows_are_no_error(n):
+    labels = spectral_clustering(torch.ones(n, 8), 4, temperature=0.05)
+    assert labels.shape == (n,)
+    x, ids = video(n, steps=3, noise=0.1)
+    x[5] = 0
+    assert adjusted_rand_score(ids, spectral_clustering(x, 3, temperature=0.2)) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("x", "k", "temperature", "match"),
+    [
+        (torch.ones(4), 2, 0.5, "shape"),
+        (torch.ones(4, 2), 0, 0.5, "positive"),
+        (torch.ones(4, 2), 2, 0.0, "positive"),
+        (torch.tensor([[1.0, 0.0], [1.0, float("nan")], [1.0, 2.0]]), 2, 0.5, "row 1"),
+        (torch.tensor([[1.0, float("inf")], [1.0, 0.0], [1.0, 2.0]]), 2, 0.5, "row 0"),
+    ],
+)
+def test_bad_input(x, k, temperature, match):
+    with pytest.raises(ValueError, match=match):
+        spectral_clustering(x, k, temperature=temperature)
+
+
+def test_kmeans_on_separate_clouds():
+    g = torch.Generator().manual_seed(0)
+    ids = torch.arange(200) % 4
+    x = torch.randn(4, 3, generator=g)[ids] * 20 + torch.randn(200, 3, generator=g)
+    assert adjusted_rand_score(ids, kmeans(x, 4, generator=g)) == 1.0
+
+
+def test_kmeans_is_as_tight_as_scikit_learns():
+    from sklearn.cluster import KMeans
+
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(400, 5, generator=g)
+    labels = kmeans(x, 8, generator=g, n_init=20)
+    spread = sum(float(((x[labels == c] - x[labels == c].mean(0)) ** 2).sum()) for c in range(8))
+    assert spread <= KMeans(8, n_init=20, random_state=0).fit(x.numpy()).inertia_ * 1.01
