@@ -157,7 +157,7 @@ def test_truncated_and_empty_files(tmp_path, x, name, kept):
     (tmp_path / name).write_bytes(raw[: int(len(raw) * kept) if isinstance(kept, float) else kept])
     store, uid = FeatureStore(tmp_path), Path(name).stem
     for attempt in (store.read, store.num_segments):
-        with pytest.raises(DataError, match="empty|truncated") as caught:
+        with pytest.raises(DataError, match=r"empty|truncated") as caught:
             attempt(uid)
         assert caught.value.file == tmp_path / name
 
@@ -183,7 +183,7 @@ def test_not_finite_where_it_is_read(tmp_path, x, name, bad, dtype):
     store = FeatureStore(tmp_path)
     assert len(store.read("a", 0, 6)) == 6
     assert len(store.read("a", 7)) == 3
-    with pytest.raises(DataError, match="row 6, channel 2.*(nan|inf)"):
+    with pytest.raises(DataError, match=r"row 6, channel 2.*(nan|inf)"):
         store.read("a", 5, 8)
 
 
@@ -206,7 +206,7 @@ def test_missing_and_twice(tmp_path, x):
         FeatureStore(tmp_path / "nowhere")
     store = FeatureStore(tmp_path)
     assert store.video_uids == []
-    with pytest.raises(DataError, match="video_uid.*'gone'"):
+    with pytest.raises(DataError, match=r"video_uid.*'gone'"):
         store.read("gone")
     write(tmp_path, "a.pt", x)
     write(tmp_path, "a.safetensors", x)
