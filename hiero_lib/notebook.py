@@ -5,6 +5,8 @@ Only the standard library is imported at the top: on a bare Colab this module is
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import subprocess
@@ -18,7 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hiero_lib.benchmarks.thread_recovery import ThreadRecovery
     from hiero_lib.config import Profile
+    from hiero_lib.data.egoclip import EgoClipIndex
+    from hiero_lib.data.sample import Truth
+    from hiero_lib.viz.timeline import Narrations, TimelineRow
 
 _NOT_ON_COLAB = {"jupyterlab"}  # it breaks Colab's own server
 
@@ -93,8 +99,25 @@ class NotebookRun:
         return "the generated sample" if self.profile.is_sample else self.profile.name
 
     def model_folder(self, backbone: str) -> Path:
-        """Where a model of this run is trained."""
-        return self.folder / "train" / backbone
+        """Where a model of this run is trained: a folder for each way of training it.
+
+        Its name carries a hash of the settings and of the data that decide the result, so that the same training is
+        resumed and another one starts afresh beside it, with nothing overwritten.
+        """
+        from hiero_lib.data.paths import DataPaths
+        from hiero_lib.data.sample.build import MARKER
+
+        decisive = self.profile.to_dict()
+        for name in ("name", "egomcq"):
+            del decisive[name]
+        for name in ("workers", "checkpoint_every_steps", "keep_checkpoints"):
+            del decisive["training"][name]
+        root = DataPaths.at(self.profile.data_root).root.resolve()
+        decisive["data_root"] = str(root)
+        if (root / MARKER).is_file():  # the same folder may have held another sample before
+            decisive["sample"] = (root / MARKER).read_text("utf-8")
+        digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+        return self.folder / "train" / f"{backbone}-{digest[:8]}"
 
     def save_figure(self, figure: Any, name: str) -> Path:
         """Write a matplotlib figure to ``figures/<name>.png`` and ``.pdf``; the path of the PNG."""
@@ -180,6 +203,59 @@ def check_results(
     if missing:
         raise IncompleteResults(f"{path}, section {section!r} lacks {', '.join(missing)}")
     print(f"Complete: {path}, section {section!r}, {len(found['rows'])} rows, {run.seconds:.0f} s")
+
+
+def trained_models(run: NotebookRun, *, which: str = "last") -> dict[str, Path]:
+    """Checkpoints that notebook 01 left, by backbone; ``which`` is ``last`` or ``best``.
+
+    Raises:
+        IncompleteResults: notebook 01 has not been run to its end in this run.
+    """
+    from hiero_lib.results import RESULTS_FILE, load
+
+    section = load(run.folder)["sections"].get("training")
+    if section is None:
+        raise IncompleteResults(f"{run.folder / RESULTS_FILE} has no section 'training': run notebook 01 first")
+    return {name: Path(trained[f"{which}_checkpoint"]) for name, trained in section["extra"].items()}
+
+
+def narrations_of(index: EgoClipIndex, video_uid: str) -> Narrations:
+    """A video's narrations, for a timeline."""
+    from hiero_lib.viz.timeline import Narrations
+
+    video = index.video_uids.index(video_uid)
+    times = index.times[index.offsets[video] : index.offsets[video + 1]]
+    return Narrations(times.tolist(), index.texts(video_uid))
+
+
+def truth_row(truth: Truth, *, level: str = "thread", name: str = "truth") -> TimelineRow:
+    """The spans of one level of a sample video's truth, numbered in the order in which they first appear."""
+    from hiero_lib.viz.runs import Run
+    from hiero_lib.viz.timeline import TimelineRow
+
+    number: dict[int, int] = {}
+    for span in truth.levels[level]:
+        number.setdefault(span.id, len(number))
+    runs = [Run(span.start_s, span.end_s, number[span.id]) for span in truth.levels[level]]
+    names = {number[span.id]: span.text for span in truth.levels[level]}
+    return TimelineRow(name, runs, names, threads=level == "thread")
+
+
+def recovered_rows(
+    recovery: ThreadRecovery, truth: Truth, *, methods: Sequence[str], levels: Sequence[int], stride_s: float
+) -> list[TimelineRow]:
+    """The truth of a video above the threads that methods find, each in the colour of the true thread it covers."""
+    from hiero_lib.viz.runs import match_labels, relabelled, runs_of
+    from hiero_lib.viz.timeline import TimelineRow
+
+    rows = [truth_row(truth)]
+    for method in methods:
+        for level in levels:
+            pos, found = recovery.threads[method][level][truth.video_uid]
+            runs = runs_of(found, pos, stride_s * 2**level)
+            runs = relabelled(runs, match_labels(runs, rows[0].runs))
+            rows.append(TimelineRow(f"{method}, level {level}", runs, rows[0].names))
+    return rows
 
 
 def _cell(value: object) -> str:

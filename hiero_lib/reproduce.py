@@ -245,6 +245,8 @@ def _this_interpreter() -> type:
     class ThisInterpreter(AsyncKernelManager):
         @property
         def kernel_spec(self) -> KernelSpec:
-            return KernelSpec(**get_kernel_dict())
+            spec = get_kernel_dict()
+            spec["argv"] += ["--log-level=CRITICAL"]  # its talk about sockets would land between our lines
+            return KernelSpec(**spec)
 
     return ThisInterpreter

@@ -1,0 +1,231 @@
+"""``python -m hiero_lib``: the kit from the command line.
+
+Each command imports what it needs when it runs, so that ``--help`` is immediate. A mistake in the call or in a
+file is one line on stderr and exit status 2; a notebook that failed is exit status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hiero_lib.errors import ConfigError, DataError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except DataError as error:
+        if options.debug:
+            raise
+        print("hiero_lib:", *str(error).splitlines(), *getattr(error, "__notes__", ()), file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m hiero_lib", description="A research kit for HiERO (ICCV 2025).")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("sample", help="make the sample data")
+    command.set_defaults(command=_sample)
+    command.add_argument("--root", type=Path, default=Path("data/sample"), help="where (default: %(default)s)")
+    command.add_argument("--seed", type=int, default=0, help="same seed, same files (default: %(default)s)")
+    command.add_argument("--dim", type=int, default=256, help="channels of a segment (default: %(default)s)")
+    command.add_argument("--videos", type=int, default=40, help="(default: %(default)s)")
+    command.add_argument(
+        "--minutes",
+        type=float,
+        nargs=2,
+        default=[3.0, 30.0],
+        metavar=("SHORTEST", "LONGEST"),
+        help="of the videos (default: 3 30)",
+    )
+    command.add_argument(
+        "--timelines", type=Path, help="take videos, times and texts from this file (data/README.md)"
+    )
+    command.add_argument("--held-out", type=float, default=0.3, help="share of its videos (default: %(default)s)")
+    command.add_argument("--force", action="store_true", help="replace another sample that is there")
+
+    command = commands.add_parser("train", help="train HiERO, or the linear probe, on EgoClip")
+    command.set_defaults(command=_train)
+    _add_profile(command)
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--run", help="write to outputs/RUN/train/BACKBONE (default: the profile's name)")
+    where.add_argument("--folder", type=Path, help="write here instead")
+    command.add_argument("--backbone", choices=("hiero", "probe"), default="hiero", help="(default: %(default)s)")
+    command.add_argument("--max-steps", type=int, help="stop early, after this many steps in all")
+
+    command = commands.add_parser("egomcq", help="score checkpoints and the untrained baseline on EgoMCQ")
+    command.set_defaults(command=_egomcq)
+    _add_profile(command)
+    command.add_argument("--run", help="write to outputs/RUN (default: the profile's name)")
+    command.add_argument(
+        "--checkpoint",
+        dest="checkpoints",
+        type=Path,
+        action="append",
+        default=[],
+        help="a model folder that training wrote, or an authors' .pth file; repeatable",
+    )
+
+    command = commands.add_parser("reproduce", help="run the notebook sequence")
+    command.set_defaults(command=_reproduce)
+    _add_profile(command)
+    command.add_argument("--run", help="write to outputs/RUN (default: the profile's name)")
+    command.add_argument("--only", help="just the notebooks whose name starts so, for example 02")
+    command.add_argument("--outputs", type=Path, default=Path("outputs"), help="(default: %(default)s)")
+    return parser
+
+
+def _add_profile(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--profile", required=True, help="name of a packaged profile, or a YAML file")
+    command.add_argument(
+        "--set",
+        dest="settings",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="change a setting, for example training.epochs=2; repeatable",
+    )
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for given in options.settings:
+        name, equals, value = given.partition("=")
+        if not equals or not name:
+            raise ConfigError("write a setting as NAME=VALUE", field="--set", value=given)
+        settings[name.strip()] = value
+    return settings
+
+
+def _sample(options: argparse.Namespace) -> int:
+    from hiero_lib.data.sample import make_sample, make_sample_from_timelines
+
+    if options.timelines is not None:
+        report = make_sample_from_timelines(
+            options.root,
+            options.timelines,
+            seed=options.seed,
+            dim=options.dim,
+            held_out=options.held_out,
+            force=options.force,
+        )
+    else:
+        report = make_sample(
+            options.root,
+            seed=options.seed,
+            num_videos=options.videos,
+            dim=options.dim,
+            minutes=(options.minutes[0], options.minutes[1]),
+            force=options.force,
+        )
+    print(report.summary())
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from hiero_lib.config import load_profile
+    from hiero_lib.data.paths import DataPaths
+    from hiero_lib.device import best_device
+    from hiero_lib.scoring import open_egomcq
+    from hiero_lib.training import TrainingDiverged, run_training
+
+    profile = load_profile(options.profile, _settings(options))
+    folder = options.folder or Path("outputs", options.run or profile.name, "train", options.backbone)
+    validate = None
+    if DataPaths.at(profile.data_root).egomcq.is_file():
+        validate = open_egomcq(profile, device=best_device()).validate
+    try:
+        summary = run_training(
+            profile, folder, backbone=options.backbone, max_steps=options.max_steps, validate=validate
+        )
+    except TrainingDiverged as error:
+        if options.debug:
+            raise
+        print(f"hiero_lib: {error}", file=sys.stderr)
+        return 1
+    if int(os.environ.get("RANK", 0)) == 0:
+        accuracies = ", ".join(f"{name} {value:.1f}" for name, value in summary.best_metrics.items())
+        print(
+            f"{summary.steps} steps, {summary.epochs:.2f} epochs, {summary.seconds:.0f} s; best: {accuracies or '-'}"
+        )
+        print(f"last: {summary.last_checkpoint}\nbest: {summary.best_checkpoint}")
+    return 0
+
+
+def _egomcq(options: argparse.Namespace) -> int:
+    from hiero_lib import scoring
+    from hiero_lib.config import load_profile
+    from hiero_lib.device import best_device
+    from hiero_lib.results import TABLE_FILE, record
+
+    started = time.monotonic()
+    profile = load_profile(options.profile, _settings(options))
+    folder = Path("outputs", options.run or profile.name)
+    task = scoring.open_egomcq(profile, device=best_device())
+    results = {}
+    untrained = task.untrained()
+    if untrained is not None:
+        results[scoring.UNTRAINED] = task.evaluate(untrained)
+    for checkpoint in options.checkpoints:
+        scorer, name = task.load(checkpoint), _method_name(checkpoint)
+        if name in results:
+            name = f"{name} ({checkpoint})"
+        results[name] = task.evaluate(scorer)
+    if not results:
+        hint = "The profile's features have no text projection: name a --checkpoint"
+        raise ConfigError("nothing to score", field="--checkpoint", hint=hint)
+    scoring.save_predictions(results, folder)
+    path = record(
+        folder,
+        "egomcq",
+        scoring.egomcq_rows(results),
+        profile=profile,
+        seconds=time.monotonic() - started,
+        extra={"checkpoints": [str(checkpoint) for checkpoint in options.checkpoints]},
+    )
+    print(path.with_name(TABLE_FILE).read_text("utf-8"))
+    return 0
+
+
+def _method_name(checkpoint: Path) -> str:
+    """HiERO or the probe, as the results table calls them."""
+    from hiero_lib.models.checkpoints import read_card
+    from hiero_lib.scoring import HIERO, PROBE
+
+    return PROBE if checkpoint.is_dir() and read_card(checkpoint).backbone == "probe" else HIERO
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from hiero_lib.reproduce import NotebookFailed, reproduce
+    from hiero_lib.results import TABLE_FILE
+
+    try:
+        results = reproduce(
+            options.profile,
+            run=options.run,
+            only=options.only,
+            settings=_settings(options),
+            outputs=options.outputs,
+            say=lambda line: print(line, flush=True),
+        )
+    except NotebookFailed as error:
+        if options.debug:
+            raise
+        print(f"hiero_lib: {error}", file=sys.stderr)
+        return 1
+    print(f"\n{results.with_name(TABLE_FILE).read_text('utf-8')}\nWritten: {results.parent}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

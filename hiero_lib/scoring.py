@@ -1,0 +1,249 @@
+"""A run's models scored side by side: EgoMCQ and, on the sample, recovery of its activity threads.
+
+What the command line, the notebooks and the validation during training share: the profile's data and text encoder
+opened once, scorers for the untrained features and for checkpoints, and the rows of the results table.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hiero_lib.benchmarks import egomcq, thread_recovery
+from hiero_lib.benchmarks.egomcq import EgoMCQResult, EmbedText, ModelScorer, RawScorer, Scorer
+from hiero_lib.benchmarks.thread_recovery import ThreadRecovery
+from hiero_lib.config import Profile
+from hiero_lib.data.egomcq import EgoMCQReport, Question, load_questions
+from hiero_lib.data.features import FeatureStore
+from hiero_lib.data.paths import DataPaths
+from hiero_lib.data.sample.truth import Truth, read_truth
+from hiero_lib.data.segments import VideoSegments
+from hiero_lib.data.text_cache import TextCache
+from hiero_lib.errors import DataError
+from hiero_lib.models.alignment import AlignedModel
+from hiero_lib.models.checkpoints import load_model
+from hiero_lib.models.text_encoders import TextEncoder, load_text_encoder
+from hiero_lib.results import Row
+
+UNTRAINED, PROBE, HIERO = "untrained features", "linear probe", "HiERO"
+
+# EgoMCQ accuracy inter and intra as published (ICCV 2025, table 1), on Ego4D.
+PUBLISHED_EGOMCQ = {
+    "EgoVLP": (0.906, 0.572),
+    "LaViLa": (0.945, 0.631),
+    "HiERO (Omnivore)": (0.901, 0.534),
+    "HiERO (EgoVLP)": (0.916, 0.596),
+    "HiERO (LaViLa)": (0.946, 0.644),
+}
+_METRICS = {"inter": "inter-video accuracy", "intra": "intra-video accuracy"}
+
+
+@dataclass(frozen=True)
+class EgoMCQTask:
+    """The questions of a profile with everything that answering them needs; made by :func:`open_egomcq`."""
+
+    profile: Profile
+    device: torch.device
+    store: FeatureStore
+    questions: list[Question]
+    report: EgoMCQReport
+    text_encoder: TextEncoder
+    embed_text: EmbedText
+
+    def evaluate(self, scorer: Scorer) -> EgoMCQResult:
+        """Answer all questions."""
+        return egomcq.evaluate(
+            scorer,
+            self.questions,
+            store=self.store,
+            features=self.profile.features,
+            report=self.report,
+            config=self.profile.egomcq,
+            device=self.device,
+        )
+
+    def untrained(self) -> RawScorer | None:
+        """The features against their own text space; None where the features come with none."""
+        projection = self.profile.features.text_projection
+        if projection is None:
+            return None
+        path = DataPaths.at(self.profile.data_root).root / projection
+        return RawScorer.from_file(path, embed_text=self.embed_text, device=self.device)
+
+    def load(self, checkpoint: str | Path) -> ModelScorer:
+        """A model from disk (a folder of ours, or an authors' ``.pth``), ready to answer.
+
+        Raises:
+            DataError: as :func:`hiero_lib.models.checkpoints.load_model`, or the model takes features of another F.
+        """
+        trained = None if self.profile.text.frozen else self.text_encoder
+        model, card = load_model(checkpoint, text_encoder=trained)
+        expected = self.profile.features.dim
+        if card.model.input_size != expected:
+            raise DataError(
+                f"the profile's features have {expected} channels",
+                file=checkpoint,
+                field="input_size",
+                value=card.model.input_size,
+            )
+        if model.text_encoder is not None:
+            if self.profile.text.frozen:  # the file repeats a frozen encoder, whose output comes from the cache
+                model.text_encoder = None
+            elif getattr(model.text_encoder, "tokenizer", None) is None:  # an authors' file has weights only
+                model.text_encoder.tokenizer = self.text_encoder.tokenizer
+        return self.of(model.to(self.device))
+
+    def of(self, model: AlignedModel) -> ModelScorer:
+        """A scorer for a model in eval mode that is on the device already."""
+        return ModelScorer(model, self.embed_text, self.device)
+
+    def validate(self, model: AlignedModel) -> dict[str, float]:
+        """Accuracies in percent, under the names that the metrics log has (see ``run_training``)."""
+        found = self.evaluate(self.of(model)).metrics()
+        return {f"egomcq_{name}": 100 * metric.value for name, metric in found.items() if metric.n}
+
+
+def open_egomcq(profile: Profile, *, device: torch.device) -> EgoMCQTask:
+    """Read the questions, open the features and load the text encoder (cached where it is frozen).
+
+    Raises:
+        DataError: a file is missing or cannot be used, or not one question has features for its clips.
+    """
+    paths = DataPaths.at(profile.data_root)
+    store = FeatureStore(paths.features(profile.features.folder), dim=profile.features.dim)
+    window = profile.egomcq.context_window
+    questions, report = load_questions(paths.egomcq, store, profile.features, context_window=window)
+    if not questions:
+        raise DataError(f"not one of {report.total} questions has features for its clips", file=paths.egomcq)
+    encoder = load_text_encoder(profile.text, data_root=paths.root)
+    embed: EmbedText = encoder
+    if profile.text.frozen:
+        embed = TextCache(paths.processed / "text", encoder, device=device).embed
+    return EgoMCQTask(profile, device, store, questions, report, encoder, embed)
+
+
+def egomcq_rows(results: Mapping[str, EgoMCQResult]) -> list[Row]:
+    """Rows for each method, for HiERO against the probe where both are there, and the published ones."""
+    rows = [
+        Row("EgoMCQ", method, _METRICS[name], metric)
+        for method, result in results.items()
+        for name, metric in result.metrics().items()
+    ]
+    if HIERO in results and PROBE in results:
+        difference = results[HIERO].difference(results[PROBE])
+        note = "points, on the same questions"
+        rows += [
+            Row("EgoMCQ", f"{HIERO} minus {PROBE}", _METRICS[name], metric, note=note)
+            for name, metric in difference.items()
+        ]
+    for method, (inter, intra) in PUBLISHED_EGOMCQ.items():
+        rows.append(Row("EgoMCQ", method, _METRICS["inter"], None, published=inter, note="on Ego4D"))
+        rows.append(Row("EgoMCQ", method, _METRICS["intra"], None, published=intra, note="on Ego4D"))
+    return rows
+
+
+def save_predictions(results: Mapping[str, EgoMCQResult], run_folder: str | Path) -> list[Path]:
+    """Write each method's answers to ``<run>/predictions/egomcq_<method>.json``."""
+    written = []
+    for method, result in results.items():
+        path = Path(run_folder) / "predictions" / f"egomcq_{method.lower().replace(' ', '_')}.json"
+        result.save(path)
+        written.append(path)
+    return written
+
+
+def held_out_videos(profile: Profile, *, device: torch.device) -> tuple[dict[str, VideoSegments], dict[str, Truth]]:
+    """Whole videos of the sample that no narration was trained on, and their truth.
+
+    Raises:
+        DataError: the profile's data has no truth (real data have none), or nothing is held out.
+    """
+    paths = DataPaths.at(profile.data_root)
+    truths = [read_truth(path) for path in sorted(paths.truth.glob("*.json"))]
+    truth = {found.video_uid: found for found in truths if found.split == "val"}
+    if not truth:
+        raise DataError("no truth of a held-out video", file=paths.truth, hint="Only the sample has a truth")
+    store = FeatureStore(paths.features(profile.features.folder), dim=profile.features.dim)
+    videos = {
+        uid: VideoSegments.from_features(
+            store.read(uid),
+            stride_frames=profile.features.stride_frames,
+            fps=profile.features.fps,
+            video_uid=uid,
+        ).to(device)
+        for uid in truth
+    }
+    return videos, truth
+
+
+def recover_threads(
+    videos: Mapping[str, VideoSegments],
+    truth: Mapping[str, Truth],
+    *,
+    probe: AlignedModel,
+    hiero: AlignedModel,
+    levels: int,
+) -> ThreadRecovery:
+    """Cluster untrained, probe and HiERO features of each level and compare with the sample's threads."""
+    methods = {
+        UNTRAINED: thread_recovery.raw_levels(levels=levels),
+        PROBE: thread_recovery.probe_levels(probe, levels=levels),
+        HIERO: thread_recovery.hiero_levels(hiero),
+    }
+    labels = {uid: functools.partial(found.labels, "thread") for uid, found in truth.items()}
+    return thread_recovery.evaluate(methods, videos, labels)
+
+
+def thread_rows(recovery: ThreadRecovery) -> list[Row]:
+    """Adjusted Rand index of each method and level."""
+    benchmark = "Thread recovery (adjusted Rand index, in hundredths)"
+    return [
+        Row(benchmark, method, f"level {level}", metric, note="n counts held-out videos")
+        for (method, level), metric in recovery.metrics().items()
+    ]
+
+
+def question_table(results: Mapping[str, EgoMCQResult], *, count: int) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of some questions, evenly spread over all, with each method's answer.
+
+    An answer is the number of the chosen clip (0 to 4) and its cosine, with the right clip's where they differ.
+    """
+    first = next(iter(results.values()))
+    rows = []
+    for at in np.linspace(0, len(first.questions) - 1, min(count, len(first.questions))).round().astype(int):
+        question = first.questions[at]
+        cells = [question.query, "inter" if question.type == 1 else "intra", str(question.answer)]
+        for result in results.values():
+            cosines = result.similarity[at]
+            chosen = int(cosines.argmax())
+            right = "" if chosen == question.answer else f", right: {cosines[question.answer]:.2f}"
+            mark = "✗" if right else "✓"
+            cells.append(f"{mark} {chosen} ({cosines[chosen]:.2f}{right})")
+        rows.append(cells)
+    return ["query", "type", "right clip", *results], rows
+
+
+def thread_table(recovery: ThreadRecovery) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: a line a method, a column a level, with the 95 % interval over videos."""
+    found = recovery.metrics()
+    levels = sorted({level for _, level in found})
+    rows = []
+    for method in recovery.scores:
+        cells = [method]
+        for level in levels:
+            metric = found[method, level]
+            low, high = metric.interval or (metric.value, metric.value)
+            cells.append(f"{100 * metric.value:.1f} ({100 * low:.1f} to {100 * high:.1f})")
+        rows.append(cells)
+    return ["method", *(f"level {level}" for level in levels)], rows
+
+
+def typical_video(recovery: ThreadRecovery, *, method: str, level: int) -> str:
+    """The video whose adjusted Rand index is the median one, so that a picture is neither luck nor its opposite."""
+    order = np.argsort(recovery.scores[method][level], kind="stable")
+    return list(recovery.threads[method][level])[order[len(order) // 2]]

@@ -1,0 +1,68 @@
+"""The real sequence, 00 to 02, at a tiny size: the notebooks run from the sample to the results table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from hiero_lib.reproduce import NotebookFailed, reproduce
+
+TINY = {
+    "sample_videos": 10,
+    "sample_minutes": [1.0, 2.0],
+    "model.hidden_size": 32,
+    "model.pos_hidden_channels": 8,
+    "model.n_layers": 1,
+    "alignment.dim": 32,
+    "training.batch_size": 2,
+    "training.epochs": 2,
+    "training.warmup_epochs": 0.5,
+}
+
+
+@pytest.mark.slow
+def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
+    said: list[str] = []
+    settings = TINY | {"data_root": str(tmp_path / "data")}
+    where = {"run": "tiny", "outputs": tmp_path / "outputs", "say": said.append}
+    path = reproduce("sample", settings=settings, **where)
+    assert [line.split(":")[0] for line in said] == ["[1/3] 00_setup", "[2/3] 01_train_egoclip", "[3/3] 02_egomcq"]
+
+    results = json.loads(path.read_text())
+    assert list(results["sections"]) == ["data", "training", "egomcq", "threads"]
+    assert {outcome["status"] for outcome in results["notebooks"].values()} == {"done"}
+    egomcq = results["sections"]["egomcq"]
+    assert egomcq["config"]["model"]["hidden_size"] == 32
+    measured = {(row["method"], row["metric"]) for row in egomcq["rows"] if row["result"] is not None}
+    assert len(measured) == 8  # three methods and a difference, inter and intra
+    assert sum(row["result"] is None for row in egomcq["rows"]) == 10  # published
+    threads = {(row["method"], row["metric"]) for row in results["sections"]["threads"]["rows"]}
+    assert {("HiERO", f"level {level}") for level in range(3)} < threads
+
+    run = path.parent
+    assert (run / "results.md").read_text().splitlines()[0].endswith("on the generated sample")
+    assert len(list((run / "predictions").glob("egomcq_*.json"))) == 3
+    assert {file.name for file in (run / "figures").glob("*.png")} == {
+        "first_look.png",
+        "training.png",
+        "threads.png",
+    }
+    for name in results["notebooks"]:
+        notebook = nbformat.read(run / f"{name}.ipynb", as_version=4)
+        outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+        assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+        assert "Complete: " in json.dumps(outputs[-1])
+
+    said.clear()
+    reproduce("sample", settings=settings, **where)
+    assert ["done before" in line for line in said] == [True, True, True]
+
+
+@pytest.mark.slow
+def test_a_notebook_without_its_forerunner_says_which_to_run(tmp_path: Path) -> None:
+    settings = {"data_root": str(tmp_path)}
+    with pytest.raises(NotebookFailed, match="run notebook 01 first"):
+        reproduce("sample", run="r", only="02", outputs=tmp_path, settings=settings, say=print)
