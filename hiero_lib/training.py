@@ -33,7 +33,7 @@ from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.segments import FOLLOW_BATCH
 from hiero_lib.data.text_cache import TextCache
-from hiero_lib.device import choose_precision
+from hiero_lib.device import best_device, choose_precision
 from hiero_lib.distributed import gather_rows, sum_over_processes
 from hiero_lib.errors import ConfigError, DataError
 from hiero_lib.files import atomic_path, read_json, write_json, write_text
@@ -219,7 +219,9 @@ def run_training(
     folder, config = Path(folder), profile.training
     precision, reason = choose_precision(config.precision)
     unused = DistributedDataParallelKwargs(find_unused_parameters=not profile.model.use_pos_attr)
-    accelerator = Accelerator(mixed_precision=precision, kwargs_handlers=[unused])
+    # cpu=True where there is nothing else, for Accelerate starts no CPU processes without being told
+    cpu = best_device().type == "cpu"
+    accelerator = Accelerator(cpu=cpu, mixed_precision=precision, kwargs_handlers=[unused])
     processes, rank = accelerator.num_processes, accelerator.process_index
     if config.batch_size % processes:
         raise ConfigError(
@@ -414,7 +416,7 @@ class _Run:
                     value=value,
                     hint="Choose another folder, or go on with the settings that it was begun with",
                 )
-        model.load_state_dict(load_file(folder / "model.safetensors", device=str(self.accelerator.device)))
+        model.load_state_dict(load_file(folder / "model.safetensors"))
         _load_optimizer(optimizer, model, load_file(folder / "optimizer.safetensors"))
         if scaler is not None and saved["scaler"]:
             scaler.load_state_dict(saved["scaler"])

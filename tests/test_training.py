@@ -2,6 +2,13 @@
 
 import dataclasses
 import json
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 
 import pytest
 import torch
@@ -9,10 +16,21 @@ from safetensors.torch import load_file
 from torch_geometric.data import Batch
 
 from hiero_lib.config import AlignmentConfig, LossConfig, ModelConfig, TrainingConfig, load_profile
+from hiero_lib.errors import ConfigError
 from hiero_lib.models.alignment import AlignedModel, TextHead, VisualHead
+from hiero_lib.models.checkpoints import load_model
 from hiero_lib.models.hiero import HiERO
 from hiero_lib.models.reference import backbone_state, head_states
-from hiero_lib.training import build_optimizer, chunk_order, learning_rate, training_loss
+from hiero_lib.models.text_encoders import load_text_encoder
+from hiero_lib.training import (
+    TrainingDiverged,
+    build_optimizer,
+    chunk_order,
+    learning_rate,
+    run_training,
+    training_loss,
+)
+from tests.tiny import make_tiny
 
 
 def parts_of(state, prefix):
@@ -133,3 +151,169 @@ def test_only_matrices_decay():
     assert "encoder_stages.0.convs.0.lin_rel.weight" in decaying
     assert {"encoder_stages.0.norm.weight", "encoder_stages.0.norm.bias", "projection.bias"} <= free
     assert decaying | free == set(names.values())
+
+
+# What follows runs the command itself, in processes of its own.
+
+
+def command(profile, folder, *more, processes=1):
+    launcher = [sys.executable, "-m"]
+    if processes > 1:
+        port = free_port()
+        launcher += ["torch.distributed.run", f"--nproc-per-node={processes}", f"--master-port={port}", "-m"]
+    return [*launcher, "hiero_lib", "train", "--profile", str(profile), "--folder", str(folder), *map(str, more)]
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def environment():
+    return {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def train(profile, folder, *more, processes=1):
+    run = subprocess.run(
+        command(profile, folder, *more, processes=processes),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def weights_of(folder):
+    newest = max((folder / "checkpoints").glob("step-*"))
+    return newest.name, load_file(newest / "model.safetensors"), load_file(newest / "optimizer.safetensors")
+
+
+def log_of(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A profile with dropout, whose random numbers a resumed run has to meet again; 5 epochs of 4 steps."""
+    return make_tiny(tmp_path_factory.mktemp("tiny"), videos=17, training__epochs=5)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tiny, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    train(tiny, folder)
+    return folder
+
+
+def test_killed_and_resumed_ends_bitwise_the_same(tiny, uninterrupted, tmp_path):
+    """SIGKILL before the first checkpoint, between two, and while one is being written."""
+
+    def lines():
+        log = tmp_path / "metrics.jsonl"
+        return log.read_text().count("\n") if log.is_file() else 0
+
+    moments = [
+        ("before the first checkpoint", lambda: lines() >= 1),
+        ("between two checkpoints", lambda: lines() >= 5),
+        ("writing a checkpoint", lambda: lines() >= 6 and any((tmp_path / "checkpoints").glob(".*.tmp"))),
+    ]
+    for name, reached in moments:
+        with open(tmp_path / "out.txt", "w") as out:
+            process = subprocess.Popen(command(tiny, tmp_path), env=environment(), stdout=out, stderr=out)
+            while process.poll() is None and not reached():
+                time.sleep(0.0005)
+            assert process.poll() is None, f"{name}: not caught\n{(tmp_path / 'out.txt').read_text()}"
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    out = train(tiny, tmp_path)
+    assert "going on after step" in out
+    step, model, optimizer = weights_of(tmp_path)
+    expected_step, expected_model, expected_optimizer = weights_of(uninterrupted)
+    assert step == expected_step == "step-00000020"
+    for ours, theirs in ((model, expected_model), (optimizer, expected_optimizer)):
+        assert ours.keys() == theirs.keys()
+        for tensor, value in ours.items():
+            assert torch.equal(value, theirs[tensor]), tensor
+    assert log_of(tmp_path) == log_of(uninterrupted)
+    assert not list((tmp_path / "checkpoints").glob(".*.tmp"))
+
+
+def test_two_processes_equal_one_and_resume_each_other(tmp_path):
+    profile = make_tiny(tmp_path / "data", videos=17, training__epochs=3, model__dropout=0.0)
+    one, two, mixed = tmp_path / "one", tmp_path / "two", tmp_path / "mixed"
+    train(profile, one)
+    assert "2 process(es)" in train(profile, two, processes=2)
+    train(profile, mixed, "--max-steps", 5)
+    assert "going on after step 5" in train(profile, mixed, processes=2)
+    step, expected, _ = weights_of(one)
+    for folder in (two, mixed):
+        their_step, model, _ = weights_of(folder)
+        assert their_step == step
+        for name, value in model.items():
+            torch.testing.assert_close(value, expected[name], rtol=1e-5, atol=1e-5, msg=f"{folder.name} {name}")
+        theirs = [r for r in log_of(folder) if "loss" in r]
+        mine = [r for r in log_of(one) if "loss" in r]
+        assert len(theirs) == len(mine) == 12
+        for a, b in zip(theirs, mine):
+            for name in ("loss", "vna", "ft", "grad_norm"):
+                assert a[name] == pytest.approx(b[name], rel=1e-5, abs=1e-5), (folder.name, a["step"], name)
+
+
+def test_another_setting_is_not_mixed_in(tiny, uninterrupted):
+    profile = load_profile(tiny, {"loss.alpha": 0.5})
+    with pytest.raises(ConfigError, match=r"loss\.alpha.*0\.5"):
+        run_training(profile, uninterrupted)
+
+
+def test_a_nan_loss_stops_with_step_videos_and_checkpoint(tmp_path):
+    profile = load_profile(make_tiny(tmp_path / "data"), {"training.lr": 1e38, "training.gradient_clip": 1e38})
+    with pytest.raises(TrainingDiverged, match=r"loss is nan.*at step \d+, videos v\d.*last good checkpoint"):
+        run_training(profile, tmp_path / "run")
+    assert all(math.isfinite(record["loss"]) for record in log_of(tmp_path / "run") if "loss" in record)
+
+
+def test_validation_keeps_the_best(tmp_path):
+    profile = load_profile(make_tiny(tmp_path / "data"), {"training.epochs": 4})
+    scores = iter([10.0, 30.0, 20.0, 5.0])
+    seen = []
+
+    def validate(model):
+        seen.append({name: value.clone() for name, value in model.state_dict().items()})
+        assert not model.training
+        return {"egomcq_inter": next(scores)}
+
+    summary = run_training(profile, tmp_path / "run", validate=validate)
+    assert summary.best_metrics == {"egomcq_inter": 30.0}
+    model, card = load_model(summary.best_checkpoint)
+    assert card.provenance["metrics"] == {"egomcq_inter": 30.0}
+    assert all(torch.equal(value, seen[1][name]) for name, value in model.state_dict().items())
+    assert summary.epochs == 4
+    assert [r["egomcq_inter"] for r in log_of(tmp_path / "run") if "egomcq_inter" in r] == [10.0, 30.0, 20.0, 5.0]
+    assert len(list((tmp_path / "run" / "checkpoints").iterdir())) == profile.training.keep_checkpoints
+
+
+def test_the_probe_trains_on_the_same_batches(tmp_path):
+    profile = load_profile(make_tiny(tmp_path / "data"))
+    summary = run_training(profile, tmp_path / "run", backbone="probe", max_steps=3)
+    records = log_of(tmp_path / "run")
+    assert summary.steps == len(records) == 3
+    assert all(record["ft"] == 0 for record in records)
+    model, card = load_model(summary.last_checkpoint)
+    assert card.backbone == "probe"
+    assert model.visual_head.in_features == 12
+
+
+def test_a_text_encoder_can_be_trained_along(tmp_path):
+    profile = load_profile(make_tiny(tmp_path / "data"), {"text.frozen": False, "training.epochs": 1})
+    summary = run_training(profile, tmp_path / "run", max_steps=1)
+    tensors = load_file(summary.last_checkpoint / "model.safetensors")
+    trained = [name for name in tensors if name.startswith("text_encoder.")]
+    assert trained
+    fresh = load_text_encoder(profile.text, data_root=profile.data_root)
+    before = {f"text_encoder.{name}": value for name, value in fresh.state_dict().items()}
+    assert any(not torch.equal(tensors[name], before[name]) for name in trained)
+    model, _ = load_model(summary.last_checkpoint, text_encoder=fresh)
+    assert all(torch.equal(model.state_dict()[name], tensors[name]) for name in tensors)

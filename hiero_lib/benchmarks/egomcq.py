@@ -34,8 +34,8 @@ TYPES = {"inter": 1, "intra": 2}
 class Scorer(Protocol):
     """Puts segments and texts into one space, where a cosine compares them."""
 
-    def segments(self, batch: Batch) -> Tensor:
-        """``[N, D]`` for the N segments of a batch of windows."""
+    def segments(self, batch: Batch, rows: Tensor) -> Tensor:
+        """``[n, D]`` for some of the segments of a batch of windows, by their rows ``[n]``."""
 
     def texts(self, queries: Sequence[str]) -> Tensor:
         """``[Q, D]``."""
@@ -49,10 +49,10 @@ class ModelScorer:
     embed_text: EmbedText
     device: torch.device
 
-    def segments(self, batch: Batch) -> Tensor:
+    def segments(self, batch: Batch, rows: Tensor) -> Tensor:
         """Projected level 0 of the backbone, without clustering."""
         (level, *_) = self.model.backbone(batch, cluster=False)
-        return self.model.visual_head(level.x)
+        return self.model.visual_head(level.x[rows])
 
     def texts(self, queries: Sequence[str]) -> Tensor:
         """The text head on the encoder's output; a text encoder trained with the model goes before ``embed_text``."""
@@ -94,9 +94,9 @@ class RawScorer:
             raise DataError("expected one matrix and one vector", file=path, field="state dict", value=shapes)
         return cls(matrices[0], vectors[0], embed_text, device)
 
-    def segments(self, batch: Batch) -> Tensor:
+    def segments(self, batch: Batch, rows: Tensor) -> Tensor:
         """The features as they are."""
-        return batch.x
+        return batch.x[rows]
 
     def texts(self, queries: Sequence[str]) -> Tensor:
         """ReLU, then the linear projection."""
@@ -201,7 +201,7 @@ def evaluate(
         batch = Batch.from_data_list(_read(group, store, features)).to(device)
         lengths = torch.tensor([window.num_segments for window in group])
         middle = lengths.cumsum(0) - lengths + lengths // 2
-        middles.append(scorer.segments(batch)[middle.to(device)].float().cpu())
+        middles.append(scorer.segments(batch, middle.to(device)).float().cpu())
     visual = torch.nn.functional.normalize(torch.cat(middles), dim=-1) if middles else torch.zeros((0, 1))
 
     queries = sorted({question.query for question in chosen})

@@ -17,6 +17,10 @@ from hiero_lib.models.tdgc import TDGC
 from hiero_lib.models.temporal import TemporalGraph, interpolate, pool_in_time, radius_graph, video_pointer
 from hiero_lib.models.threads import SpectralThreads, ThreadDiscovery, thread_graph
 
+# Without gradients a stage works on so many rows at a time: what it holds in between is bounded, whatever the length
+# of the video, and small enough for the allocator to use again (25 MB at H 768) instead of asking the system.
+_ROWS_AT_ONCE = 8192
+
 
 @dataclass(frozen=True)
 class HierarchyLevel:
@@ -57,12 +61,26 @@ class Stage(nn.Module):
 
     def forward(self, x: Tensor, graph: TemporalGraph) -> Tensor:
         """See the class."""
-        x = self.dropout(graph.sort(x))
+        x = graph.sort(x)
+        if torch.is_grad_enabled() or len(x) <= _ROWS_AT_ONCE:
+            return graph.unsort(self._rows(x, graph))
+        # A layer reaches as far as the largest offset, so rows and that margin on both sides are all that is needed.
+        margin = len(self.convs) * max((abs(offset) for offset in graph.offsets), default=0)
+        parts = []
+        for start in range(0, len(x), _ROWS_AT_ONCE):
+            first, last = max(0, start - margin), min(len(x), start + _ROWS_AT_ONCE + margin)
+            part = self._rows(x[first:last], graph.narrow(first, last))
+            parts.append(part[start - first : start - first + _ROWS_AT_ONCE])
+        return graph.unsort(torch.cat(parts))
+
+    def _rows(self, x: Tensor, graph: TemporalGraph) -> Tensor:
+        """The stage on rows in the graph's order."""
+        x = self.dropout(x)
         for layer, conv in enumerate(self.convs):
             x = conv(x, graph)
             if layer < len(self.convs) - 1:
                 x = nn.functional.leaky_relu(x, 0.2, inplace=True)
-        return graph.unsort(nn.functional.leaky_relu(self.norm(x), 0.2, inplace=True))
+        return nn.functional.leaky_relu(self.norm(x), 0.2, inplace=True)
 
 
 class HiERO(nn.Module):

@@ -9,6 +9,7 @@ distance, like the gates of TDGC, is computed once a kind instead of once an edg
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -51,6 +52,10 @@ class TemporalGraph:
         inverse = torch.empty_like(self.order)
         inverse[self.order] = torch.arange(len(self.order), device=self.order.device)
         return x.index_select(0, inverse)
+
+    def narrow(self, start: int, stop: int) -> TemporalGraph:
+        """The graph of some consecutive sorted rows; edges to rows outside are gone, degrees are as they were."""
+        return dataclasses.replace(self, order=None, kinds=self.kinds[:, start:stop])
 
     def edge_index(self) -> Tensor:
         """``[2, E]`` the same edges as PyG writes them (source, target), sorted by target; for looking and tests."""

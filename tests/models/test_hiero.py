@@ -182,3 +182,14 @@ def test_clusters_in_training_and_where_asked():
     assert len(model.train()(data)[1].assignments.unique()) > 1
     asked = model_of(ModelConfig(**{**CONFIG.__dict__, "clustering_at_inference": True}))
     assert len(asked(data)[1].assignments.unique()) > 1
+
+
+@pytest.mark.parametrize("cluster", [False, True])
+@pytest.mark.parametrize("variant", ["within_threads", "released"])
+def test_long_videos_are_worked_off_in_parts_without_a_trace(monkeypatch, cluster, variant):
+    model = model_of(ModelConfig(**{**CONFIG.__dict__, "thread_graph": variant}))
+    data = Batch.from_data_list([video(150, 1), video(70, 2)])
+    whole = model(data, cluster=cluster)
+    monkeypatch.setattr("hiero_lib.models.hiero._ROWS_AT_ONCE", 16)
+    with torch.no_grad():
+        assert_same(model(data, cluster=cluster), whole)

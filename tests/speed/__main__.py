@@ -1,0 +1,37 @@
+"""``python -m tests.speed [NAME ...]``: run some benchmarks, or all."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+
+import torch
+
+from hiero_lib.device import best_device
+from tests.speed import egomcq_throughput, feature_slice, forward_length, training_step
+
+BENCHMARKS = {
+    "training_step": training_step.run,
+    "egomcq": egomcq_throughput.run,
+    "feature_slice": feature_slice.run,
+    "forward_length": forward_length.run,
+}
+
+
+def main() -> None:
+    """Print the machine, then each benchmark."""
+    parser = argparse.ArgumentParser(prog="python -m tests.speed", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)} (default: all)")
+    names = parser.parse_args().names or list(BENCHMARKS)
+    unknown = sorted(set(names) - set(BENCHMARKS))
+    if unknown:
+        parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    device = best_device()
+    card = torch.cuda.get_device_name() if device.type == "cuda" else platform.processor() or platform.machine()
+    print(f"torch {torch.__version__}, {device.type}: {card}, {torch.get_num_threads()} threads")
+    for name in names:
+        BENCHMARKS[name](device)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Timing that the benchmarks share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from hiero_lib.config import ModelConfig
+from hiero_lib.data.segments import VideoSegments
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done what it was asked to."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def seconds(function: Callable[[], object], device: torch.device, *, repeats: int = 3) -> float:
+    """The shortest of some runs, after one that warms up; the device is waited for."""
+    function()
+    best = float("inf")
+    for _ in range(repeats):
+        synchronize(device)
+        start = time.perf_counter()
+        function()
+        synchronize(device)
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def full_size(input_size: int) -> ModelConfig:
+    """The published model."""
+    return ModelConfig(input_size=input_size)
+
+
+def made_up_video(num_segments: int, dim: int, *, seed: int) -> VideoSegments:
+    """Random features of one video; speed does not depend on what they mean."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(num_segments, dim, generator=generator)
+    return VideoSegments.from_features(x, stride_frames=16, fps=30.0, video_uid=f"video{seed}")
