@@ -1,0 +1,50 @@
+"""Thread recovery: perfect features score 1, noise scores about 0, levels are compared at their own times."""
+
+import numpy as np
+import pytest
+import torch
+
+from hiero_lib.benchmarks.thread_recovery import evaluate, level_means, raw_levels, uniform_pieces
+from hiero_lib.data.segments import VideoSegments
+
+THREADS = np.repeat([0, 1, 0, 2, 1, 2], 40)
+
+
+def truth(pos):
+    return THREADS[np.clip((pos / (16 / 30)).astype(int), 0, len(THREADS) - 1)]
+
+
+def video(x):
+    return VideoSegments.from_features(x, stride_frames=16, fps=30.0, video_uid="v")
+
+
+def recovery_of(x):
+    return evaluate({"raw": raw_levels(levels=3)}, {"v": video(x)}, {"v": truth}).metrics()
+
+
+def test_clean_features_recover_threads_that_come_back():
+    centres = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
+    metrics = recovery_of(centres[THREADS])
+    assert all(metrics["raw", level].value > 0.97 for level in range(3))
+    # equal pieces cannot know that a thread comes back
+    assert metrics["uniform pieces", 0].value < 0.5
+
+
+def test_noise_recovers_nothing():
+    metrics = recovery_of(torch.randn(240, 8, generator=torch.Generator().manual_seed(0)))
+    assert abs(metrics["raw", 0].value) < 0.1
+
+
+@pytest.mark.parametrize("n", [1, 5, 8])
+def test_means_lie_on_the_grid_of_the_levels(n):
+    x, pos = torch.arange(float(n))[:, None], torch.arange(float(n))
+    for level, (mean, at) in enumerate(level_means(x, pos, levels=3)):
+        step = 2**level
+        assert at.tolist() == pos[::step].tolist()
+        expected = [np.mean(range(start, min(n, start + step))) for start in range(0, n, step)]
+        assert mean.squeeze(1).tolist() == pytest.approx(expected)
+
+
+def test_uniform_pieces_cover_the_video_evenly():
+    assert uniform_pieces(7, 3).tolist() == [0, 0, 0, 1, 1, 2, 2]
+    assert uniform_pieces(2, 5).tolist() == [0, 2]
