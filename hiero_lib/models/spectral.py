@@ -73,6 +73,14 @@ def spectral_clustering(
     return kmeans(embedding, wanted, generator=generator, n_init=n_init)
 
 
+Cluster = Callable[[Tensor, int, float], Tensor]  # features [N, D], number of clusters, temperature -> ids [N]
+
+
+def default_cluster(x: Tensor, n_clusters: int, temperature: float) -> Tensor:
+    """``spectral_clustering`` with its default seed, in the form in which benchmarks take a clustering."""
+    return spectral_clustering(x, n_clusters, temperature=temperature)
+
+
 def spectral_embedding(x: Tensor, k: int, *, temperature: float) -> tuple[Tensor, Tensor]:
     """The k largest eigenvalues of D^-1/2 W D^-1/2 (W without diagonal), and D^-1/2 times their eigenvectors.
 
