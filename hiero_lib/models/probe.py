@@ -16,7 +16,10 @@ class SegmentProbe(nn.Module):
     between the two is the graph.
     """
 
-    def forward(self, data: Data) -> list[HierarchyLevel]:
-        """Level 0: x ``[N, F]`` as it came, pos, indices and batch ``[N]``, assignments -1."""
+    def forward(self, data: Data, *, cluster: bool | None = None) -> list[HierarchyLevel]:
+        """Level 0: x ``[N, F]`` as it came, pos, indices and batch ``[N]``, assignments -1.
+
+        ``cluster`` is there because HiERO has it; without levels above 0 there are no threads to find.
+        """
         batch = data.batch if data.batch is not None else torch.zeros_like(data.indices)
         return [HierarchyLevel(0, data.x, data.pos, data.indices, batch, torch.full_like(batch, -1))]
