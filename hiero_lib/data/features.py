@@ -18,6 +18,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from hiero_lib.config import FeatureConfig
 from hiero_lib.errors import DataError, UnsafeFileError
 
 SUFFIXES = (".pt", ".safetensors")
@@ -31,6 +32,16 @@ class FeatureHeader:
     num_segments: int
     dim: int
     dtype: torch.dtype
+
+
+def row_at(time_s: float, features: FeatureConfig) -> int:
+    """Row of a feature file for a time in seconds: ``floor(time_s * fps // stride)``.
+
+    The reference takes this for the start of a window and ``ceil(time_s * fps // stride)`` for its end; since
+    ``//`` has floored already, its ceil changes nothing and both ends are floors. That is reproduced, with Python's
+    own floor division (method.md, "Where the released code departs from the paper").
+    """
+    return int(time_s * features.fps // features.stride_frames)
 
 
 class FeatureStore:
