@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
@@ -20,6 +22,10 @@ class VideoSegments(Data):
 
     ``video_uid`` and ``first_index`` (row of the feature file that ``x[0]`` is) say where it comes from.
     """
+
+    def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """What a batch adds to a video's numbers: nothing to its place in its file (PyG shifts names with "index")."""
+        return 0 if key == "first_index" else super().__inc__(key, value, *args, **kwargs)
 
     @classmethod
     def from_features(
