@@ -24,7 +24,8 @@ class VideoSegments(Data):
     """
 
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
-        """What a batch adds to a video's numbers: nothing to its place in its file (PyG shifts names with "index")."""
+        """What a batch adds to a video's numbers: nothing to its place in its file."""
+        # PyG shifts every attribute that has "index" in its name
         return 0 if key == "first_index" else super().__inc__(key, value, *args, **kwargs)
 
     @classmethod
