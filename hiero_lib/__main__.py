@@ -57,9 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("train", help="train HiERO, or the linear probe, on EgoClip")
     command.set_defaults(command=_train)
     _add_profile(command)
-    where = command.add_mutually_exclusive_group()
-    where.add_argument("--run", help="write to outputs/RUN/train/BACKBONE (default: the profile's name)")
-    where.add_argument("--folder", type=Path, help="write here instead")
+    # No --run here: torchrun would take it for an abbreviation of its own --run-path.
+    command.add_argument("--folder", type=Path, help="write here (default: outputs/PROFILE/train/BACKBONE)")
     command.add_argument("--backbone", choices=("hiero", "probe"), default="hiero", help="(default: %(default)s)")
     command.add_argument("--max-steps", type=int, help="stop early, after this many steps in all")
 
@@ -134,16 +133,20 @@ def _sample(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from hiero_lib.config import load_profile
+
+    profile = load_profile(options.profile, _settings(options))  # a mistake is told before anything slow is imported
+
     from hiero_lib.data.paths import DataPaths
     from hiero_lib.device import best_device
     from hiero_lib.scoring import open_egomcq
     from hiero_lib.training import TrainingDiverged, run_training
 
-    profile = load_profile(options.profile, _settings(options))
-    folder = options.folder or Path("outputs", options.run or profile.name, "train", options.backbone)
-    validate = None
-    if DataPaths.at(profile.data_root).egomcq.is_file():
+    folder = options.folder or Path("outputs", profile.name, "train", options.backbone)
+    validate, questions = None, DataPaths.at(profile.data_root).egomcq
+    if questions.is_file():
         validate = open_egomcq(profile, device=best_device()).validate
+    else:
+        print(f"no validation: there is no {questions}", file=sys.stderr)
     try:
         summary = run_training(
             profile, folder, backbone=options.backbone, max_steps=options.max_steps, validate=validate
@@ -154,7 +157,7 @@ def _train(options: argparse.Namespace) -> int:
         print(f"hiero_lib: {error}", file=sys.stderr)
         return 1
     if int(os.environ.get("RANK", 0)) == 0:
-        accuracies = ", ".join(f"{name} {value:.1f}" for name, value in summary.best_metrics.items())
+        accuracies = ", ".join(f"{name} {100 * value:.1f} %" for name, value in summary.best_metrics.items())
         print(
             f"{summary.steps} steps, {summary.epochs:.2f} epochs, {summary.seconds:.0f} s; best: {accuracies or '-'}"
         )
@@ -163,13 +166,15 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _egomcq(options: argparse.Namespace) -> int:
-    from hiero_lib import scoring
     from hiero_lib.config import load_profile
-    from hiero_lib.device import best_device
-    from hiero_lib.results import TABLE_FILE, record
 
     started = time.monotonic()
     profile = load_profile(options.profile, _settings(options))
+
+    from hiero_lib import scoring
+    from hiero_lib.device import best_device
+    from hiero_lib.results import TABLE_FILE, record
+
     folder = Path("outputs", options.run or profile.name)
     task = scoring.open_egomcq(profile, device=best_device())
     results = {}

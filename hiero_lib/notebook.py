@@ -155,13 +155,14 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     display(Markdown("\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)))
 
 
-def show_results(folder: str | Path) -> None:
-    """Display the run's ``results.md``."""
+def show_results(run: NotebookRun, section: str) -> None:
+    """Display one section of the run's results as ``results.md`` has it."""
     from IPython.display import Markdown, display
 
-    from hiero_lib.results import TABLE_FILE
+    from hiero_lib.results import load, table
 
-    display(Markdown((Path(folder) / TABLE_FILE).read_text("utf-8")))
+    results = load(run.folder)
+    display(Markdown(table({**results, "notebooks": {}, "sections": {section: results["sections"][section]}})))
 
 
 def show_written(run: NotebookRun) -> None:
@@ -259,7 +260,8 @@ def recovered_rows(
 
 
 def _cell(value: object) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _size(size: float) -> str:

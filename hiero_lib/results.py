@@ -212,9 +212,9 @@ def table(results: Mapping[str, Any]) -> str:
         ]
     header = ("data", "method", "metric", "result", "95 % interval", "n", "excluded", "published", "note")
     for benchmark, entries in _by_benchmark(sections).items():
-        cells = [header, *(_cells(row, is_sample) for row, is_sample in entries)]
-        widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
-        lines += [f"## {benchmark}", "", _line(header, widths), _line(["-" * width for width in widths], widths)]
+        cells = _without_empty_columns([header, *(_cells(row, is_sample) for row, is_sample in entries)])
+        widths = [max(map(len, column)) for column in zip(*cells)]
+        lines += [f"## {benchmark}", "", _line(cells[0], widths), _line(["-" * width for width in widths], widths)]
         lines += [_line(line, widths) for line in cells[1:]] + [""]
     for name, section in sections.items():
         made = section["environment"]
@@ -247,6 +247,12 @@ def _cells(row: Mapping[str, Any], is_sample: bool) -> tuple[str, ...]:
         published,
         row["note"],
     )
+
+
+def _without_empty_columns(cells: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """A table (header first) without the columns that say nothing in any row."""
+    kept = [column for column in zip(*cells) if any(column[1:])]
+    return list(zip(*kept))
 
 
 def _by_benchmark(sections: Mapping[str, Any]) -> dict[str, list[tuple[Mapping[str, Any], bool]]]:

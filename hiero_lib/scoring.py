@@ -103,9 +103,9 @@ class EgoMCQTask:
         return ModelScorer(model, self.embed_text, self.device)
 
     def validate(self, model: AlignedModel) -> dict[str, float]:
-        """Accuracies in percent, under the names that the metrics log has (see ``run_training``)."""
+        """Accuracies as fractions, under the names that the metrics log has (see ``run_training``)."""
         found = self.evaluate(self.of(model)).metrics()
-        return {f"egomcq_{name}": 100 * metric.value for name, metric in found.items() if metric.n}
+        return {f"egomcq_{name}": metric.value for name, metric in found.items() if metric.n}
 
 
 def open_egomcq(profile: Profile, *, device: torch.device) -> EgoMCQTask:
@@ -201,10 +201,9 @@ def recover_threads(
 
 def thread_rows(recovery: ThreadRecovery) -> list[Row]:
     """Adjusted Rand index of each method and level."""
-    benchmark = "Thread recovery (adjusted Rand index, in hundredths)"
+    benchmark = "Thread recovery (adjusted Rand index in hundredths, over n held-out videos)"
     return [
-        Row(benchmark, method, f"level {level}", metric, note="n counts held-out videos")
-        for (method, level), metric in recovery.metrics().items()
+        Row(benchmark, method, f"level {level}", metric) for (method, level), metric in recovery.metrics().items()
     ]
 
 

@@ -30,7 +30,7 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-ERROR = "[data-mime-type='application/vnd.jupyter.error']"
+ERROR = "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']"
 
 
 def chromium() -> str:
@@ -104,9 +104,11 @@ def run_all_cells(notebook: Path, folder: Path, *, timeout_s: float) -> list[str
         ended = page.locator(".jp-OutputArea-output", has_text="Complete: ").or_(page.locator(ERROR)).first
         ended.wait_for(timeout=timeout_s * 1000)
         errors = page.locator(ERROR).all_inner_texts()
-        height = page.locator(".jp-WindowedPanel-inner, .jp-Notebook").first.evaluate("node => node.scrollHeight")
-        page.set_viewport_size({"width": 1200, "height": min(16_000, int(height) + 200)})
-        page.wait_for_timeout(500)
+        scroller = page.locator(".jp-Notebook .jp-WindowedPanel-outer:visible")
+        height = int(scroller.evaluate("node => node.scrollHeight"))
+        page.set_viewport_size({"width": 1200, "height": min(16_000, height + 200)})
+        scroller.evaluate("node => { node.scrollTop = 0; }")
+        page.wait_for_timeout(1000)
         page.screenshot(path=folder / f"{notebook.stem}.png")
         browser.close()
         return errors
@@ -115,7 +117,8 @@ def run_all_cells(notebook: Path, folder: Path, *, timeout_s: float) -> list[str
 @pytest.mark.browser
 def test_notebook_00_runs_to_its_closing_check(tmp_path: Path) -> None:
     settings = {"data_root": str(tmp_path / "data")}
-    parameters = {"outputs": str(tmp_path / "outputs"), "settings": settings, "sample_videos": 4}
+    parameters = {"outputs": str(tmp_path / "outputs"), "settings": settings}
+    parameters |= {"sample_videos": 6, "sample_minutes": [1.0, 3.0]}
     notebook = tmp_path / "00_setup.ipynb"
     papermill.execute_notebook(NOTEBOOKS / notebook.name, notebook, parameters, prepare_only=True, progress_bar=False)
     assert run_all_cells(notebook, tmp_path, timeout_s=120) == []
