@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from hiero_lib.benchmarks.grounding_metrics import DetectionScores, LabelledSpan, detection_scores
-from hiero_lib.benchmarks.step_grounding import compress, cosine, run_means, suppress
+from hiero_lib.benchmarks.step_grounding import compress, cosine, run_means
+from hiero_lib.benchmarks.stepg import suppress
 from hiero_lib.data.goalstep import StepVideo, step_text
 from hiero_lib.errors import DataError
 from hiero_lib.models.spectral import Cluster, default_cluster
