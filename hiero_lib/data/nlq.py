@@ -116,7 +116,8 @@ def read_grounding(path: str | Path) -> tuple[list[GroundingClip], GroundingRepo
         zero_length=sum(end is not None and end == start for _, _, start, end in timed),
         beyond_clip=sum(end is not None and end > clip.duration_s + _ROUNDING_S for clip, _, _, end in timed),
     )
-    log.info("%s: %s", path, report.summary())
+    odd = report.without_text or report.beyond_clip
+    log.log(logging.WARNING if odd else logging.INFO, "%s: %s", path, report.summary())
     return clips, report
 
 

@@ -150,7 +150,7 @@ def _sum_runs(x: Tensor, run: int) -> Tensor:
 
 def _eigh(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """All eigenpairs of a symmetric matrix in double precision, eigenvalues falling, as float32 on its device."""
-    values, vectors = torch.linalg.eigh((matrix + matrix.T).double().cpu() / 2)
+    values, vectors = torch.linalg.eigh((matrix + matrix.T).cpu().double() / 2)
     return values.flip(0).to(matrix), vectors.flip(1).to(matrix)
 
 

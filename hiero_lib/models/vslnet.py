@@ -217,7 +217,7 @@ def highlight_labels(start: Tensor, end: Tensor, lengths: Tensor, *, size: int, 
 
     The widening is rounded to whole places and cut at the video's ends.
     """
-    widen = torch.round(extend * (end - start + 1).double()).long()
+    widen = torch.round(extend * (end - start + 1).cpu().double()).long().to(end.device)
     first = (start - widen).clamp(min=0)
     last = torch.minimum(end + widen, lengths - 1)
     place = torch.arange(size, device=start.device)

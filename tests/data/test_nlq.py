@@ -72,7 +72,7 @@ ANNOTATION = (*CLIP, "annotations", 0)
 QUERY = (*ANNOTATION, "language_queries", 0)
 
 
-def test_queries_keep_their_index_and_what_is_left_out_is_counted(tmp_path):
+def test_queries_keep_their_index_and_what_is_left_out_is_counted(tmp_path, caplog):
     (clip,), report = read_grounding(saved(tmp_path / "n.json", DOCUMENT))
     assert [(q.query_idx, q.text) for q in clip.queries] == [
         (0, "Where is it?"),
@@ -82,7 +82,8 @@ def test_queries_keep_their_index_and_what_is_left_out_is_counted(tmp_path):
     ]
     assert clip.duration_s == 30.0
     assert (report.queries, report.without_text, report.zero_length, report.beyond_clip) == (6, 2, 1, 1)
-    assert "1 that end beyond" in report.summary()
+    assert [r.levelname for r in caplog.records] == ["WARNING"]
+    assert "2 without text; kept: 1 that end beyond" in caplog.text
     assert truth_of([clip])["c", "a", 4] == (25.0, 33.0)
 
 
