@@ -145,8 +145,6 @@ def _train(options: argparse.Namespace) -> int:
     validate, questions = None, DataPaths.at(profile.data_root).egomcq
     if questions.is_file():
         validate = open_egomcq(profile, device=best_device()).validate
-    else:
-        print(f"no validation: there is no {questions}", file=sys.stderr)
     try:
         summary = run_training(
             profile, folder, backbone=options.backbone, max_steps=options.max_steps, validate=validate
@@ -157,6 +155,7 @@ def _train(options: argparse.Namespace) -> int:
         print(f"hiero_lib: {error}", file=sys.stderr)
         return 1
     if int(os.environ.get("RANK", 0)) == 0:
+        unknown = "not validated" if validate else f"not validated, there is no {questions}"
         accuracies = ", ".join(f"{name} {100 * value:.1f} %" for name, value in summary.best_metrics.items())
         print(
             f"{summary.steps} steps, {summary.epochs:.2f} epochs, {summary.seconds:.0f} s; best: {accuracies or '-'}"
