@@ -158,7 +158,7 @@ def _train(options: argparse.Namespace) -> int:
         unknown = "not validated" if validate else f"not validated, there is no {questions}"
         accuracies = ", ".join(f"{name} {100 * value:.1f} %" for name, value in summary.best_metrics.items())
         print(
-            f"{summary.steps} steps, {summary.epochs:.2f} epochs, {summary.seconds:.0f} s; best: {accuracies or '-'}"
+            f"{summary.steps} steps, {summary.epochs:.2f} epochs, {summary.seconds:.0f} s; best: {accuracies or unknown}"
         )
         print(f"last: {summary.last_checkpoint}\nbest: {summary.best_checkpoint}")
     return 0
