@@ -157,9 +157,8 @@ def _train(options: argparse.Namespace) -> int:
     if int(os.environ.get("RANK", 0)) == 0:
         unknown = "not validated" if validate else f"not validated, there is no {questions}"
         accuracies = ", ".join(f"{name} {100 * value:.1f} %" for name, value in summary.best_metrics.items())
-        print(
-            f"{summary.steps} steps, {summary.epochs:.2f} epochs, {summary.seconds:.0f} s; best: {accuracies or unknown}"
-        )
+        print(f"{summary.steps} steps, {summary.epochs:.2f} epochs, {summary.seconds:.0f} s")
+        print(f"validation of the best: {accuracies or unknown}")
         print(f"last: {summary.last_checkpoint}\nbest: {summary.best_checkpoint}")
     return 0
 

@@ -117,7 +117,7 @@ def test_train_goes_on_and_egomcq_scores_what_it_left(
     monkeypatch.chdir(tmp_path)
     train = ["train", "--profile", profile, "--set", "training.epochs=2"]
     assert main([*train, "--max-steps", "2"]) == 0
-    assert "2 steps" in capsys.readouterr().out
+    assert "2 steps, " in capsys.readouterr().out
     assert main(train) == 0
     said = capsys.readouterr().out
     assert "going on after step 2" in said
