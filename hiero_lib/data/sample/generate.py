@@ -45,7 +45,7 @@ def make_sample(
         force: replace another sample that is there.
 
     Raises:
-        ConfigError: too few videos, or minutes that are no range.
+        ConfigError: too few videos, minutes that are no range, a negative seed, no channels.
         DataError: ``root`` holds another sample (without ``force``), or something that is no sample.
     """
     if num_videos < 6:
@@ -54,7 +54,7 @@ def make_sample(
         raise ConfigError("expected shortest and longest", field="minutes", value=minutes)
     settings = {
         "generator": "grammar",
-        "seed": seed,
+        "seed": _checked_seed(seed),
         "num_videos": num_videos,
         "dim": _checked_dim(dim),
         "minutes": list(minutes),
@@ -89,7 +89,7 @@ def make_sample_from_timelines(
         force: replace another sample that is there.
 
     Raises:
-        ConfigError: ``held_out`` is not within 0 to 1.
+        ConfigError: ``held_out`` is not within 0 to 1, a negative seed, no channels.
         DataError: the file is not one of the layouts, or ``root`` holds something else.
     """
     if not 0 < held_out <= 1:
@@ -98,7 +98,7 @@ def make_sample_from_timelines(
         "generator": "timelines",
         "timelines": Path(timelines_file).name,
         "timelines_sha256": "" if not Path(timelines_file).is_file() else sha256_of(timelines_file),
-        "seed": seed,
+        "seed": _checked_seed(seed),
         "dim": _checked_dim(dim),
         "held_out": held_out,
         "questions_per_type": _QUESTIONS_PER_TYPE,
@@ -120,6 +120,12 @@ def _checked_dim(dim: int) -> int:
     if dim < 1:
         raise ConfigError("expected one channel or more", field="dim", value=dim)
     return dim
+
+
+def _checked_seed(seed: int) -> int:
+    if seed < 0:
+        raise ConfigError("expected a whole number from 0", field="seed", value=seed)
+    return seed
 
 
 def _draw(seed: int, num_videos: int, minutes: tuple[float, float]) -> Material:

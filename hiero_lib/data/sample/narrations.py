@@ -63,6 +63,13 @@ class Narration:
     second_pass: bool = False
     unsure: bool = False
 
+    @property
+    def seconds_off(self) -> float:
+        """How far the time lies outside the action, 0 within it (and where it tells of somebody else)."""
+        if self.beat is None:
+            return 0.0
+        return max(0.0, self.beat.start_s - self.time_s, self.time_s - self.beat.end_s)
+
 
 def narrate(rng: np.random.Generator, story: Story) -> list[Narration]:
     """Narrations of a story in time order: some actions get none, some two, the time is only about right."""

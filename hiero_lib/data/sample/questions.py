@@ -11,6 +11,7 @@ from hiero_lib.data.sample.narrations import Narration
 
 INTER, INTRA = 1, 2
 CHOICES = 5
+SECONDS_OFF = 1.0  # how far outside its action a narration may lie
 _INTRA_SPAN_S = 120.0  # the five clips of one video follow each other within this time
 
 
@@ -24,8 +25,9 @@ def make_questions(
 ) -> dict[str, dict[str, Any]]:
     """The content of ``egomcq.json``.
 
-    Every sentence is asked once a type. No wrong clip shows the action (verb and noun) of the right one, and no two
-    clips of a question show the same. Inter-video questions need five videos; there are none with fewer.
+    Every narration is asked once a type, unless it is the second of an action, has an ``#unsure`` or lies more than a
+    second outside the action that it tells of. No wrong clip shows the action (verb and noun) of the right one, and
+    no two clips of a question show the same. Inter-video questions need five videos; there are none with fewer.
 
     Args:
         rng: where chance comes from.
@@ -34,10 +36,7 @@ def make_questions(
         half_clips: half a clip's length in seconds, by video.
         per_type: how many of each type, as far as the narrations go.
     """
-    usable = {
-        uid: [n for n in rows if n.beat is not None and not n.unsure and not n.second_pass]
-        for uid, rows in narrations.items()
-    }
+    usable = {uid: [n for n in rows if _can_be_asked(n)] for uid, rows in narrations.items()}
     usable = {uid: rows for uid, rows in usable.items() if rows}
     drawn = [
         *((INTER, clips, answer) for clips, answer in _inter(rng, usable, per_type)),
@@ -62,6 +61,10 @@ def make_questions(
         }
         for index, (kind, clips, answer) in enumerate(drawn)
     }
+
+
+def _can_be_asked(n: Narration) -> bool:
+    return n.beat is not None and not n.unsure and not n.second_pass and n.seconds_off <= SECONDS_OFF
 
 
 def _key(narration: Narration) -> tuple[str, str]:

@@ -24,6 +24,7 @@ from typing import Any
 from hiero_lib.data.egoprocel import TASKS, read_keysteps_json, read_step_names
 from hiero_lib.data.sample.annotations import egoprocel_task
 from hiero_lib.data.sample.narrations import Narration
+from hiero_lib.data.sample.questions import SECONDS_OFF
 from hiero_lib.data.sample.story import Beat, Story
 from hiero_lib.errors import DataError
 from hiero_lib.files import read_json
@@ -82,18 +83,23 @@ def read_timelines(path: str | Path) -> Timelines:
     if not path.is_file():
         raise DataError("there is no such file", file=path)
     lengths: Mapping[str, float] = {}
+    empty = 0
     if path.suffix.lower() == ".json":
         document = read_json(path)
         if isinstance(document, list):
             rows = [_row(raw, path, f"[{i}]") for i, raw in enumerate(_objects(document, path))]
         else:
             rows, lengths = _keysteps(path, document)
+            empty = len(lengths.keys() - {row.video for row in rows})
     else:
         rows = _table(path)
         info = path.parent / _EPIC_INFO
         if info.is_file() and path.name.startswith("EPIC_100_"):
             lengths = _epic_lengths(info)
-    return _stories(rows, lengths, path)
+    timelines = _stories(rows, lengths, path)
+    if empty:
+        timelines.broken["videos without a row (left out)"] = empty
+    return timelines
 
 
 def _objects(document: Iterable[Any], path: Path) -> list[dict[str, Any]]:
@@ -129,9 +135,11 @@ def _check_columns(columns: Iterable[str], path: Path) -> None:
             raise DataError(problem, file=path, field=", ".join(map(str, names)), hint=hint)
 
 
-def _row(raw: Mapping[str, Any], path: Path, at: str) -> Row:
+def _row(raw: Mapping[Any, Any], path: Path, at: str) -> Row:
     names = ("video_id", "start_timestamp", "stop_timestamp", "narration") if "video_id" in raw else tuple(_OWN)[:4]
-    cells = {name: "" if value is None else str(value).strip() for name, value in raw.items() if name is not None}
+    if None in raw:  # what csv.DictReader calls the cells beyond the last column
+        raise DataError("more cells than columns", file=path, field=at, hint="Quote texts that hold the delimiter")
+    cells = {name: "" if value is None else str(value).strip() for name, value in raw.items()}
     video = cells[names[0]]
     if not video or video.startswith(".") or any(mark in video for mark in "/\\\0"):
         raise DataError("not a name that a file can have", file=path, field=f"{at} {names[0]}", value=video)
@@ -199,6 +207,7 @@ def _stories(rows: Sequence[Row], lengths: Mapping[str, float], path: Path) -> T
     broken: Counter[str] = Counter()
     by_video: dict[str, list[Row]] = {}
     seen: set[tuple[str, float, float, str]] = set()
+    stamped = any(row.time_s is not None for row in rows)
     for row in rows:
         identity = row.video, row.start_s, row.end_s, row.text
         length = lengths.get(row.video, math.inf)
@@ -211,6 +220,7 @@ def _stories(rows: Sequence[Row], lengths: Mapping[str, float], path: Path) -> T
         elif identity in seen:
             broken["rows given twice (left out)"] += 1
         else:
+            broken["rows without a narration time (their middle taken)"] += stamped and row.time_s is None
             broken["rows of no length (kept)"] += row.end_s == row.start_s
             broken["rows that end after their video (cut)"] += row.end_s > length
             by_video.setdefault(row.video, []).append(dataclasses.replace(row, end_s=min(row.end_s, length)))
@@ -257,14 +267,13 @@ def _beat(row: Row, numbers: Mapping[tuple[str, str], int]) -> Beat:
 
 
 def _narration(row: Row, beat: Beat, story: Story, broken: Counter[str]) -> Narration:
-    time = row.time_s
-    if time is None:
-        time = (row.start_s + row.end_s) / 2
-    else:
-        broken["narration times outside their row's span (kept)"] += not row.start_s <= time <= row.end_s
-        broken["narration times after their video's end (moved to it)"] += time > story.duration_s
+    time = (row.start_s + row.end_s) / 2 if row.time_s is None else row.time_s
     text = row.text if row.text.startswith("#") else f"#C C {row.text}"
-    return Narration(row.video, min(time, story.duration_s), text, beat)
+    narration = Narration(row.video, min(time, story.duration_s), text, beat)
+    broken["narration times after their video's end (moved to it)"] += time > story.duration_s
+    broken["narration times outside their row's span (kept)"] += narration.seconds_off > 0
+    broken["of them by more than a second (not asked for in EgoMCQ)"] += narration.seconds_off > SECONDS_OFF
+    return narration
 
 
 def _egoprocel(rows: Sequence[Row], beats: Sequence[Beat], broken: Counter[str]) -> str:
