@@ -7,16 +7,18 @@ from the same problem on runs of neighbouring segments. It runs on whatever devi
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 _DENSE_UP_TO = 384  # nodes: below, a dense eigen-decomposition is faster
-_STORED_BYTES = 4 * 2**30  # a larger affinity (32,768 segments, 4.8 hours) is computed anew in each product
-_ROWS = 2048  # rows of the affinity computed at a time
+_STORED_BYTES = 4 * 2**30  # a larger affinity (46,000 segments, 6.8 hours) is computed anew in each product
+_ROWS = 1024  # rows of the affinity computed at a time
 _COARSE_NODES = 1024  # at most, of the coarse problem that starts and steers the search
 _SHORTEST_RUN = 4  # segments of a coarse node; so the coarse problem stays much smaller than the whole one
 _MAX_BASIS = 160  # vectors of the search space before it is cut back to its best ones
@@ -44,7 +46,7 @@ def spectral_clustering(
         x: ``[N, H]`` features; only their directions matter.
         n_clusters: how many; at most N come out. "auto" takes 2 to 20 by the largest gap between eigenvalues.
         temperature: of the affinity (0.05 for step grounding, 0.5 for EgoProceL).
-        seed: of the start vectors and of k-means; the global random state is not touched.
+        seed: of k-means; the partition is the one of scikit-learn with this ``random_state``.
         n_init: k-means runs.
 
     Returns:
@@ -64,13 +66,13 @@ def spectral_clustering(
     wanted = min(_AUTO_LIMIT + 1, n) if n_clusters == "auto" else min(n_clusters, n)
     if (n_clusters != "auto" and wanted <= 1) or n <= 2:
         return torch.arange(n, device=x.device) if wanted == n else torch.zeros(n, dtype=torch.int64, device=x.device)
-    generator = torch.Generator().manual_seed(seed)
     values, embedding = spectral_embedding(x.detach(), wanted, temperature=temperature)
     if n_clusters == "auto":
         gaps = values[1:-1] - values[2:]
         wanted = int(gaps.argmax()) + 2
         embedding = embedding[:, :wanted]
-    return kmeans(embedding, wanted, generator=generator, n_init=n_init)
+    labels = _kmeans(embedding.double().cpu().numpy(), wanted, seed, n_init)
+    return torch.from_numpy(labels).long().to(x.device)
 
 
 Cluster = Callable[[Tensor, int, float], Tensor]  # features [N, D], number of clusters, temperature -> ids [N]
@@ -87,7 +89,7 @@ def spectral_embedding(x: Tensor, k: int, *, temperature: float) -> tuple[Tensor
     Returns ``([k], [N, k])`` float32, eigenvalues falling. Within (nearly) equal eigenvalues the vectors are
     any basis of their space; distances between rows, which is all that k-means sees, are not affected.
     """
-    affinity = _Affinity(F.normalize(x.float(), dim=1), temperature)
+    affinity = _Affinity(x, temperature, run=max(-(-len(x) // _COARSE_NODES), _SHORTEST_RUN))
     root = affinity.degree.rsqrt()
 
     def product(v: Tensor) -> Tensor:
@@ -102,43 +104,53 @@ def spectral_embedding(x: Tensor, k: int, *, temperature: float) -> tuple[Tensor
 
 
 class _Affinity:
-    """W = exp((cosine - 1) / temperature) without its diagonal: products with it, and its row sums.
+    """W = exp((cosine - 1) / temperature) without its diagonal: products with it, its row sums, sums over runs.
 
-    The scale of W does not matter to the normalised Laplacian; subtracting 1 keeps float32 from overflowing.
+    Only blocks of rows right of the diagonal are computed and kept, for W is symmetric. Its scale does not matter
+    to the normalised Laplacian; subtracting 1 keeps float32 from overflowing.
+
+    Args:
+        x: ``[N, H]`` features of any length. run: segments that ``joined`` sums over.
     """
 
-    def __init__(self, unit: Tensor, temperature: float) -> None:
-        self.unit, self.temperature, self.n = unit, temperature, len(unit)
-        self.stored: Tensor | None = None
-        if self.n**2 * unit.element_size() <= _STORED_BYTES:
-            stored = torch.empty(self.n, self.n, device=unit.device)
-            for first in range(0, self.n, _ROWS):  # the upper triangle is computed, the lower one copied
-                block = self._compute(first, first + _ROWS, from_column=first)
-                stored[first : first + _ROWS, first:] = block
-                stored[first + _ROWS :, first : first + _ROWS] = block[:, _ROWS:].T
-            self.stored = stored
-        self.degree = self.product(torch.ones(self.n, 1, device=unit.device)).squeeze(1).clamp(min=1e-30)
+    def __init__(self, x: Tensor, temperature: float, *, run: int) -> None:
+        self.unit = F.normalize(x.float(), dim=1) * temperature**-0.5
+        self.shift, self.n, self.run = 1.0 / temperature, len(x), run
+        self.rows = max(_ROWS // run, 1) * run  # so that no run is in two blocks
+        fits = self.n**2 / 2 * self.unit.element_size() <= _STORED_BYTES
+        self.stored = list(self._compute()) if fits else None
+        self.degree = self.product(torch.ones(self.n, 1, device=x.device)).squeeze(1).clamp(min=1e-30)
 
-    def _compute(self, first: int, stop: int, *, from_column: int = 0) -> Tensor:
-        block = torch.mm(self.unit[first:stop], self.unit[from_column:].T)
-        block = block.sub_(1.0).div_(self.temperature).exp_()
-        block.diagonal(first - from_column).zero_()
-        return block
+    def _compute(self) -> Iterator[Tensor]:
+        for first in range(0, self.n, self.rows):
+            block = torch.mm(self.unit[first : first + self.rows], self.unit[first:].T)
+            block = block.sub_(self.shift).exp_()
+            block.diagonal().zero_()
+            yield block
 
-    def _rows(self, size: int) -> Iterator[Tensor]:
-        for first in range(0, self.n, size):
-            stop = first + size
-            yield self._compute(first, stop) if self.stored is None else self.stored[first:stop]
+    def _blocks(self) -> Iterator[tuple[int, int, Tensor]]:
+        """(first row, row after the last, W[first:stop, first:])."""
+        for index, block in enumerate(self._compute() if self.stored is None else self.stored):
+            yield index * self.rows, index * self.rows + len(block), block
 
     def product(self, v: Tensor) -> Tensor:
         """W v; ``[N, m]`` to ``[N, m]``."""
-        return torch.cat([rows @ v for rows in self._rows(_ROWS)])
+        out = torch.zeros_like(v)
+        for first, stop, block in self._blocks():
+            out[first:stop] += block @ v[first:]
+            out[stop:] += block[:, stop - first :].T @ v[first:stop]
+        return out
 
-    def joined(self, run: int) -> Tensor:
-        """W summed over runs of ``run`` segments each way; ``[ceil(N / run)] * 2``."""
-        whole_runs = max(_ROWS // run, 1) * run
-        fewer_rows = torch.cat([_sum_runs(rows, run) for rows in self._rows(whole_runs)])
-        return _sum_runs(fewer_rows.T, run)
+    def joined(self) -> Tensor:
+        """W summed over runs of segments each way; ``[ceil(N / run)] * 2``."""
+        nodes = -(-self.n // self.run)
+        out = torch.zeros(nodes, nodes, device=self.unit.device)
+        for first, stop, block in self._blocks():
+            sums = _sum_runs(_sum_runs(block, self.run).T, self.run)  # [nodes from first on, nodes of the block]
+            here, after = first // self.run, -(-stop // self.run)
+            out[here:, here:after] = sums
+            out[here:after, after:] = sums[after - here :].T
+        return out
 
 
 def _sum_runs(x: Tensor, run: int) -> Tensor:
@@ -163,12 +175,11 @@ class _CoarseSpace:
 
     def __init__(self, affinity: _Affinity) -> None:
         n = affinity.n
-        size = max(-(-n // _COARSE_NODES), _SHORTEST_RUN)
-        self.run = torch.arange(n, device=affinity.degree.device) // size
+        self.run = torch.arange(n, device=affinity.degree.device) // affinity.run
         self.nodes = int(self.run[-1]) + 1
-        weight = _sum_runs(affinity.degree, size).sqrt()
+        weight = _sum_runs(affinity.degree, affinity.run).sqrt()
         self.column = affinity.degree.sqrt() / weight[self.run]  # of the orthonormal basis, one entry a segment
-        self.values, self.vectors = _eigh(affinity.joined(size) / weight / weight[:, None])
+        self.values, self.vectors = _eigh(affinity.joined() / weight / weight[:, None])
 
     def lift(self, coarse: Tensor) -> Tensor:
         """``[C, m]`` to ``[N, m]``."""
@@ -189,7 +200,7 @@ class _CoarseSpace:
 
 
 def _largest_eigenpairs(
-    product: Callable[[Tensor], Tensor], coarse: _CoarseSpace, k: int, *, tolerance: float = 2e-5
+    product: Callable[[Tensor], Tensor], coarse: _CoarseSpace, k: int, *, tolerance: float = 2e-6
 ) -> tuple[Tensor, Tensor]:
     """The k largest eigenpairs of a symmetric matrix by the block Davidson method.
 
@@ -217,46 +228,18 @@ def _largest_eigenpairs(
     return values, vectors
 
 
-def kmeans(
-    x: Tensor, n_clusters: int, *, generator: torch.Generator, n_init: int = 10, max_iterations: int = 300
-) -> Tensor:
-    """Lloyd's k-means from k-means++ starts; all ``n_init`` runs go side by side and the tightest one wins.
+def _kmeans(rows: np.ndarray, n_clusters: int, seed: int, n_init: int) -> np.ndarray:
+    """scikit-learn's k-means with the random numbers that its ``SpectralClustering(random_state=seed)`` would use.
 
-    Shapes: x ``[N, D]``; returns ``[N]`` int64 ids below ``n_clusters``. A cluster that runs empty takes the
-    point that lies farthest from its centre.
+    On noisy videos k-means has many optima of nearly the same worth, and which one is found depends on the draws.
+    They are taken at distances, which no rotation of the eigenvectors changes, so equal draws give an equal
+    partition. scikit-learn has drawn N numbers for its eigen-solver before.
     """
-    x = (x - x.mean(dim=0)).double() if x.device.type != "mps" else x - x.mean(dim=0)
-    n, runs = len(x), torch.arange(n_init, device=x.device)
+    from sklearn.cluster import k_means
+    from sklearn.exceptions import ConvergenceWarning
 
-    def distances(centres: Tensor) -> Tensor:  # [R, K, D] -> [R, N, K]
-        return (
-            (x * x).sum(1)[None, :, None] - 2 * (x @ centres.transpose(1, 2)) + (centres**2).sum(2)[:, None]
-        ).clamp(min=0)
-
-    centres = x[torch.randint(n, (n_init, 1), generator=generator).to(x.device)]
-    nearest = distances(centres).squeeze(2)
-    for _ in range(1, n_clusters):
-        # Several candidates a step, of which the one that lowers the sum most is kept (as scikit-learn).
-        tries = 2 + int(torch.tensor(float(n_clusters)).log())
-        mass = (nearest + 1e-30).cumsum(1)
-        target = torch.rand(n_init, tries, generator=generator, dtype=torch.float64).to(mass) * mass[:, -1:]
-        candidates = torch.searchsorted(mass, target).clamp(max=n - 1)
-        options = torch.minimum(nearest[:, :, None], distances(x[candidates]))
-        best = options.sum(1).argmin(1)
-        nearest = options[runs, :, best]
-        centres = torch.cat([centres, x[candidates[runs, best]][:, None]], dim=1)
-
-    labels = distances(centres).argmin(2)
-    for _ in range(max_iterations):
-        member = F.one_hot(labels, n_clusters).to(x)  # [R, N, K]
-        size = member.sum(1)
-        centres = member.transpose(1, 2) @ x / size.clamp(min=1)[:, :, None]
-        for run, cluster in (size == 0).nonzero().tolist():
-            farthest = distances(centres)[run].gather(1, labels[run][:, None]).argmax()
-            centres[run, cluster] = x[farthest]
-        updated = distances(centres).argmin(2)
-        if torch.equal(updated, labels):
-            break
-        labels = updated
-    spread = distances(centres).gather(2, labels[:, :, None]).sum((1, 2))
-    return labels[int(spread.argmin())]
+    random = np.random.RandomState(seed)
+    random.uniform(-1, 1, len(rows))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # identical segments leave clusters empty: no fault
+        return k_means(rows, n_clusters, random_state=random, n_init=n_init)[1]
