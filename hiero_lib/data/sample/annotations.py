@@ -163,7 +163,8 @@ def write_keysteps(folder: Path, tasks: Mapping[str, Task], stories: Iterable[St
     """Write EgoProceL's files under ``folder``: a csv a video in its task's folder, and ``videos.csv``.
 
     Rows: start_s, end_s, "<key-step number>. text", without header. ``videos.csv`` (video, fps, num_frames) stands
-    for the videos, which are not there. Returns the uids of the videos written.
+    for the videos, which are not there. Nothing is written where no video has key-steps.
+    Returns the uids of the videos written.
 
     Args:
         folder: ``<root>/raw/annotations/egoprocel``.
@@ -183,7 +184,8 @@ def write_keysteps(folder: Path, tasks: Mapping[str, Task], stories: Iterable[St
                 label = f"{span.beat.keystep}. {span.beat.step}"
                 writer.writerow([round(span.start_s, 3), round(span.end_s, 3), label])
         rates.append((story.video_uid, FPS, num_segments(story.duration_s) * STRIDE_FRAMES))
-    folder.mkdir(parents=True, exist_ok=True)
+    if not rates:
+        return set()
     with (folder / "videos.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["video", "fps", "num_frames"])

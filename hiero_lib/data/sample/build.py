@@ -263,30 +263,35 @@ def texts_of(stories: Sequence[Story]) -> list[str]:
 def _write_queries(
     paths: DataPaths, training: Sequence[Story], held_out: Sequence[Story], seed: int
 ) -> dict[str, int]:
-    """EgoNLQ's and Goal-Step's files; how many queries each has. Goal-Step's test part is a third of the held-out."""
-    folder = paths.annotations
+    """EgoNLQ's and Goal-Step's files; how many queries each has. Goal-Step's test part is a third of the held-out.
+
+    A file that would hold no video is not written: its reader would refuse it.
+    """
+    stepped = {
+        split: [s for s in stories if any(b.step for b in s.beats)]
+        for split, stories in (("train", training), ("val", held_out))
+    }
+    cut = -(-2 * len(stepped["val"]) // 3)
+    groups = {"val": _in_groups(stepped["val"][:cut]), "test": _in_groups(stepped["val"][cut:])}
     documents = {
-        f"nlq_{split}": nlq_document(stream(seed, _NLQ, index), stories, split=split)
-        for index, (split, stories) in enumerate([("train", training), ("val", held_out)])
+        "nlq_train": nlq_document(stream(seed, _NLQ, 0), training, split="train"),
+        "nlq_val": nlq_document(stream(seed, _NLQ, 1), held_out, split="val"),
+        "goalstep/val": grounding_document(groups["val"], with_times=True),
+        "goalstep/test": grounding_document(groups["test"], with_times=False),
     }
     for name, document in documents.items():
-        write_json(folder / f"{name}.json", document)
-    with_steps = [s for s in held_out if any(b.step for b in s.beats)]
-    cut = -(-2 * len(with_steps) // 3)
-    grouped = {"val": _in_groups(with_steps[:cut]), "test": _in_groups(with_steps[cut:])}
-    (folder / "goalstep").mkdir()
-    for split, groups in grouped.items():
-        document = grounding_document(groups, with_times=split == "val")
-        write_json(folder / "goalstep" / f"{split}.json", document)
-        documents[f"goalstep_{split}"] = document
-    write_groups(folder / "goalstep" / "goalstep_video_groups.tsv", [*grouped["val"], *grouped["test"]])
-    for split, stories in (
-        ("train", [s for s in training if any(b.step for b in s.beats)]),
-        ("val", with_steps[:cut]),
-    ):
-        write_goalstep(folder / "goalstep" / f"goalstep_{split}.json", step_videos(stories))
+        if document["videos"]:
+            write_json(paths.annotations / f"{name}.json", document)
+    goalstep = paths.annotations / "goalstep"
+    if goalstep.is_dir():
+        write_groups(goalstep / "goalstep_video_groups.tsv", [*groups["val"], *groups["test"]])
+    for split, stories in (("train", stepped["train"]), ("val", stepped["val"][:cut])):
+        if stories:
+            write_goalstep(goalstep / f"goalstep_{split}.json", step_videos(stories))
     return {
-        name: sum(len(a["language_queries"]) for v in d["videos"] for c in v["clips"] for a in c["annotations"])
+        name.replace("/", "_"): sum(
+            len(a["language_queries"]) for v in d["videos"] for c in v["clips"] for a in c["annotations"]
+        )
         for name, d in documents.items()
     }
 

@@ -153,6 +153,8 @@ def test_a_sample_from_timelines_has_the_same_files(tmp_path, embed):
     x = torch.load(root / "raw/features/sample_256/v0.pt", weights_only=True)
     assert x.shape == (int(199 * 30 / 16), 256)
     assert "in the timelines" not in report.summary()
+    found = {f.name for f in (root / "raw/annotations").iterdir()}  # without steps no files that need them
+    assert found == {"egoclip.csv", "egomcq.json", "nlq_train.json", "nlq_val.json"}
 
 
 def test_key_steps_become_egoprocel_files(tmp_path, embed):
