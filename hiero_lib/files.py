@@ -35,6 +35,19 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         shutil.rmtree(holder, ignore_errors=True)
 
 
+def finish_interrupted(target: str | Path) -> None:
+    """Put a folder in place whose replacement was cut off between the two renames of :func:`atomic_path`.
+
+    At that moment the new folder is complete but still has its temporary name. Other left-overs are removed. Only
+    for a ``target`` that no other process is writing.
+    """
+    target = Path(target)
+    for holder in sorted(target.parent.glob(f".{target.name}.*.tmp")):
+        if not target.exists() and (holder / "replaced").exists():
+            os.replace(holder / target.name, target)
+        shutil.rmtree(holder, ignore_errors=True)
+
+
 def write_text(target: str | Path, text: str) -> None:
     """Write ``text`` (UTF-8) atomically."""
     with atomic_path(target) as temporary:

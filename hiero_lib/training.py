@@ -36,7 +36,7 @@ from hiero_lib.data.text_cache import TextCache
 from hiero_lib.device import best_device, choose_precision
 from hiero_lib.distributed import gather_rows, sum_over_processes
 from hiero_lib.errors import ConfigError, DataError
-from hiero_lib.files import atomic_path, read_json, write_json, write_text
+from hiero_lib.files import atomic_path, finish_interrupted, read_json, write_json, write_text
 from hiero_lib.losses import PairGeometry, functional_threads_loss, video_narration_loss
 from hiero_lib.models.alignment import AlignedModel
 from hiero_lib.models.checkpoints import Backbone, build_model, card_of, save_model
@@ -402,6 +402,7 @@ class _Run:
         if self.accelerator.is_main_process:
             for left_over in self.checkpoints.glob(".*.tmp"):
                 shutil.rmtree(left_over, ignore_errors=True)
+            finish_interrupted(self.folder / "best")
             self._cut_log(step)
         if not step:
             return 0

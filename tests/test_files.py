@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from hiero_lib.errors import DataError, UnsafeFileError
-from hiero_lib.files import atomic_path, read_json, sha256_of, write_json, write_text
+from hiero_lib.files import atomic_path, finish_interrupted, read_json, sha256_of, write_json, write_text
 
 
 def test_a_file_appears_whole_and_nothing_else_stays(tmp_path: Path) -> None:
@@ -89,3 +91,31 @@ def test_an_error_names_file_field_value_and_says_what_to_do() -> None:
     assert isinstance(error, DataError)
     assert str(DataError("broken")) == "broken"
     assert len(str(DataError("long", value="x" * 10_000))) < 400
+
+
+def test_a_replacement_cut_off_between_its_renames_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "best"
+    target.mkdir()
+    (target / "weights").write_text("old")
+    replace = os.replace
+
+    class Killed(BaseException):
+        """Stands for SIGKILL: nothing of the program runs after it."""
+
+    def killed_at_the_second(source: Path, destination: Path) -> None:
+        if Path(destination) == target:
+            raise Killed
+        replace(source, destination)
+
+    monkeypatch.setattr(os, "replace", killed_at_the_second)
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    with pytest.raises(Killed), atomic_path(target) as temporary:
+        temporary.mkdir()
+        (temporary / "weights").write_text("new")
+    monkeypatch.undo()
+    assert not target.exists()
+    finish_interrupted(target)
+    assert (target / "weights").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]

@@ -21,7 +21,9 @@ from hiero_lib.results import Metric
 LevelFeatures = Callable[[VideoSegments], list[tuple[Tensor, Tensor]]]
 """Maps a video to ``(x [n, C], pos [n] seconds)`` for each level, level 0 first."""
 
-_SAMPLE_POINTS = 256  # clustering resamples a video to at most so many points
+# Output features are clustered as the paper does for procedure learning: spectrally, on exp(cosine / 0.5).
+_TEMPERATURE = 0.5
+_SAMPLE_POINTS = 256  # a video is resampled to at most so many points
 
 
 def level_means(x: Tensor, pos: Tensor, *, levels: int) -> list[tuple[Tensor, Tensor]]:
@@ -63,8 +65,9 @@ def uniform_pieces(num_nodes: int, num_threads: int) -> np.ndarray:
 
 
 def find_threads(x: Tensor, num_threads: int) -> np.ndarray:
-    """``[n]`` threads of one video's nodes ``[n, C]``, by the spectral clustering that HiERO's decoder uses."""
-    discover = SpectralThreads(num_clusters=num_threads, sample_points=min(_SAMPLE_POINTS, len(x)))
+    """``[n]`` threads of one video's nodes ``[n, C]``."""
+    points = min(_SAMPLE_POINTS, len(x))
+    discover = SpectralThreads(num_clusters=num_threads, sample_points=points, temperature=_TEMPERATURE)
     batch = torch.zeros(len(x), dtype=torch.int64, device=x.device)
     indices = torch.arange(len(x), device=x.device)
     return discover(x, indices=indices, batch=batch, num_videos=1).cpu().numpy()

@@ -153,7 +153,7 @@ class _GatedNeighbours(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx, out: Tensor, h: Tensor, table: Tensor, kinds: Tensor, offsets: tuple[int, ...], slope: float
     ) -> Tensor:
         activated = torch.nn.functional.leaky_relu(h, slope)
@@ -167,7 +167,7 @@ class _GatedNeighbours(torch.autograd.Function):
         return result
 
     @staticmethod
-    def backward(ctx, grad: Tensor):  # type: ignore[override]
+    def backward(ctx, grad: Tensor):
         activated, table, kinds = ctx.saved_tensors
         grad = grad.contiguous()
         grad_h = torch.zeros_like(activated)
@@ -198,7 +198,7 @@ def gated_neighbours(out: Tensor, h: Tensor, table: Tensor, graph: TemporalGraph
     in the dtype of ``h`` (under autocast the three arrive in different ones).
     """
     table, out = table.to(h.dtype), out.to(h.dtype)
-    return _GatedNeighbours.apply(out, h, table, graph.kinds, graph.offsets, slope)  # type: ignore[no-any-return]
+    return _GatedNeighbours.apply(out, h, table, graph.kinds, graph.offsets, slope)
 
 
 def video_pointer(batch: Tensor, num_videos: int) -> Tensor:
