@@ -111,9 +111,14 @@ def test_a_replacement_cut_off_between_its_renames_is_finished(
 
     monkeypatch.setattr(os, "replace", killed_at_the_second)
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
-    with pytest.raises(Killed), atomic_path(target) as temporary:
-        temporary.mkdir()
-        (temporary / "weights").write_text("new")
+
+    def write_new() -> None:
+        with atomic_path(target) as temporary:
+            temporary.mkdir()
+            (temporary / "weights").write_text("new")
+
+    with pytest.raises(Killed):
+        write_new()
     monkeypatch.undo()
     assert not target.exists()
     finish_interrupted(target)
