@@ -171,19 +171,15 @@ def _egomcq(options: argparse.Namespace) -> int:
 
     from hiero_lib import scoring
     from hiero_lib.device import best_device
+    from hiero_lib.methods import open_methods
     from hiero_lib.results import TABLE_FILE, record
 
-    folder = Path("outputs", options.run or profile.name)
-    task = scoring.open_egomcq(profile, device=best_device())
-    results = {}
-    untrained = task.untrained()
-    if untrained is not None:
-        results[scoring.UNTRAINED] = task.evaluate(untrained)
-    for checkpoint in options.checkpoints:
-        scorer, name = task.load(checkpoint), _method_name(checkpoint)
-        if name in results:
-            name = f"{name} ({checkpoint})"
-        results[name] = task.evaluate(scorer)
+    folder, device = Path("outputs", options.run or profile.name), best_device()
+    task = scoring.open_egomcq(profile, device=device)
+    methods = open_methods(
+        profile, checkpoints={str(path): path for path in options.checkpoints}, device=device, text=task.text
+    )
+    results = {name: task.evaluate(method.scorer) for name, method in methods.items() if method.scorer is not None}
     if not results:
         hint = "The profile's features have no text projection: name a --checkpoint"
         raise ConfigError("nothing to score", field="--checkpoint", hint=hint)
@@ -198,14 +194,6 @@ def _egomcq(options: argparse.Namespace) -> int:
     )
     print(path.with_name(TABLE_FILE).read_text("utf-8"))
     return 0
-
-
-def _method_name(checkpoint: Path) -> str:
-    """HiERO or the probe, as the results table calls them."""
-    from hiero_lib.models.checkpoints import read_card
-    from hiero_lib.scoring import HIERO, PROBE
-
-    return PROBE if checkpoint.is_dir() and read_card(checkpoint).backbone == "probe" else HIERO
 
 
 def _reproduce(options: argparse.Namespace) -> int:

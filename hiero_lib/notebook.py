@@ -20,10 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import torch
+
     from hiero_lib.benchmarks.thread_recovery import ThreadRecovery
     from hiero_lib.config import Profile
     from hiero_lib.data.egoclip import EgoClipIndex
     from hiero_lib.data.sample import Truth
+    from hiero_lib.methods import Method
     from hiero_lib.viz.timeline import Narrations, TimelineRow
 
 _NOT_ON_COLAB = {"jupyterlab"}  # it breaks Colab's own server
@@ -218,6 +221,17 @@ def trained_models(run: NotebookRun, *, which: str = "last") -> dict[str, Path]:
     if section is None:
         raise IncompleteResults(f"{run.folder / RESULTS_FILE} has no section 'training': run notebook 01 first")
     return {name: Path(trained[f"{which}_checkpoint"]) for name, trained in section["extra"].items()}
+
+
+def run_methods(run: NotebookRun, *, device: torch.device, which: str = "last") -> dict[str, Method]:
+    """The untrained features and the models that notebook 01 trained in this run, by the name that tables give them.
+
+    Raises:
+        IncompleteResults: as `trained_models`.
+    """
+    from hiero_lib.methods import open_methods
+
+    return open_methods(run.profile, checkpoints=trained_models(run, which=which), device=device)
 
 
 def narrations_of(index: EgoClipIndex, video_uid: str) -> Narrations:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from hiero_lib.benchmarks import egomcq, thread_recovery
-from hiero_lib.benchmarks.egomcq import EgoMCQResult, EmbedText, ModelScorer, RawScorer, Scorer
+from hiero_lib.benchmarks.egomcq import EgoMCQResult, ModelScorer, Scorer
 from hiero_lib.benchmarks.thread_recovery import ThreadRecovery
 from hiero_lib.config import Profile
 from hiero_lib.data.egomcq import EgoMCQReport, Question, load_questions
@@ -23,14 +23,10 @@ from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.sample.truth import Truth, read_truth
 from hiero_lib.data.segments import VideoSegments
-from hiero_lib.data.text_cache import TextCache
 from hiero_lib.errors import DataError
+from hiero_lib.methods import HIERO, PROBE, Method, TextSide, open_text, read_video
 from hiero_lib.models.alignment import AlignedModel
-from hiero_lib.models.checkpoints import load_model
-from hiero_lib.models.text_encoders import TextEncoder, load_text_encoder
 from hiero_lib.results import Row
-
-UNTRAINED, PROBE, HIERO = "untrained features", "linear probe", "HiERO"
 
 # EgoMCQ accuracy inter and intra as published (ICCV 2025, table 1), on Ego4D.
 PUBLISHED_EGOMCQ = {
@@ -52,8 +48,7 @@ class EgoMCQTask:
     store: FeatureStore
     questions: list[Question]
     report: EgoMCQReport
-    text_encoder: TextEncoder
-    embed_text: EmbedText
+    text: TextSide
 
     def evaluate(self, scorer: Scorer) -> EgoMCQResult:
         """Answer all questions."""
@@ -67,44 +62,10 @@ class EgoMCQTask:
             device=self.device,
         )
 
-    def untrained(self) -> RawScorer | None:
-        """The features against their own text space; None where the features come with none."""
-        projection = self.profile.features.text_projection
-        if projection is None:
-            return None
-        path = DataPaths.at(self.profile.data_root).root / projection
-        return RawScorer.from_file(path, embed_text=self.embed_text, device=self.device)
-
-    def load(self, checkpoint: str | Path) -> ModelScorer:
-        """A model from disk (a folder of ours, or an authors' ``.pth``), ready to answer.
-
-        Raises:
-            DataError: as :func:`hiero_lib.models.checkpoints.load_model`, or the model takes features of another F.
-        """
-        trained = None if self.profile.text.frozen else self.text_encoder
-        model, card = load_model(checkpoint, text_encoder=trained)
-        expected = self.profile.features.dim
-        if card.model.input_size != expected:
-            raise DataError(
-                f"the profile's features have {expected} channels",
-                file=checkpoint,
-                field="input_size",
-                value=card.model.input_size,
-            )
-        if model.text_encoder is not None:
-            if self.profile.text.frozen:  # the file repeats a frozen encoder, whose output comes from the cache
-                model.text_encoder = None
-            elif getattr(model.text_encoder, "tokenizer", None) is None:  # an authors' file has weights only
-                model.text_encoder.tokenizer = self.text_encoder.tokenizer
-        return self.of(model.to(self.device))
-
-    def of(self, model: AlignedModel) -> ModelScorer:
-        """A scorer for a model in eval mode that is on the device already."""
-        return ModelScorer(model, self.embed_text, self.device)
-
     def validate(self, model: AlignedModel) -> dict[str, float]:
         """Accuracies as fractions, under the names that the metrics log has (see ``run_training``)."""
-        found = self.evaluate(self.of(model)).metrics()
+        scorer = ModelScorer(model, self.text.embed, self.device)
+        found = self.evaluate(scorer).metrics()
         return {f"egomcq_{name}": metric.value for name, metric in found.items() if metric.n}
 
 
@@ -120,11 +81,7 @@ def open_egomcq(profile: Profile, *, device: torch.device) -> EgoMCQTask:
     questions, report = load_questions(paths.egomcq, store, profile.features, context_window=window)
     if not questions:
         raise DataError(f"not one of {report.total} questions has features for its clips", file=paths.egomcq)
-    encoder = load_text_encoder(profile.text, data_root=paths.root)
-    embed: EmbedText = encoder
-    if profile.text.frozen:
-        embed = TextCache(paths.processed / "text", encoder, device=device).embed
-    return EgoMCQTask(profile, device, store, questions, report, encoder, embed)
+    return EgoMCQTask(profile, device, store, questions, report, open_text(profile, device=device))
 
 
 def egomcq_rows(results: Mapping[str, EgoMCQResult]) -> list[Row]:
@@ -169,34 +126,16 @@ def held_out_videos(profile: Profile, *, device: torch.device) -> tuple[dict[str
     if not truth:
         raise DataError("no truth of a held-out video", file=paths.truth, hint="Only the sample has a truth")
     store = FeatureStore(paths.features(profile.features.folder), dim=profile.features.dim)
-    videos = {
-        uid: VideoSegments.from_features(
-            store.read(uid),
-            stride_frames=profile.features.stride_frames,
-            fps=profile.features.fps,
-            video_uid=uid,
-        ).to(device)
-        for uid in truth
-    }
+    videos = {uid: read_video(store, profile, uid, device=device) for uid in truth}
     return videos, truth
 
 
 def recover_threads(
-    videos: Mapping[str, VideoSegments],
-    truth: Mapping[str, Truth],
-    *,
-    probe: AlignedModel,
-    hiero: AlignedModel,
-    levels: int,
+    methods: Mapping[str, Method], videos: Mapping[str, VideoSegments], truth: Mapping[str, Truth]
 ) -> ThreadRecovery:
-    """Cluster untrained, probe and HiERO features of each level and compare with the sample's threads."""
-    methods = {
-        UNTRAINED: thread_recovery.raw_levels(levels=levels),
-        PROBE: thread_recovery.probe_levels(probe, levels=levels),
-        HIERO: thread_recovery.hiero_levels(hiero),
-    }
+    """Cluster each method's features of each level and compare with the sample's threads."""
     labels = {uid: functools.partial(found.labels, "thread") for uid, found in truth.items()}
-    return thread_recovery.evaluate(methods, videos, labels)
+    return thread_recovery.evaluate({name: method.levels for name, method in methods.items()}, videos, labels)
 
 
 def thread_rows(recovery: ThreadRecovery) -> list[Row]:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from hiero_lib import scoring
-from hiero_lib.benchmarks.egomcq import EgoMCQResult, ModelScorer
+from hiero_lib.benchmarks.egomcq import EgoMCQResult
 from hiero_lib.benchmarks.thread_recovery import ThreadRecovery
 from hiero_lib.config import load_profile
 from hiero_lib.errors import DataError
-from hiero_lib.models.checkpoints import build_model, card_of, load_model, save_model
+from hiero_lib.methods import HIERO, PROBE, UNTRAINED, open_methods
 from hiero_lib.scoring import EgoMCQTask, open_egomcq
-from tests.tiny import make_tiny
+from tests.tiny import make_checkpoint, make_tiny
 
 CPU = torch.device("cpu")
 
@@ -32,25 +30,14 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> EgoMCQTask:
     return open_egomcq(profile, device=CPU)
 
 
-def saved(task: EgoMCQTask, folder: Path, backbone: str) -> Path:
-    torch.manual_seed(0)
-    card = card_of(task.profile, backbone)  # type: ignore[arg-type]
-    folder.mkdir()
-    save_model(folder, build_model(card, text_dim=384), card)
-    return folder
-
-
 def test_every_method_answers_the_same_questions(task: EgoMCQTask, tmp_path: Path) -> None:
-    untrained = task.untrained()
-    assert untrained is not None
-    probe = task.load(saved(task, tmp_path / "probe", "probe"))
-    hiero = task.load(saved(task, tmp_path / "hiero", "hiero"))
-    assert not hiero.model.training
-    results = {
-        scoring.UNTRAINED: task.evaluate(untrained),
-        scoring.PROBE: task.evaluate(probe),
-        scoring.HIERO: task.evaluate(hiero),
-    }
+    checkpoints = {name: make_checkpoint(tmp_path / name, task.profile, name) for name in ("probe", "hiero")}
+    methods = open_methods(task.profile, checkpoints=checkpoints, device=CPU, text=task.text)
+    assert list(methods) == [UNTRAINED, PROBE, HIERO]
+    hiero = methods[HIERO].model
+    assert hiero is not None
+    assert not hiero.training
+    results = {name: task.evaluate(method.scorer) for name, method in methods.items() if method.scorer is not None}
     rows = scoring.egomcq_rows(results)
     measured = {(row.method, row.metric): row.result for row in rows if row.result is not None}
     inter = "inter-video accuracy"
@@ -71,7 +58,7 @@ def test_every_method_answers_the_same_questions(task: EgoMCQTask, tmp_path: Pat
     assert len(shown) == 4
     assert len(scoring.question_table(results, count=99)[1]) == 20
 
-    accuracies = task.validate(hiero.model)
+    accuracies = task.validate(hiero)
     assert accuracies == {
         "egomcq_inter": measured["HiERO", inter].value,
         "egomcq_intra": measured["HiERO", "intra-video accuracy"].value,
@@ -87,44 +74,6 @@ def test_the_question_table_marks_right_and_wrong(task: EgoMCQTask) -> None:
     _, ((*_, right), (*_, wrong)) = scoring.question_table({"m": result}, count=2)
     assert right == f"✓ {questions[0].answer} (0.90)"
     assert wrong == f"✗ {(questions[1].answer + 1) % 5} (0.80, right: 0.00)"
-
-
-def test_a_model_for_other_features_is_refused(task: EgoMCQTask, tmp_path: Path) -> None:
-    other = load_profile(make_tiny(tmp_path / "data", dim=8))
-    wide = EgoMCQTask(other, CPU, task.store, task.questions, task.report, task.text_encoder, task.embed_text)
-    with pytest.raises(DataError, match="field 'input_size', value 12: the profile's features have 8 channels"):
-        wide.load(saved(task, tmp_path / "hiero", "hiero"))
-
-
-def test_features_without_a_text_space_have_no_baseline(task: EgoMCQTask, tmp_path: Path) -> None:
-    profile = load_profile(make_tiny(tmp_path / "data", features__text_projection=None))
-    assert open_egomcq(profile, device=CPU).untrained() is None
-
-
-@pytest.mark.parametrize("frozen", [True, False])
-def test_an_authors_checkpoint_is_ready_to_answer(
-    frozen: bool, task: EgoMCQTask, golden: Path, tmp_path: Path
-) -> None:
-    """The file has a DistilBERT without a tokenizer: the profile lends its own, or (frozen) its cached output."""
-    checkpoint = golden / "authors_checkpoint.pth"
-    bare, card = load_model(checkpoint)
-    profile = load_profile(make_tiny(tmp_path / "data", dim=card.model.input_size, text__frozen=frozen))
-    tokenizer = SimpleNamespace(encode=lambda text: SimpleNamespace(ids=[1, len(text)]))
-    lent: Any = SimpleNamespace(tokenizer=tokenizer)
-    embedded = torch.randn(2, bare.text_head.net[0].in_features)
-    scorer = EgoMCQTask(
-        profile, CPU, task.store, task.questions, task.report, lent, lambda queries: embedded[: len(queries)]
-    ).load(checkpoint)
-    assert isinstance(scorer, ModelScorer)
-    with torch.no_grad():
-        answered = scorer.texts(["cuts", "washes"])
-        expected = bare.text_head(embedded if frozen else bare.text_encoder.encode_ids(*_ids([[1, 4], [1, 6]])))
-    torch.testing.assert_close(answered, expected)
-
-
-def _ids(rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    ids = torch.tensor(rows)
-    return ids, torch.ones_like(ids)
 
 
 def test_no_question_left_is_an_error(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 import yaml
 
-from hiero_lib.config import load_profile
+from hiero_lib.config import Profile, load_profile
+from hiero_lib.models.checkpoints import Backbone, build_model, card_of, save_model
 
 VERBS = ["cuts", "washes", "picks", "opens", "mixes", "folds"]
 NOUNS = ["onion", "plate", "cloth", "box"]
@@ -66,3 +67,14 @@ def make_tiny(root: Path, *, videos: int = 9, segments: int = 60, dim: int = 12,
     path = root / "tiny.yaml"
     path.write_text(yaml.safe_dump(profile.to_dict()))
     return path
+
+
+def make_checkpoint(folder: Path, profile: Profile, backbone: Backbone) -> Path:
+    """Save a model with random weights (always the same) as training does; returns ``folder``."""
+    card = card_of(profile, backbone)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = build_model(card, text_dim=profile.text.dim)
+    folder.mkdir(parents=True)
+    save_model(folder, model, card)
+    return folder

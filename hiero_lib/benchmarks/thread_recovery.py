@@ -6,7 +6,7 @@ compared with the truth's threads by the adjusted Rand index (0 is chance, 1 is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,49 +14,16 @@ import torch
 from torch import Tensor
 
 from hiero_lib.data.segments import VideoSegments
-from hiero_lib.models.alignment import AlignedModel
+from hiero_lib.models.hiero import HierarchyLevel
 from hiero_lib.models.threads import SpectralThreads
 from hiero_lib.results import Metric
 
-LevelFeatures = Callable[[VideoSegments], list[tuple[Tensor, Tensor]]]
-"""Maps a video to ``(x [n, C], pos [n] seconds)`` for each level, level 0 first."""
+LevelFeatures = Callable[[VideoSegments], Sequence[HierarchyLevel]]
+"""Maps a video to its features at each level, level 0 first."""
 
 # Output features are clustered as the paper does for procedure learning: spectrally, on exp(cosine / 0.5).
 _TEMPERATURE = 0.5
 _SAMPLE_POINTS = 256  # a video is resampled to at most so many points
-
-
-def level_means(x: Tensor, pos: Tensor, *, levels: int) -> list[tuple[Tensor, Tensor]]:
-    """Features without a hierarchy of their own, on HiERO's grid: means over the 2^level segments of a node.
-
-    Shapes: x ``[N, C]``, pos ``[N]``; of level d ``[ceil(N / 2^d), C]`` and as many positions (of the first segment,
-    as HiERO's levels have them).
-    """
-    found = []
-    for level in range(levels):
-        node = torch.arange(len(x), device=x.device) // 2**level
-        total = x.new_zeros((int(node[-1]) + 1, x.shape[1])).index_add_(0, node, x)
-        found.append((total / torch.bincount(node)[:, None], pos[:: 2**level]))
-    return found
-
-
-def hiero_levels(model: AlignedModel) -> LevelFeatures:
-    """Decoder features of each level, with clustering on."""
-
-    def of(video: VideoSegments) -> list[tuple[Tensor, Tensor]]:
-        return [(level.x, level.pos) for level in model.backbone(video, cluster=True)]
-
-    return of
-
-
-def probe_levels(model: AlignedModel, *, levels: int) -> LevelFeatures:
-    """The probe's projected segments, averaged to each level."""
-    return lambda video: level_means(model.visual_head(video.x), video.pos, levels=levels)
-
-
-def raw_levels(*, levels: int) -> LevelFeatures:
-    """The segment features as they are, averaged to each level."""
-    return lambda video: level_means(video.x, video.pos, levels=levels)
 
 
 def uniform_pieces(num_nodes: int, num_threads: int) -> np.ndarray:
@@ -127,11 +94,11 @@ def evaluate(
 
     for uid, video in videos.items():
         for number, (name, features) in enumerate(methods.items()):
-            for level, (x, at) in enumerate(features(video)):
-                pos = at.cpu().numpy()
+            for level, found in enumerate(features(video)):
+                pos = found.pos.cpu().numpy()
                 true = truth[uid](pos)
                 count = len(np.unique(true))
-                note(name, level, uid, pos, true, find_threads(x, count))
+                note(name, level, uid, pos, true, find_threads(found.x, count))
                 if number == 0:
                     note(uniform, level, uid, pos, true, uniform_pieces(len(pos), count))
     return ThreadRecovery({name: [np.array(v) for v in levels] for name, levels in scores.items()}, threads)
