@@ -1,0 +1,140 @@
+"""The index of a collection in memory, and its answers to a text."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hiero_lib.search.nearest import Nearest, choose
+from hiero_lib.search.table import RunTable, normalised
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A run that answers a query: seconds ``[start_s, end_s)`` of a video, and the cosine with the text."""
+
+    video_uid: str
+    start_s: float
+    end_s: float
+    level: int
+    thread: int
+    label: str
+    score: float
+
+
+class SearchIndex:
+    """Runs of a collection, ready to be searched.
+
+    Args:
+        runs: as `hiero_lib.search.table.join` sorts them.
+        nearest: made for ``runs.vectors``; None: a matrix product, or faiss beyond a million runs.
+        file: where faiss keeps its trained index.
+
+    Raises:
+        ValueError: the runs are not sorted by level and video.
+    """
+
+    def __init__(self, runs: RunTable, nearest: Nearest | None = None, *, file: Path | None = None) -> None:
+        self.runs = runs
+        self.levels = np.unique(runs.level).tolist()
+        self._block = runs.level.astype(np.int64) * len(runs.video_uids) + runs.video
+        if len(runs) and (np.diff(self._block) < 0).any():
+            raise ValueError("runs must be sorted by level and video: join() does")
+        self._nearest = nearest or choose(runs.vectors, file)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def find(
+        self,
+        query: np.ndarray,
+        *,
+        count: int = 5,
+        level: int | None = None,
+        videos: Collection[str] | None = None,
+        max_overlap: float | None = None,
+    ) -> list[Answer]:
+        """The runs nearest to a query, best first.
+
+        Args:
+            query: ``[D]`` a text in the space of the runs, of any length.
+            count: how many answers; fewer where there are fewer runs.
+            level: only runs of this level.
+            videos: only runs of these videos.
+            max_overlap: leave out a run that shares more than this part of the shorter of the two with a better
+                answer of the same video (of any level); None keeps all. 0 allows no common second.
+
+        Raises:
+            ValueError: a query of another space or not finite, a level or video that is not there, or ``count`` < 1.
+        """
+        query = np.asarray(query, dtype=np.float32)
+        if query.shape != (self.runs.dim,) or not np.isfinite(query).all():
+            raise ValueError(f"the query must be {self.runs.dim} finite numbers, not of shape {query.shape}")
+        if count < 1:
+            raise ValueError(f"count must be at least 1, not {count}")
+        rows = self._rows(level, videos)
+        if max_overlap is None:
+            scores, found = self._nearest(normalised(query), count, rows)
+            return [self._answer(row, score) for score, row in zip(scores.tolist(), found.tolist())]
+        chosen: list[Answer] = []
+        for score, row in self._ranked(normalised(query), 8 * count, rows):
+            answer = self._answer(row, score)
+            if all(_overlap(answer, better) <= max_overlap for better in chosen):
+                chosen.append(answer)
+                if len(chosen) == count:
+                    break
+        return chosen
+
+    def _ranked(self, query: np.ndarray, first: int, rows: slice | np.ndarray) -> Iterator[tuple[float, int]]:
+        """Scores and rows, best first, looked for in growing numbers as they are asked for."""
+        seen: set[int] = set()
+        for wanted in itertools.accumulate(itertools.repeat(first), lambda total, _: 4 * total):
+            scores, found = self._nearest(query, wanted, rows)
+            for score, row in zip(scores.tolist(), found.tolist()):
+                if row not in seen:
+                    seen.add(row)
+                    yield score, row
+            if len(found) < wanted:
+                return
+
+    def _rows(self, level: int | None, videos: Collection[str] | None) -> slice | np.ndarray:
+        if level is not None and level not in self.levels:
+            raise ValueError(f"there are runs of levels {self.levels}, not of level {level}")
+        levels = self.levels if level is None else [level]
+        num_videos = len(self.runs.video_uids)
+        if videos is None:
+            if level is None:
+                return slice(0, len(self))
+            return slice(*np.searchsorted(self._block, [level * num_videos, (level + 1) * num_videos]).tolist())
+        unknown = sorted(set(videos) - set(self.runs.video_uids))
+        if unknown:
+            raise ValueError(f"video {unknown[0]!r} is not in the index")
+        numbers = sorted(self.runs.video_uids.index(uid) for uid in set(videos))
+        starts = np.array([at * num_videos + number for at in levels for number in numbers], dtype=np.int64)
+        ranges = zip(np.searchsorted(self._block, starts), np.searchsorted(self._block, starts + 1))
+        return np.concatenate([np.arange(first, stop) for first, stop in ranges]).astype(np.int64)
+
+    def _answer(self, row: int, score: float) -> Answer:
+        runs = self.runs
+        return Answer(
+            runs.video_uids[runs.video[row]],
+            float(runs.start_s[row]),
+            float(runs.end_s[row]),
+            int(runs.level[row]),
+            int(runs.thread[row]),
+            runs.labels[row],
+            score,
+        )
+
+
+def _overlap(one: Answer, other: Answer) -> float:
+    """Common seconds over those of the shorter span; 0 between videos."""
+    if one.video_uid != other.video_uid:
+        return 0.0
+    common = min(one.end_s, other.end_s) - max(one.start_s, other.start_s)
+    shorter = min(one.end_s - one.start_s, other.end_s - other.start_s)
+    return max(common, 0.0) / shorter if shorter > 0 else float(common >= 0)

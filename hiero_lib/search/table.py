@@ -1,0 +1,176 @@
+"""Runs of videos as rows: a vector in the text space, and where and what each run is. One file a video.
+
+A file is safetensors (read without executing anything) with ``vectors [R, D]`` float16, ``start_s``, ``end_s``
+``[R]`` float64, ``level`` and ``thread`` ``[R]`` int32, and in its header the format, the video's uid, the labels (a
+JSON list of R texts) and ``source``, which names what the runs were made from. float16 moves a cosine by less than
+1e-3.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hiero_lib.errors import DataError
+from hiero_lib.files import atomic_path
+
+FORMAT = "hiero_lib.search 1"
+_COLUMNS = ("start_s", "end_s", "level", "thread")
+
+
+@dataclass(frozen=True)
+class RunTable:
+    """Rows of runs.
+
+    Shapes:
+        vectors: ``[R, D]`` float32 of length 1 (a zero vector stays zero); video: ``[R]`` int32, number in
+        ``video_uids``; level, thread: ``[R]`` int32, thread -1 where there is none; start_s, end_s: ``[R]`` float64.
+
+    ``labels`` has R texts, empty where a run has none.
+    """
+
+    video_uids: tuple[str, ...]
+    vectors: np.ndarray
+    video: np.ndarray
+    level: np.ndarray
+    thread: np.ndarray
+    start_s: np.ndarray
+    end_s: np.ndarray
+    labels: Sequence[str]
+
+    def __post_init__(self) -> None:
+        if self.vectors.ndim != 2:
+            raise ValueError(f"vectors must be [R, D], not {self.vectors.shape}")
+        for name in ("video", "level", "thread", "start_s", "end_s", "labels"):
+            if len(getattr(self, name)) != len(self.vectors):
+                raise ValueError(f"{len(self.vectors)} vectors but {len(getattr(self, name))} of {name}")
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    @property
+    def dim(self) -> int:
+        """D."""
+        return self.vectors.shape[1]
+
+
+def table_of(
+    video_uid: str,
+    vectors: np.ndarray,
+    *,
+    level: np.ndarray,
+    thread: np.ndarray,
+    start_s: np.ndarray,
+    end_s: np.ndarray,
+    labels: Sequence[str],
+) -> RunTable:
+    """The runs of one video; ``vectors [R, D]`` of any length are brought to length 1.
+
+    Raises:
+        ValueError: numbers of rows differ, or a vector is not finite.
+    """
+    if not np.isfinite(vectors).all():
+        raise ValueError(f"a vector of video {video_uid!r} holds NaN or infinity")
+    return RunTable(
+        (video_uid,),
+        normalised(vectors),
+        np.zeros(len(vectors), dtype=np.int32),
+        np.asarray(level, dtype=np.int32),
+        np.asarray(thread, dtype=np.int32),
+        np.asarray(start_s, dtype=np.float64),
+        np.asarray(end_s, dtype=np.float64),
+        list(labels),
+    )
+
+
+def normalised(vectors: np.ndarray) -> np.ndarray:
+    """``[..., D]`` float32 of length 1; zero stays zero."""
+    vectors = np.asarray(vectors, dtype=np.float32)
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.where(length > 0, length, 1.0)
+
+
+def join(tables: Sequence[RunTable]) -> RunTable:
+    """All rows of ``tables``, sorted by level, then video (in the order given), then start.
+
+    In this order the runs of a level are a slice, and so are those of a level and a video.
+
+    Raises:
+        ValueError: no table, or vectors of different spaces.
+    """
+    if not tables:
+        raise ValueError("no table to join")
+    dims = {table.dim for table in tables}
+    if len(dims) > 1:
+        raise ValueError(f"vectors of different spaces: D is {sorted(dims)}")
+    uids = tuple(dict.fromkeys(uid for table in tables for uid in table.video_uids))
+    number = {uid: index for index, uid in enumerate(uids)}
+    video = np.concatenate([np.array([number[u] for u in t.video_uids], dtype=np.int32)[t.video] for t in tables])
+    columns = {name: np.concatenate([getattr(table, name) for table in tables]) for name in _COLUMNS}
+    order = np.lexsort((columns["start_s"], video, columns["level"]))
+    vectors = np.concatenate([table.vectors for table in tables])
+    texts = [text for table in tables for text in table.labels]
+    return RunTable(
+        uids,
+        vectors[order],
+        video[order],
+        columns["level"][order],
+        columns["thread"][order],
+        columns["start_s"][order],
+        columns["end_s"][order],
+        [texts[row] for row in order],
+    )
+
+
+def write_table(path: str | Path, table: RunTable, *, source: str) -> None:
+    """Write the runs of one video, atomically.
+
+    Raises:
+        ValueError: the table has not exactly one video.
+    """
+    from safetensors.numpy import save_file
+
+    if len(table.video_uids) != 1:
+        raise ValueError(f"a file holds one video, not {len(table.video_uids)}")
+    tensors = {name: np.ascontiguousarray(getattr(table, name)) for name in _COLUMNS}
+    tensors["vectors"] = table.vectors.astype(np.float16)
+    labels = json.dumps(list(table.labels), ensure_ascii=False)
+    header = {"format": FORMAT, "video_uid": table.video_uids[0], "source": source, "labels": labels}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata=header)
+
+
+def source_of(path: str | Path) -> str | None:
+    """What a file was made from; None where there is no file, or not a readable one of this format."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as stream:
+            header = stream.metadata() or {}
+    except (SafetensorError, OSError):
+        return None
+    return header.get("source") if header.get("format") == FORMAT else None
+
+
+def read_table(path: str | Path) -> RunTable:
+    """The runs of one video.
+
+    Raises:
+        DataError: the file is missing, broken or of another format.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    hint = "Remove it: the next search makes it again"
+    try:
+        with safe_open(path, framework="np") as stream:
+            header = stream.metadata() or {}
+            if header.get("format") != FORMAT:
+                raise DataError("not runs of this version", file=path, field="format", value=header.get("format"))
+            tensors = {name: stream.get_tensor(name) for name in (*_COLUMNS, "vectors")}
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"not readable as an index of runs ({error})", file=path, hint=hint) from error
+    return table_of(header["video_uid"], tensors.pop("vectors"), labels=json.loads(header["labels"]), **tensors)
