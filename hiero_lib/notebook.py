@@ -245,7 +245,7 @@ def narrations_of(index: EgoClipIndex, video_uid: str) -> Narrations:
 
 def truth_row(truth: Truth, *, level: str = "thread", name: str = "truth") -> TimelineRow:
     """The spans of one level of a sample video's truth, numbered in the order in which they first appear."""
-    from hiero_lib.viz.runs import Run
+    from hiero_lib.runs import Run
     from hiero_lib.viz.timeline import TimelineRow
 
     number: dict[int, int] = {}
@@ -260,7 +260,7 @@ def recovered_rows(
     recovery: ThreadRecovery, truth: Truth, *, methods: Sequence[str], levels: Sequence[int], stride_s: float
 ) -> list[TimelineRow]:
     """The truth of a video above the threads that methods find, each in the colour of the true thread it covers."""
-    from hiero_lib.viz.runs import match_labels, relabelled, runs_of
+    from hiero_lib.runs import match_labels, relabelled, runs_of
     from hiero_lib.viz.timeline import TimelineRow
 
     rows = [truth_row(truth)]

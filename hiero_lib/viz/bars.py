@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hiero_lib.runs import Run
 from hiero_lib.viz.palette import THEMES, ThemeName, thread_color
-from hiero_lib.viz.runs import Run
 
 BAR_HEIGHT = 0.72  # of a row
 TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)

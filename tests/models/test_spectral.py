@@ -5,7 +5,7 @@ from sklearn.cluster import SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 
 from hiero_lib.models import spectral
-from hiero_lib.models.spectral import spectral_clustering, spectral_embedding
+from hiero_lib.models.spectral import spectral_clustering, spectral_embedding, spectral_partition
 
 
 def video(n, *, steps, seed=0, channels=64, noise=1.0, smooth=0):
@@ -131,3 +131,22 @@ def test_identical_segments_and_empty_rows_are_no_error(n):
 def test_bad_input(x, k, temperature, match):
     with pytest.raises(ValueError, match=match):
         spectral_clustering(x, k, temperature=temperature)
+
+
+def test_a_prepared_partition_is_the_clustering_for_any_number():
+    x, _ = video(500, steps=6)
+    divide = spectral_partition(x, temperature=0.5, most_points=500)
+    for n_clusters in (3, 6, 25, "auto", 1):
+        assert divide(n_clusters).tolist() == spectral_clustering(x, n_clusters, temperature=0.5).tolist()
+
+
+def test_a_long_video_is_divided_by_points_of_several_segments():
+    x, ids = video(1001, steps=4, noise=0.1)
+    found = spectral_partition(x, temperature=0.5, most_points=250)(4)
+    assert found.shape == (1001,)
+    assert all(len(block.unique()) == 1 for block in found.split(5))  # 201 points of 5 segments
+    assert adjusted_rand_score(ids, found) > 0.9
+    with pytest.raises(ValueError, match="most_points"):
+        spectral_partition(x, temperature=0.5, most_points=0)
+    with pytest.raises(ValueError, match="n_clusters"):
+        spectral_partition(x, temperature=0.5, most_points=250)(0)

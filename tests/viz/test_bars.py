@@ -1,5 +1,6 @@
 import pytest
 
+from hiero_lib.runs import Run
 from hiero_lib.viz.bars import (
     Bar,
     Narrations,
@@ -11,7 +12,6 @@ from hiero_lib.viz.bars import (
     timeline_bars,
 )
 from hiero_lib.viz.palette import THEMES, thread_color
-from hiero_lib.viz.runs import Run
 
 
 @pytest.mark.parametrize(

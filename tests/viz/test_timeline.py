@@ -5,8 +5,8 @@ from matplotlib import rcParams
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex
 
+from hiero_lib.runs import Run
 from hiero_lib.viz.palette import THEMES, thread_color
-from hiero_lib.viz.runs import Run
 from hiero_lib.viz.timeline import Narrations, TimelineRow, plot_timeline
 
 TRUTH = TimelineRow("truth", [Run(0, 40, 0), Run(40, 100, 1), Run(100, 180, 0)], {0: "wash <up> & dry", 1: "cook"})

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiero_lib.viz.runs import Run, in_order_of_appearance, match_labels, relabelled, runs_of
+from hiero_lib.runs import Run, in_order_of_appearance, match_labels, relabelled, runs_of
 
 
 def test_equal_neighbours_are_merged_and_a_thread_that_comes_back_is_a_new_run() -> None:

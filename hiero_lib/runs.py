@@ -106,10 +106,7 @@ def match_labels(pred: Sequence[Run], truth: Sequence[Run]) -> dict[int, int]:
     """
     from scipy.optimize import linear_sum_assignment
 
-    pred_labels, truth_labels = _threads(pred), _threads(truth)
-    edges = np.unique([edge for run in (*pred, *truth) for edge in (run.start_s, run.end_s)])
-    pred_cover, truth_cover = _cover(pred, pred_labels, edges), _cover(truth, truth_labels, edges)
-    overlap_s = (pred_cover * np.diff(edges)) @ truth_cover.T
+    pred_labels, truth_labels, overlap_s = shared_seconds(pred, truth)
     rows, columns = linear_sum_assignment(overlap_s, maximize=True)
     mapping = {label: label for label in {run.label for run in pred} if label < 0}
     mapping |= {pred_labels[r]: truth_labels[c] for r, c in zip(rows, columns) if overlap_s[r, c] > 0}
@@ -119,6 +116,18 @@ def match_labels(pred: Sequence[Run], truth: Sequence[Run]) -> dict[int, int]:
             mapping[label] = unused
             unused += 1
     return mapping
+
+
+def shared_seconds(first: Sequence[Run], second: Sequence[Run]) -> tuple[list[int], list[int], NDArray[np.float64]]:
+    """Seconds that each thread of ``first`` shares with each thread of ``second``; negative labels are left out.
+
+    Returns:
+        the labels of the rows, those of the columns, both sorted, and the seconds.
+    """
+    rows, columns = _threads(first), _threads(second)
+    edges = np.unique([edge for run in (*first, *second) for edge in (run.start_s, run.end_s)])
+    seconds = (_cover(first, rows, edges) * np.diff(edges)) @ _cover(second, columns, edges).T
+    return rows, columns, seconds
 
 
 def relabelled(runs: Sequence[Run], mapping: Mapping[int, int]) -> list[Run]:
