@@ -81,6 +81,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--run", help="write to outputs/RUN (default: the profile's name)")
     command.add_argument("--only", help="just the notebooks whose name starts so, for example 02")
     command.add_argument("--outputs", type=Path, default=Path("outputs"), help="(default: %(default)s)")
+
+    command = commands.add_parser("report", help="one table of the results of several runs")
+    command.set_defaults(command=_report)
+    command.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="outputs/RUN, one or more")
+    command.add_argument(
+        "--format", choices=("markdown", "csv", "latex"), default="markdown", help="(default: markdown)"
+    )
+    command.add_argument("--out", type=Path, help="write to this file instead of printing")
     return parser
 
 
@@ -215,6 +223,23 @@ def _reproduce(options: argparse.Namespace) -> int:
         print(f"hiero_lib: {error}", file=sys.stderr)
         return 1
     print(f"\n{results.with_name(TABLE_FILE).read_text('utf-8')}\nWritten: {results.parent}")
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from hiero_lib import results
+    from hiero_lib.files import write_text
+    from hiero_lib.tables import FORMATS
+
+    for folder in options.runs:
+        if not (folder / results.RESULTS_FILE).is_file():
+            raise DataError("there is no such file", file=folder / results.RESULTS_FILE, hint="Name folders of runs")
+    text = FORMATS[options.format]([results.load(folder) for folder in options.runs])
+    if options.out is None:
+        print(text, end="")
+    else:
+        write_text(options.out, text)
+        print(f"Written: {options.out}")
     return 0
 
 

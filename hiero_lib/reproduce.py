@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ def reproduce(
     run = run or Path(profile).stem
     run_folder = Path(outputs).resolve() / run
     steps = _plan(profile, run=run, only=only, settings=settings or {}, folder=folder, outputs=run_folder.parent)
+    command = _command(profile, run, only, settings or {}, outputs)
     later = {name: [n for n in _numbered(folder) if n >= name] for name in (step.name for step in steps)}
     for number, step in enumerate(steps, start=1):
         marker = _marker(run_folder, step.name)
@@ -96,7 +98,7 @@ def reproduce(
         for name in later[step.name]:
             _marker(run_folder, name).unlink(missing_ok=True)
         results.forget_notebooks(run_folder, later[step.name])
-        seconds = _run_and_record(step, run_folder)
+        seconds = _run_and_record(step, run_folder, command)
         write_json(marker, {"fingerprint": step.fingerprint, "parameters": step.parameters, "seconds": seconds})
         say(f"{prefix}: done in {seconds:.0f} s")
     return run_folder / results.RESULTS_FILE
@@ -165,6 +167,19 @@ def _check_type(value: Any, default: Any, source: Path, name: str) -> None:
         raise ConfigError(f"expected {type(default).__name__}", file=source, field=name, value=value)
 
 
+def _command(
+    profile: str | Path, run: str, only: str | None, settings: Mapping[str, Any], outputs: str | Path
+) -> str:
+    """The call as one types it in a shell."""
+    words = ["python", "-m", "hiero_lib", "reproduce", "--profile", str(profile)]
+    words += ["--run", run] if run != Path(profile).stem else []
+    words += ["--only", only] if only is not None else []
+    words += ["--outputs", str(outputs)] if str(outputs) != "outputs" else []
+    for name, value in settings.items():
+        words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+    return shlex.join(words)
+
+
 def _numbered(folder: Path) -> list[str]:
     """Names of the notebooks of the sequence, in order."""
     return sorted(path.stem for path in folder.glob("[0-9][0-9]_*.ipynb"))
@@ -181,13 +196,13 @@ def _is_done(marker: Path, step: _Step, run_folder: Path) -> bool:
     return read_json(marker).get("fingerprint") == step.fingerprint
 
 
-def _run_and_record(step: _Step, run_folder: Path) -> float:
+def _run_and_record(step: _Step, run_folder: Path, command: str) -> float:
     """Run one notebook and note in ``results.json`` how it ended; its duration in seconds."""
     before = results.load(run_folder)["sections"]
     started = time.monotonic()
     outcome: dict[str, Any] = {"status": "done"}
     try:
-        _execute(step, run_folder)
+        _execute(step, run_folder, command)
     except NotebookFailed as error:
         outcome = {"status": "failed", "cell": error.cell, "error": error.error}
         raise
@@ -201,7 +216,7 @@ def _run_and_record(step: _Step, run_folder: Path) -> float:
     return seconds
 
 
-def _execute(step: _Step, run_folder: Path) -> None:
+def _execute(step: _Step, run_folder: Path, command: str) -> None:
     """Run one notebook with papermill; its output streams go to ``<run>/logs/<name>.log`` as they come."""
     import papermill
     from nbclient.exceptions import DeadKernelError
@@ -216,7 +231,7 @@ def _execute(step: _Step, run_folder: Path) -> None:
                     str(step.source),
                     str(target),
                     parameters=step.parameters,
-                    kernel_manager_class=_this_interpreter(),
+                    kernel_manager_class=_this_interpreter(command),
                     progress_bar=False,
                     stdout_file=stream,
                     stderr_file=stream,
@@ -236,8 +251,11 @@ def _execute(step: _Step, run_folder: Path) -> None:
                     raise NotebookFailed(step.name, None, "", message, target) from error
 
 
-def _this_interpreter() -> type:
-    """A kernel manager that starts the Python that runs us, whatever kernels are (or are not) installed."""
+def _this_interpreter(command: str) -> type:
+    """A kernel manager that starts the Python that runs us, whatever kernels are (or are not) installed.
+
+    Its kernels know the ``command`` that they work for, so that it stands beside what they record.
+    """
     from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec
@@ -247,6 +265,6 @@ def _this_interpreter() -> type:
         def kernel_spec(self) -> KernelSpec:
             spec = get_kernel_dict()
             spec["argv"] += ["--log-level=CRITICAL"]  # its talk about sockets would land between our lines
-            return KernelSpec(**spec)
+            return KernelSpec(**spec, env={results.COMMAND_VARIABLE: command})
 
     return ThisInterpreter

@@ -10,7 +10,9 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
+import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,12 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import hiero_lib
+from hiero_lib import tables
 from hiero_lib.config import Profile
 from hiero_lib.errors import DataError
 from hiero_lib.files import read_json, write_json, write_text
 
 RESULTS_FILE = "results.json"
 TABLE_FILE = "results.md"
+COMMAND_VARIABLE = "HIERO_COMMAND"  # how a kernel that ``reproduce`` started learns the command
 _PACKAGES = ("torch", "torch-geometric", "numpy", "transformers")
 
 
@@ -57,6 +61,9 @@ class Row:
         result: the run's own figure; None in a row that only quotes a published one.
         published: the published figure on the real benchmark, in the unit of ``result.value`` (a fraction).
         note: a remark that the figure must not be read without.
+        thread_graph: ``within_threads`` or ``released``; None for a method without one.
+        seed: that this row was made with, or all the seeds that it is a mean over; None: the profile's.
+        spread: standard deviation (of n - 1) of ``result.value`` over the seeds.
     """
 
     benchmark: str
@@ -65,12 +72,16 @@ class Row:
     result: Metric | None
     published: float | None = None
     note: str = ""
+    thread_graph: str | None = None
+    seed: int | tuple[int, ...] | None = None
+    spread: float | None = None
 
 
 def environment() -> dict[str, Any]:
-    """Versions, git commit, device, threads and platform of this process, as plain values."""
+    """Versions, git commit, device, threads, platform and command of this process, as plain values."""
     import torch
 
+    told = os.environ.get(COMMAND_VARIABLE)
     versions = {name: _version(name) for name in _PACKAGES}
     versions["hiero_lib"] = hiero_lib.__version__
     versions["python"] = platform.python_version()
@@ -86,7 +97,7 @@ def environment() -> dict[str, Any]:
         "device": device,
         "threads": torch.get_num_threads(),
         "platform": platform.platform(),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": shlex.split(told) if told else [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
 
 
@@ -192,89 +203,16 @@ def load(run_folder: str | Path) -> dict[str, Any]:
 
 
 def table(results: Mapping[str, Any]) -> str:
-    """Markdown for people: percentages with one decimal, intervals, n, what was excluded, the published figure.
+    """Markdown for people, see :mod:`hiero_lib.tables`.
 
     The title and the data column say "sample" wherever the data were made locally.
     """
-    sections = results["sections"]
-    sample = any(section["is_sample"] for section in sections.values())
-    title = f"# Results of run `{results['run']}`" + (" on the generated sample" if sample else "")
-    lines = [title, ""]
-    for name, notebook in results["notebooks"].items():
-        if notebook["status"] != "done":
-            where = f" in cell {notebook['cell']}" if notebook.get("cell") is not None else ""
-            lines += [f"**Not complete: notebook `{name}` failed{where}: {notebook.get('error', '')}**", ""]
-    if sample:
-        lines += [
-            "The data of the lines marked *sample* were generated locally: they say how methods compare on it,"
-            " and nothing about the real benchmarks. Published figures are on the real data.",
-            "",
-        ]
-    header = ("data", "method", "metric", "result", "95 % interval", "n", "excluded", "published", "note")
-    for benchmark, entries in _by_benchmark(sections).items():
-        cells = _without_empty_columns([header, *(_cells(row, is_sample) for row, is_sample in entries)])
-        widths = [max(map(len, column)) for column in zip(*cells)]
-        lines += [f"## {benchmark}", "", _line(cells[0], widths), _line(["-" * width for width in widths], widths)]
-        lines += [_line(line, widths) for line in cells[1:]] + [""]
-    for name, section in sections.items():
-        made = section["environment"]
-        versions = ", ".join(f"{package} {version}" for package, version in made["versions"].items())
-        lines.append(
-            f"- `{name}`: profile `{section['config']['name']}`, seed {section['seed']}, {section['seconds']:.0f} s"
-            f" on {made['device']} with {made['threads']} threads, finished {section['finished']},"
-            f" commit {made['commit']}; {versions}"
-        )
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _cells(row: Mapping[str, Any], is_sample: bool) -> tuple[str, ...]:
-    result = row["result"]
-    published = "" if row["published"] is None else _percent(row["published"])
-    if result is None:
-        return ("as published", row["method"], row["metric"], "", "", "", "", published, row["note"])
-    interval = ""
-    if result["interval"] is not None:
-        low, high = result["interval"]
-        interval = f"{_percent(low)} to {_percent(high)}"
-    return (
-        "sample" if is_sample else "real",
-        row["method"],
-        row["metric"],
-        _percent(result["value"]),
-        interval,
-        str(result["n"]),
-        str(result["excluded"]),
-        published,
-        row["note"],
-    )
-
-
-def _without_empty_columns(cells: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    """A table (header first) without the columns that say nothing in any row."""
-    kept = [column for column in zip(*cells) if any(column[1:])]
-    return list(zip(*kept))
-
-
-def _by_benchmark(sections: Mapping[str, Any]) -> dict[str, list[tuple[Mapping[str, Any], bool]]]:
-    grouped: dict[str, list[tuple[Mapping[str, Any], bool]]] = {}
-    for section in sections.values():
-        for row in section["rows"]:
-            grouped.setdefault(row["benchmark"], []).append((row, section["is_sample"]))
-    return grouped
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f}"
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    escaped = (cell.replace("|", "\\|").ljust(width) for cell, width in zip(cells, widths))
-    return f"| {' | '.join(escaped)} |"
+    return tables.markdown([results])
 
 
 def _check_finite(row: Row, section: str) -> None:
     numbers = [] if row.result is None else [row.result.value, *(row.result.interval or ())]
-    for number in [*numbers, *([] if row.published is None else [row.published])]:
+    for number in [*numbers, *(given for given in (row.published, row.spread) if given is not None)]:
         if not math.isfinite(number):
             raise DataError(
                 "a result must be a finite number",
