@@ -195,7 +195,7 @@ def _egomcq(options: argparse.Namespace) -> int:
     path = record(
         folder,
         "egomcq",
-        scoring.egomcq_rows(results),
+        scoring.egomcq_rows(results, methods),
         profile=profile,
         seconds=time.monotonic() - started,
         extra={"checkpoints": [str(checkpoint) for checkpoint in options.checkpoints]},

@@ -84,10 +84,14 @@ def open_egomcq(profile: Profile, *, device: torch.device) -> EgoMCQTask:
     return EgoMCQTask(profile, device, store, questions, report, open_text(profile, device=device))
 
 
-def egomcq_rows(results: Mapping[str, EgoMCQResult]) -> list[Row]:
-    """Rows for each method, for HiERO against the probe where both are there, and the published ones."""
+def egomcq_rows(results: Mapping[str, EgoMCQResult], methods: Mapping[str, Method] | None = None) -> list[Row]:
+    """Rows for each method, for HiERO against the probe where both are there, and the published ones.
+
+    ``methods`` tell which thread graph each was made with.
+    """
+    graphs = {name: method.thread_graph for name, method in (methods or {}).items()}
     rows = [
-        Row("EgoMCQ", method, _METRICS[name], metric)
+        Row("EgoMCQ", method, _METRICS[name], metric, thread_graph=graphs.get(method))
         for method, result in results.items()
         for name, metric in result.metrics().items()
     ]
@@ -95,7 +99,14 @@ def egomcq_rows(results: Mapping[str, EgoMCQResult]) -> list[Row]:
         difference = results[HIERO].difference(results[PROBE])
         note = "points, on the same questions"
         rows += [
-            Row("EgoMCQ", f"{HIERO} minus {PROBE}", _METRICS[name], metric, note=note)
+            Row(
+                "EgoMCQ",
+                f"{HIERO} minus {PROBE}",
+                _METRICS[name],
+                metric,
+                note=note,
+                thread_graph=graphs.get(HIERO),
+            )
             for name, metric in difference.items()
         ]
     for method, (inter, intra) in PUBLISHED_EGOMCQ.items():
@@ -138,11 +149,13 @@ def recover_threads(
     return thread_recovery.evaluate({name: method.levels for name, method in methods.items()}, videos, labels)
 
 
-def thread_rows(recovery: ThreadRecovery) -> list[Row]:
-    """Adjusted Rand index of each method and level."""
+def thread_rows(recovery: ThreadRecovery, methods: Mapping[str, Method] | None = None) -> list[Row]:
+    """Adjusted Rand index of each method and level; ``methods`` tell the thread graph of each."""
+    graphs = {name: method.thread_graph for name, method in (methods or {}).items()}
     benchmark = "Thread recovery (adjusted Rand index in hundredths, over n held-out videos)"
     return [
-        Row(benchmark, method, f"level {level}", metric) for (method, level), metric in recovery.metrics().items()
+        Row(benchmark, method, f"level {level}", metric, thread_graph=graphs.get(method))
+        for (method, level), metric in recovery.metrics().items()
     ]
 
 

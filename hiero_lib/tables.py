@@ -199,7 +199,10 @@ def _tables(runs: Sequence[Mapping[str, Any]]) -> list[str]:
         notes = _notes(found)
         lines += [f"{at}. {note}" for at, note in enumerate(notes, start=1)] + [""] * bool(notes)
         commands = _commands(found)
-        lines += [f"Command: `{command}`  " for command in commands] + [""] * bool(commands)
+        lines += [
+            f"Command{'s' * (len(commands) > 1)}: {', '.join(f'`{command}`' for command in commands)}",
+            "",
+        ] * bool(commands)
     return lines
 
 

@@ -85,13 +85,16 @@ def test_runs_in_order_with_this_interpreter_and_resumes_at_the_first_not_done(
         + count_runs(folder, "b")
         + "\nassert open('GATE')".replace("GATE", str(folder / "gate")),
     )
-    write("00_a", "import sys\nprint(sys.executable)\n" + count_runs(folder, "a"))
+    told = "import os, sys\nprint(sys.executable)\nprint(os.environ['HIERO_COMMAND'])\n"
+    write("00_a", told + count_runs(folder, "a"))
     write("02_c", count_runs(folder, "c"))
     write("scratch", "raise AssertionError('not part of the sequence')")
 
     with pytest.raises(NotebookFailed, match=r"01_b failed in cell In \[3\] .*FileNotFoundError") as caught:
         run()
     assert str(folder / "outputs" / "r" / "01_b.ipynb") in str(caught.value)
+    command = f"--profile {folder}/tiny.yaml --run r --outputs {folder}/outputs"
+    assert f"python -m hiero_lib reproduce {command}\n" in (folder / "outputs/r/logs/00_a.log").read_text()
     results = json.loads((folder / "outputs" / "r" / "results.json").read_text())
     assert results["notebooks"]["00_a"]["status"] == "done"
     assert results["notebooks"]["01_b"] | {"seconds": 0} == {
