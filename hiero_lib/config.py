@@ -24,6 +24,7 @@ PROFILE_FOLDER = Path(__file__).parent / "profiles"
 
 ThreadGraph = Literal["within_threads", "released"]
 Pooling = Literal["mean", "max", "video_subsampling", "batch_subsampling"]
+FeatureLevel = Literal[0, 1, 2, "all"]  # "all": the channels of all levels, one after the other
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,29 @@ class EgoMCQConfig:
 
 
 @dataclass(frozen=True)
+class EgoNLQConfig:
+    """EgoNLQ: the features that feed the head, the head (VSLNet) and its training (method.md, "EgoNLQ")."""
+
+    level: FeatureLevel = 0  # what the authors fed is not known
+    cluster: bool = True  # find threads when the features are computed
+    seeds: tuple[int, ...] = (1, 2, 3)  # a training each, for every method
+    compared_seeds: int = 3  # of those, so many for the comparison of HiERO's levels; 0: no comparison
+    dim: int = 128
+    num_heads: int = 8
+    max_pos_len: int = 128  # bins of a clip, and most tokens of a query
+    dropout: float = 0.2
+    lr: float = 1e-4  # falls linearly to 0
+    weight_decay: float = 0.01  # not on biases and norms
+    batch_size: int = 32
+    epochs: int = 200
+    gradient_norm: float = 1.0
+    highlight_weight: float = 5.0
+    highlight_extend: float = 0.1
+    answers: int = 5
+    validate_every: int = 1  # epochs
+
+
+@dataclass(frozen=True)
 class Profile:
     """Everything that a run needs to know."""
 
@@ -142,6 +166,7 @@ class Profile:
     loss: LossConfig = field(default_factory=LossConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     egomcq: EgoMCQConfig = field(default_factory=EgoMCQConfig)
+    egonlq: EgoNLQConfig = field(default_factory=EgoNLQConfig)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dictionaries, as written to ``results.json`` and beside checkpoints."""
@@ -239,6 +264,10 @@ def _check_ranges(profile: Profile, file: Path) -> None:
         "training.warmup_epochs": 0,
         "training.lr": 0,
         "egomcq.context_window": 0,
+        "egonlq.epochs": 1,
+        "egonlq.batch_size": 1,
+        "egonlq.validate_every": 1,
+        "egonlq.compared_seeds": 0,
     }
     above_zero = ("features.fps", "model.radius", "loss.alpha", "loss.temperature", "training.chunk_s")
     for name in (*at_least, *above_zero):
@@ -247,6 +276,12 @@ def _check_ranges(profile: Profile, file: Path) -> None:
         if not (value >= at_least[name] if name in at_least else value > 0):
             expected = f"expected {at_least[name]:g} or more" if name in at_least else "expected more than 0"
             raise ConfigError(expected, file=file, field=name, value=value)
+    seeds, level = profile.egonlq.seeds, profile.egonlq.level
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError("expected each seed once", file=file, field="egonlq.seeds", value=list(seeds))
+    if level != "all" and level >= profile.model.depth:
+        problem = f"the model has {profile.model.depth} levels"
+        raise ConfigError(problem, file=file, field="egonlq.level", value=level)
 
 
 def from_dict(cls: type, raw: Mapping[str, Any], *, file: str | Path | None = None, prefix: str = "") -> Any:
@@ -284,9 +319,13 @@ def _convert(value: Any, hint: Any, file: str | Path | None, name: str) -> Any:
         return from_dict(hint, value, file=file, prefix=f"{name}.")
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
-        if value not in args:
+        if not any(value == arg and type(value) is type(arg) for arg in args):
             raise ConfigError(f"expected one of {', '.join(map(str, args))}", file=file, field=name, value=value)
         return value
+    if origin is tuple:  # of any length; YAML has lists
+        if not isinstance(value, list | tuple) or not value:
+            raise ConfigError("expected a list of one value or more", file=file, field=name, value=value)
+        return tuple(_convert(item, args[0], file, f"{name}[{index}]") for index, item in enumerate(value))
     if origin in (types.UnionType, typing.Union):
         if value is None:
             return None

@@ -110,9 +110,9 @@ class NotebookRun:
         from hiero_lib.data.paths import DataPaths
         from hiero_lib.data.sample.build import MARKER
 
-        decisive = self.profile.to_dict()
-        for name in ("name", "egomcq"):
-            del decisive[name]
+        settings = self.profile.to_dict()
+        trained_with = ("data_root", "is_sample", "features", "text", "model", "alignment", "loss", "training")
+        decisive = {name: settings[name] for name in trained_with}
         for name in ("workers", "checkpoint_every_steps", "keep_checkpoints"):
             del decisive["training"][name]
         root = DataPaths.at(self.profile.data_root).root.resolve()

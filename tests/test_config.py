@@ -54,6 +54,11 @@ def test_published_numbers() -> None:
         assert (profile.loss.alpha, profile.loss.beta, profile.loss.temperature) == (1.0, -1.0, 0.05)
         assert (profile.features.stride_frames, profile.features.fps) == (16, 30.0)
         assert (profile.alignment.dim, profile.text.dim) == (768, 768)
+        head = profile.egonlq
+        assert (head.dim, head.num_heads, head.max_pos_len, head.dropout) == (128, 8, 128, 0.2)
+        assert (head.lr, head.weight_decay, head.batch_size, head.epochs) == (1e-4, 0.01, 32, 200)
+        assert (head.gradient_norm, head.highlight_weight, head.highlight_extend) == (1.0, 5.0, 0.1)
+        assert (head.level, head.answers, len(head.seeds)) == (0, 5, 3)
     features = {name: load_profile(name).features for name in ("egovlp", "omnivore", "lavila")}
     assert {name: (f.folder, f.dim, f.window_frames) for name, f in features.items()} == {
         "egovlp": ("egovlp", 256, 16),
@@ -77,6 +82,7 @@ def test_dotted_settings_replace_the_files(minimal: Path) -> None:
     assert (profile.data_root, profile.model.use_pos_attr, profile.egomcq.max_questions) == ("2024", False, 7)
     assert load_profile(minimal, {"training.lr": 1}).training.lr == 1.0
     assert profile.name == "minimal"
+    assert load_profile(minimal, {"egonlq.seeds": "[4, 5]", "egonlq.level": "all"}).egonlq.seeds == (4, 5)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +105,12 @@ def test_dotted_settings_replace_the_files(minimal: Path) -> None:
         ({"model.clustering_sample_points": 3}, "value 3: expected 4 or more"),
         ({"features.fps": 0}, "field 'features.fps', value 0.0: expected more than 0"),
         ({"loss.alpha": ".nan"}, "value nan: expected more than 0"),
+        ({"egonlq.seeds": 1}, "field 'egonlq.seeds', value 1: expected a list"),
+        ({"egonlq.seeds": [1, "a"]}, r"field 'egonlq.seeds\[1\]', value 'a': expected int"),
+        ({"egonlq.seeds": [2, 2]}, r"value \[2, 2\]: expected each seed once"),
+        ({"egonlq.level": 3}, "field 'egonlq.level', value 3: expected one of 0, 1, 2, all"),
+        ({"egonlq.level": False}, "field 'egonlq.level', value False: expected one of"),
+        ({"egonlq.level": 2, "model.depth": 2}, "field 'egonlq.level', value 2: the model has 2 levels"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_name(settings: dict[str, Any], message: str, minimal: Path) -> None:

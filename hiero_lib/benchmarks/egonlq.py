@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from hiero_lib.benchmarks.egonlq_data import NLQData, pad_batch
 from hiero_lib.benchmarks.grounding_metrics import GroundingScores, grounding_scores
+from hiero_lib.config import EgoNLQConfig
 from hiero_lib.data.nlq import QueryKey
 from hiero_lib.errors import ConfigError, DataError
 from hiero_lib.files import atomic_path, read_json, write_json
@@ -29,24 +31,7 @@ from hiero_lib.models.vslnet import (
     vslnet_loss,
 )
 
-
-@dataclass(frozen=True)
-class EgoNLQConfig:
-    """The head and its training (method.md, "EgoNLQ")."""
-
-    dim: int = 128
-    num_heads: int = 8
-    max_pos_len: int = 128  # bins of a clip, and most tokens of a query
-    dropout: float = 0.2
-    lr: float = 1e-4  # falls linearly to 0
-    weight_decay: float = 0.01  # not on biases and norms
-    batch_size: int = 32
-    epochs: int = 200
-    gradient_norm: float = 1.0
-    highlight_weight: float = 5.0
-    highlight_extend: float = 0.1
-    answers: int = 5
-    validate_every: int = 1  # epochs
+_NOT_OF_ONE_TRAINING = ("level", "cluster", "seeds", "compared_seeds")
 
 
 @torch.no_grad()
@@ -125,7 +110,7 @@ def train(
     max_tokens = max(training.longest, validation.longest)
     if max_tokens > config.max_pos_len:
         raise DataError("a query has more tokens than the head has places", field="tokens", value=max_tokens)
-    settings = dataclasses.asdict(config) | {
+    settings = training_settings(config) | {
         "seed": seed,
         "video_dim": next(iter(training.clips.values())).bins.shape[1],
         "token_dim": next(iter(training.tokens.values())).shape[1],
@@ -155,6 +140,11 @@ def train(
             if on_epoch is not None:
                 on_epoch(entry)
         return _result(folder, validation, truth, config, history, seed, device)
+
+
+def training_settings(config: EgoNLQConfig) -> dict[str, Any]:
+    """What decides the result of one training, its seed and its features aside."""
+    return {k: v for k, v in dataclasses.asdict(config).items() if k not in _NOT_OF_ONE_TRAINING}
 
 
 def _new_head(settings: dict) -> VSLNet:

@@ -4,8 +4,9 @@ import json
 import pytest
 import torch
 
-from hiero_lib.benchmarks.egonlq import EgoNLQConfig, load_head, mean_and_spread, measures, predict, train
+from hiero_lib.benchmarks.egonlq import load_head, mean_and_spread, measures, predict, train
 from hiero_lib.benchmarks.egonlq_data import clip_bins, prepare
+from hiero_lib.config import EgoNLQConfig
 from hiero_lib.data.nlq import (
     NLQ_CHALLENGE,
     GroundingClip,

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from hiero_lib.models.vslnet import (
+    Dropout,
     SpanScores,
     VSLNet,
     bins_to_span,
@@ -157,3 +158,22 @@ def test_one_segment_and_spans_beyond_the_video():
 def test_heads_must_divide_the_channels():
     with pytest.raises(ValueError, match="30"):
         VSLNet(4, 4, dim=30, num_heads=4)
+
+
+def test_dropout_of_a_cpu_is_dropout():
+    torch.manual_seed(0)
+    layer = Dropout(0.2)
+    x = torch.full((1001, 1001), 3.0, requires_grad=True)
+    y = layer(x)
+    assert set(y.unique().tolist()) == {0.0, 3.75}
+    assert (y == 0).float().mean() == pytest.approx(0.2, abs=2e-3)
+    places = (y.detach() == 0).float()
+    for shifted in (places[1:], places[:, 1:], places[4:]):  # neighbours are drawn independently
+        same = (shifted * places[: len(shifted), : shifted.shape[1]]).mean()
+        assert same == pytest.approx(0.04, abs=1e-3)
+    y.sum().backward()
+    assert torch.equal(x.grad == 0, y == 0)
+    torch.manual_seed(0)
+    assert torch.equal(layer(x), y)
+    assert torch.equal(layer.eval()(x), x)
+    assert torch.equal(Dropout(0.0)(x), x)
