@@ -75,6 +75,19 @@ def _parser() -> argparse.ArgumentParser:
         help="a model folder that training wrote, or an authors' .pth file; repeatable",
     )
 
+    command = commands.add_parser("egoprocel", help="score checkpoints and the untrained features on EgoProceL")
+    command.set_defaults(command=_egoprocel)
+    _add_profile(command)
+    command.add_argument("--run", help="write to outputs/RUN (default: the profile's name)")
+    command.add_argument(
+        "--checkpoint",
+        dest="checkpoints",
+        type=Path,
+        action="append",
+        default=[],
+        help="a model folder that training wrote, or an authors' .pth file; repeatable",
+    )
+
     command = commands.add_parser("reproduce", help="run the notebook sequence")
     command.set_defaults(command=_reproduce)
     _add_profile(command)
@@ -201,6 +214,37 @@ def _egomcq(options: argparse.Namespace) -> int:
         extra={"checkpoints": [str(checkpoint) for checkpoint in options.checkpoints]},
     )
     print(path.with_name(TABLE_FILE).read_text("utf-8"))
+    return 0
+
+
+def _egoprocel(options: argparse.Namespace) -> int:
+    from hiero_lib.config import load_profile
+
+    started = time.monotonic()
+    profile = load_profile(options.profile, _settings(options))
+
+    from hiero_lib import procedure_scoring
+    from hiero_lib.device import best_device
+    from hiero_lib.methods import open_methods
+    from hiero_lib.results import TABLE_FILE, record
+
+    folder = Path("outputs", options.run or profile.name)
+    task = procedure_scoring.open_egoprocel(profile, device=best_device())
+    print(task.data.summary(), flush=True)
+    checkpoints = {str(path): path for path in options.checkpoints}
+    methods = open_methods(profile, checkpoints=checkpoints, device=task.device)
+    results = task.evaluate_all(methods)
+    procedure_scoring.save_clusters(results, folder)
+    path = record(
+        folder,
+        "egoprocel",
+        procedure_scoring.procedure_rows(results, methods, profile),
+        profile=profile,
+        seconds=time.monotonic() - started,
+        extra=procedure_scoring.extra(task, results) | {"checkpoints": list(checkpoints)},
+    )
+    print(path.with_name(TABLE_FILE).read_text("utf-8"))
+    print(procedure_scoring.excluded_line(results))
     return 0
 
 

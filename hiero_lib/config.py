@@ -23,6 +23,8 @@ from hiero_lib.errors import ConfigError
 PROFILE_FOLDER = Path(__file__).parent / "profiles"
 
 ThreadGraph = Literal["within_threads", "released"]
+Positions = Literal["auto", "paper", "released"]
+"""Times of EgoProceL's segments: as they are, or times 4 as released; auto: released where the thread graph is."""
 Pooling = Literal["mean", "max", "video_subsampling", "batch_subsampling"]
 FeatureLevel = Literal[0, 1, 2, "all"]  # "all": the channels of all levels, one after the other
 
@@ -153,6 +155,22 @@ class EgoNLQConfig:
 
 
 @dataclass(frozen=True)
+class ProcedureConfig:
+    """EgoProceL, zero-shot (method.md, "Benchmarks"); the defaults are the published protocol."""
+
+    feature_folder: str | None = None  # under raw/features/egoprocel; None: features.folder
+    labels: str | None = None  # folder of label csv files, or keysteps.json; None: raw/annotations/egoprocel
+    json_fps: float = 10.0  # label frames per second of keysteps.json; the csv layout has a rate for each video
+    n_clusters: int = 7
+    temperature: float = 0.5  # of the affinity
+    positions: Positions = "auto"
+    per_keystep: bool = True  # average over the matched labels; false pools their frames
+    skip_background: bool = False  # true: the background is no label
+    bootstrap_resamples: int = 1000  # over the videos of each task, for the 95 % intervals
+    bootstrap_seed: int = 0
+
+
+@dataclass(frozen=True)
 class Profile:
     """Everything that a run needs to know."""
 
@@ -167,6 +185,7 @@ class Profile:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     egomcq: EgoMCQConfig = field(default_factory=EgoMCQConfig)
     egonlq: EgoNLQConfig = field(default_factory=EgoNLQConfig)
+    egoprocel: ProcedureConfig = field(default_factory=ProcedureConfig)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dictionaries, as written to ``results.json`` and beside checkpoints."""
@@ -268,8 +287,14 @@ def _check_ranges(profile: Profile, file: Path) -> None:
         "egonlq.batch_size": 1,
         "egonlq.validate_every": 1,
         "egonlq.compared_seeds": 0,
+        "egoprocel.json_fps": 1,
+        "egoprocel.n_clusters": 1,
+        "egoprocel.bootstrap_resamples": 1,
     }
-    above_zero = ("features.fps", "model.radius", "loss.alpha", "loss.temperature", "training.chunk_s")
+    above_zero = (
+        *("features.fps", "model.radius", "loss.alpha", "loss.temperature", "training.chunk_s"),
+        "egoprocel.temperature",
+    )
     for name in (*at_least, *above_zero):
         section, key = name.split(".")
         value = getattr(getattr(profile, section), key)

@@ -78,3 +78,28 @@ def make_checkpoint(folder: Path, profile: Profile, backbone: Backbone) -> Path:
     folder.mkdir(parents=True)
     save_model(folder, model, card)
     return folder
+
+
+def add_egoprocel(root: Path, *, dim: int = 12, segments: int = 60) -> list[str]:
+    """Write EgoProceL's labels (csv) and features for four videos of three tasks under ``root``; their names.
+
+    Key-steps 1, 2, 3 follow each other with background between them, and features tell them apart.
+    """
+    tasks = {"a": "MECCANO", "b": "MECCANO", "c": "EGTEA_Gaze+/Pizza", "d": "CMU_Kitchens/Eggs/ego"}
+    labels, generator = root / "raw" / "annotations" / "egoprocel", torch.Generator().manual_seed(1)
+    seconds = segments * 16 / 30
+    for name, task in tasks.items():
+        folder, dataset = labels / task, {"EGTEA_Gaze+": "EGTEA"}.get(task.split("/")[0], task.split("/")[0])
+        folder.mkdir(parents=True, exist_ok=True)
+        edges = [seconds * part for part in (0.1, 0.35, 0.4, 0.6, 0.7, 1.0)]
+        rows = [f'{edges[2 * k]:.2f},{edges[2 * k + 1]:.2f},"{k + 1}. step {k + 1}"' for k in range(3)]
+        (folder / f"{name}.csv").write_text("\n".join(rows) + "\n")
+        x = 0.3 * torch.randn(segments, dim, generator=generator)
+        for k in range(3):
+            x[int(edges[2 * k] * 30 / 16) : int(edges[2 * k + 1] * 30 / 16), k] += 2.0
+        features = root / "raw" / "features" / "egoprocel" / "tiny" / dataset
+        features.mkdir(parents=True, exist_ok=True)
+        torch.save(x.half(), features / f"{name}.pt")
+    frames = [f"{name},30,{16 * segments}" for name in tasks]
+    (labels / "videos.csv").write_text("\n".join(["video,fps,num_frames", *frames]) + "\n")
+    return list(tasks)

@@ -7,6 +7,7 @@ its tasks, of which F1 is taken.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -16,24 +17,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hiero_lib.benchmarks.procedure_metrics import KeystepScores, keystep_scores, mean_scores
+from hiero_lib.benchmarks.procedure_metrics import KeystepScores, keystep_scores, match_clusters, mean_scores
+from hiero_lib.config import ProcedureConfig
 from hiero_lib.data.egoprocel import KeystepVideo
 from hiero_lib.errors import DataError
 from hiero_lib.models.spectral import Cluster, default_cluster
+from hiero_lib.results import Metric
 
 log = logging.getLogger(__name__)
 
+_MOST_UNCOVERED = 0.1  # of a video's labels may lie beyond its features without a word
 LEVEL = 2  # of the backbone: a node stands for 4 segments
-
-
-@dataclass(frozen=True)
-class ProcedureConfig:
-    """The protocol; ``per_keystep`` and ``skip_background`` as published."""
-
-    n_clusters: int = 7
-    temperature: float = 0.5
-    per_keystep: bool = True
-    skip_background: bool = False
 
 
 def raw_level_features(x: Tensor) -> Tensor:
@@ -73,26 +67,75 @@ class VideoScores:
     scores: KeystepScores
     predicted: np.ndarray
     truth: np.ndarray
+    matched: dict[int, int]  # cluster -> label (0 is background), where they share a frame
+    uncovered: float  # share of the labels that lie beyond the last node
+
+
+AVERAGE = "average"
+MEASURES: dict[str, Callable[[KeystepScores], float]] = {
+    "F1": lambda scores: scores.f1,
+    "IoU": lambda scores: scores.iou,
+    "F1 over all labels": lambda scores: scores.all_f1,
+    "IoU over all labels": lambda scores: scores.all_iou,
+}
 
 
 @dataclass(frozen=True)
 class ProcedureResult:
-    """Scores per video, task and dataset; ``average`` is the mean of the datasets' F1 and IoU."""
+    """Scores per video, task and dataset; ``average`` is the mean of the datasets' F1 and IoU.
+
+    ``without_features`` has the videos that were left out.
+    """
 
     videos: tuple[VideoScores, ...]
     tasks: dict[tuple[str, str], KeystepScores]  # (dataset, task)
     datasets: dict[str, KeystepScores]
-    without_features: tuple[str, ...]
+    without_features: tuple[KeystepVideo, ...]
 
     @property
     def average_f1(self) -> float:
         """Mean of the datasets' F1, as the paper's column "average"."""
-        return float(np.mean([scores.f1 for scores in self.datasets.values()]))
+        return self.value("F1")
 
     @property
     def average_iou(self) -> float:
         """Mean of the datasets' IoU."""
-        return float(np.mean([scores.iou for scores in self.datasets.values()]))
+        return self.value("IoU")
+
+    def value(self, measure: str, dataset: str = AVERAGE) -> float:
+        """One of ``MEASURES`` of a dataset, or the mean of all datasets."""
+        of = MEASURES[measure]
+        return float(np.mean([of(s) for name, s in self.datasets.items() if dataset in (name, AVERAGE)]))
+
+    def metrics(self, *, resamples: int, seed: int) -> dict[tuple[str, str], Metric]:
+        """(measure, dataset or ``AVERAGE``) -> value, number of videos, and a 95 % interval.
+
+        The interval is a bootstrap over the videos of each task; with few videos a task it is too narrow.
+        """
+        rng = np.random.default_rng(seed)
+        drawn: dict[str, list[np.ndarray]] = {}
+        for dataset, task in self.tasks:
+            own = [v.scores for v in self.videos if (v.video.task.dataset, v.video.task.name) == (dataset, task)]
+            table = np.array([dataclasses.astuple(scores) for scores in own])  # [videos, fields]
+            drawn.setdefault(dataset, []).append(table[rng.integers(len(own), size=(resamples, len(own)))].mean(1))
+        means = {dataset: np.mean(tasks, axis=0) for dataset, tasks in drawn.items()}  # [resamples, fields]
+        found = {}
+        for measure, of in MEASURES.items():
+            values = {name: np.array([of(KeystepScores(*row)) for row in rows]) for name, rows in means.items()}
+            values[AVERAGE] = np.mean(list(values.values()), axis=0)
+            for name, draws in values.items():
+                low, high = np.quantile(draws, [0.025, 0.975])
+                n, excluded = self.counts(name)
+                found[measure, name] = Metric(self.value(measure, name), n, excluded, (float(low), float(high)))
+        return found
+
+    def counts(self, dataset: str = AVERAGE) -> tuple[int, int]:
+        """Videos scored and left out, of a dataset or of all."""
+
+        def those(videos: Iterable[KeystepVideo]) -> int:
+            return sum(dataset in (video.task.dataset, AVERAGE) for video in videos)
+
+        return those(entry.video for entry in self.videos), those(self.without_features)
 
 
 def score_video(
@@ -123,7 +166,15 @@ def score_video(
         per_keystep=config.per_keystep,
         skip_background=config.skip_background,
     )
-    return VideoScores(video, scores, predicted, truth)
+    matched = match_clusters(
+        predicted,
+        truth,
+        n_keysteps=video.task.n_keysteps,
+        n_clusters=config.n_clusters,
+        skip_background=config.skip_background,
+    )
+    uncovered = max(0.0, 1.0 - len(features) * frames_per_node / (2 * len(truth)))
+    return VideoScores(video, scores, predicted, truth, matched, uncovered)
 
 
 def frames_per_node(video: KeystepVideo, *, stride_frames: int, fps: float | None = None) -> float:
@@ -162,11 +213,11 @@ def evaluate(
         DataError: features that cannot be used; no video with features.
     """
     done: list[VideoScores] = []
-    missing: list[str] = []
+    missing: list[KeystepVideo] = []
     for video in videos:
         features = features_of(video)
         if features is None:
-            missing.append(video.video_uid)
+            missing.append(video)
             continue
         width = frames_per_node(video, stride_frames=stride_frames, fps=feature_fps)
         done.append(score_video(video, features, frames_per_node=width, config=config, cluster=cluster))
@@ -174,6 +225,10 @@ def evaluate(
         raise DataError("no video has features", field="videos", value=len(missing))
     if missing:
         log.warning("EgoProceL: %d videos without features are left out", len(missing))
+    beyond = [entry.video.video_uid for entry in done if entry.uncovered > _MOST_UNCOVERED]
+    if beyond:
+        problem = "EgoProceL: %d videos have labels that reach beyond their features (a wrong frame rate?): %s"
+        log.warning(problem, len(beyond), beyond[:5])
     tasks: dict[tuple[str, str], list[KeystepScores]] = {}
     for entry in done:
         task = entry.video.task

@@ -64,20 +64,10 @@ def keystep_scores(
     Raises:
         ValueError: lengths differ, nothing to score, or an id out of range.
     """
-    from scipy.optimize import linear_sum_assignment
-
-    predicted, truth = np.asarray(predicted, dtype=np.int64), np.asarray(truth, dtype=np.int64)
-    if predicted.shape != truth.shape or predicted.ndim != 1 or not len(predicted):
-        raise ValueError(f"expected two lines of the same length, got {predicted.shape} and {truth.shape}")
-    for name, ids, limit in (("predicted", predicted, n_clusters), ("truth", truth, n_keysteps + 1)):
-        if ids.min() < 0 or ids.max() >= limit:
-            raise ValueError(f"{name} holds {ids.min()} to {ids.max()}, expected 0 to {limit - 1}")
     first = 1 if skip_background else 0
-    table = np.zeros((n_clusters, n_keysteps + 1), dtype=np.int64)
-    np.add.at(table, (predicted, truth), 1)
+    table = _overlap(predicted, truth, n_keysteps=n_keysteps, n_clusters=n_clusters)
     in_cluster, in_label = table.sum(axis=1), table.sum(axis=0)
-    clusters, labels = linear_sum_assignment(table[:, first:], maximize=True)
-    labels = labels + first
+    clusters, labels = _matching(table, first)
     occurs = in_label[labels] > 0
     clusters, labels = clusters[occurs], labels[occurs]
     n_occurring = int((in_label[first:] > 0).sum())
@@ -97,7 +87,41 @@ def keystep_scores(
         # Frames of unmatched labels are missed: they join the true frames and the union.
         all_true = in_label[first:].sum()
         everything = float(total / all_true), precision, float(total / (all_true + size.sum() - total))
-    return KeystepScores(recall, precision, iou, float(true_size.sum() / len(truth)), *everything)
+    return KeystepScores(recall, precision, iou, float(true_size.sum() / in_label.sum()), *everything)
+
+
+def match_clusters(
+    predicted: np.ndarray, truth: np.ndarray, *, n_keysteps: int, n_clusters: int, skip_background: bool = False
+) -> dict[int, int]:
+    """Cluster -> label (0 is background) as :func:`keystep_scores` matches them, where the two share a frame.
+
+    Raises:
+        ValueError: as :func:`keystep_scores`.
+    """
+    table = _overlap(predicted, truth, n_keysteps=n_keysteps, n_clusters=n_clusters)
+    clusters, labels = _matching(table, 1 if skip_background else 0)
+    return {int(c): int(label) for c, label in zip(clusters, labels) if table[c, label]}
+
+
+def _overlap(predicted: np.ndarray, truth: np.ndarray, *, n_keysteps: int, n_clusters: int) -> np.ndarray:
+    """``[n_clusters, n_keysteps + 1]`` frames that a cluster and a label share."""
+    predicted, truth = np.asarray(predicted, dtype=np.int64), np.asarray(truth, dtype=np.int64)
+    if predicted.shape != truth.shape or predicted.ndim != 1 or not len(predicted):
+        raise ValueError(f"expected two lines of the same length, got {predicted.shape} and {truth.shape}")
+    for name, ids, limit in (("predicted", predicted, n_clusters), ("truth", truth, n_keysteps + 1)):
+        if ids.min() < 0 or ids.max() >= limit:
+            raise ValueError(f"{name} holds {ids.min()} to {ids.max()}, expected 0 to {limit - 1}")
+    table = np.zeros((n_clusters, n_keysteps + 1), dtype=np.int64)
+    np.add.at(table, (predicted, truth), 1)
+    return table
+
+
+def _matching(table: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
+    """Clusters and their labels (from ``first`` on) with the most frames in common."""
+    from scipy.optimize import linear_sum_assignment
+
+    clusters, labels = linear_sum_assignment(table[:, first:], maximize=True)
+    return clusters, labels + first
 
 
 def mean_scores(scores: Sequence[KeystepScores]) -> KeystepScores:

@@ -226,8 +226,9 @@ def read_keysteps_json(
         actions, starts, ends = (
             _column(raw, f"hdl_{name}", path, task) for name in ("actions", "start_times", "end_times")
         )
-        if len(set(map(str, handles))) != len(handles):
-            raise DataError("a handle occurs twice", file=path, field=f"{task.json_key}.handles")
+        twice = [name for index, name in enumerate(map(str, handles)) if name in map(str, handles[:index])]
+        if twice:
+            raise DataError("a handle occurs twice", file=path, field=f"{task.json_key}.handles", value=twice[0])
         if not len(actions) == len(starts) == len(ends):
             lengths = len(actions), len(starts), len(ends)
             raise DataError(
