@@ -54,6 +54,16 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--held-out", type=float, default=0.3, help="share of its videos (default: %(default)s)")
     command.add_argument("--force", action="store_true", help="replace another sample that is there")
 
+    command = commands.add_parser("download", help="fetch annotations, features and weights")
+    command.set_defaults(command=_download)
+    command.add_argument("what", nargs="*", metavar="WHAT", help="ids, or how they begin; needed (default), all")
+    _add_profile(command)
+    command.add_argument("--list", action="store_true", help="say what there is, and fetch nothing")
+    command.add_argument("--jobs", type=int, default=3, help="files at the same time (default: %(default)s)")
+    command.add_argument("--delete-archives", action="store_true", help="remove archives when they are unpacked")
+    command.add_argument("--verify", action="store_true", help="compare what is there with its recorded SHA-256")
+    command.add_argument("--manifest", type=Path, help="a manifest of your own, with other mirrors")
+
     command = commands.add_parser("train", help="train HiERO, or the linear probe, on EgoClip")
     command.set_defaults(command=_train)
     _add_profile(command)
@@ -150,6 +160,36 @@ def _sample(options: argparse.Namespace) -> int:
         )
     print(report.summary())
     return 0
+
+
+def _download(options: argparse.Namespace) -> int:
+    from hiero_lib.config import load_profile
+    from hiero_lib.data.download import download
+    from hiero_lib.data.download_aids import listing
+    from hiero_lib.data.manifest import is_needed, load_manifest
+    from hiero_lib.data.paths import DataPaths
+
+    profile = load_profile(options.profile, _settings(options))
+    manifest, root = load_manifest(options.manifest), DataPaths.at(profile.data_root).root
+    if options.list:
+        needed = {item.id for item in manifest.items.values() if is_needed(item, profile)}
+        items = manifest.select(options.what, profile) if options.what else list(manifest.items.values())
+        print(listing(items, root, needed=needed))
+        return 0
+    if profile.is_sample and not options.what:
+        raise ConfigError("the sample is made, not fetched", field="--profile", hint="python -m hiero_lib sample")
+    outcomes = download(
+        manifest.select(options.what, profile),
+        root,
+        manifest=manifest,
+        jobs=options.jobs,
+        delete_archives=options.delete_archives,
+        verify=options.verify,
+        say=lambda line: print(line, flush=True),
+    )
+    failed = sum(outcome.status == "failed" for outcome in outcomes)
+    print(f"{len(outcomes) - failed} of {len(outcomes)} are in {root}")
+    return 1 if failed else 0
 
 
 def _train(options: argparse.Namespace) -> int:

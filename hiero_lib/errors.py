@@ -41,3 +41,7 @@ class ConfigError(DataError):
 
 class UnsafeFileError(DataError):
     """A file whose reading would execute code that it carries."""
+
+
+class DownloadError(DataError):
+    """A file that could not be fetched or unpacked; the hint says what to do by hand."""
