@@ -142,12 +142,44 @@ def open_run(
     from hiero_lib.config import load_profile
     from hiero_lib.device import best_device
 
+    _mount_drive(outputs, load_profile(profile, settings).data_root)
     opened = NotebookRun(load_profile(profile, settings), Path(outputs).resolve() / run)
     opened.folder.mkdir(parents=True, exist_ok=True)
     note = " (generated: no number is a result on the real benchmark)" if opened.profile.is_sample else ""
     print(f"profile {opened.profile.name}, data {Path(opened.profile.data_root).expanduser().resolve()}{note}")
     print(f"device {best_device()}, run folder {opened.folder}")
     return opened
+
+
+def _mount_drive(*folders: str | Path) -> None:
+    """Mount Google Drive on Colab where a folder lies on it; elsewhere nothing happens."""
+    mount = Path("/content/drive")
+    if not any(Path(folder).is_relative_to(mount) for folder in folders) or (mount / "MyDrive").is_dir():
+        return
+    try:
+        from google.colab import drive  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        return
+    drive.mount(str(mount))
+
+
+def download_data(run: NotebookRun, what: Sequence[str], *, delete_archives: bool = False) -> None:
+    """Fetch what is named of the run's real data (``hiero_lib.data.download``); nothing named, nothing fetched.
+
+    Raises:
+        DownloadError: something could not be fetched; the message says what to do by hand.
+    """
+    from hiero_lib.data.download import download
+    from hiero_lib.data.manifest import load_manifest
+    from hiero_lib.errors import DownloadError
+
+    manifest, root = load_manifest(), Path(run.profile.data_root).expanduser()
+    print(f"looking for the real data in {root.resolve()}")
+    items = manifest.select(what, run.profile) if what else []
+    outcomes = download(items, root, manifest=manifest, delete_archives=delete_archives) if items else []
+    failed = [f"{outcome.item.id}: {outcome.details}" for outcome in outcomes if outcome.status == "failed"]
+    if failed:
+        raise DownloadError("\n".join([f"{len(failed)} of {len(outcomes)} could not be fetched:", *failed]))
 
 
 def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
 
 from hiero_lib import notebook
 from hiero_lib.config import load_profile
+from hiero_lib.errors import DownloadError
 from hiero_lib.notebook import IncompleteResults, NotebookRun, check_results, install_missing, open_run, show_written
 from hiero_lib.results import Metric, Row, record
 
@@ -75,6 +77,34 @@ def test_open_run_says_what_it_works_on(run: NotebookRun, capsys: pytest.Capture
     said = capsys.readouterr().out
     assert "generated: no number is a result on the real benchmark" in said
     assert str(run.folder) in said
+
+
+def test_a_folder_on_drive_mounts_it_on_colab_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounted: list[str] = []
+    fake = types.SimpleNamespace(mount=mounted.append)
+    monkeypatch.setitem(sys.modules, "google.colab", types.SimpleNamespace(drive=fake))
+    open_run("sample", run="r", outputs=tmp_path)
+    assert mounted == []
+    notebook._mount_drive("outputs", "/content/drive/MyDrive/hiero/ego4d")
+    assert mounted == ["/content/drive"]
+    monkeypatch.setitem(sys.modules, "google.colab", None)
+    notebook._mount_drive("/content/drive/MyDrive")
+
+
+def test_only_what_is_named_is_fetched_and_a_failure_stops_the_notebook(
+    run: NotebookRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def fake(items: list, root: Path, **_: object) -> list:
+        asked.extend(item.id for item in items)
+        return [types.SimpleNamespace(item=item, status="failed", details="quota. By hand: ...") for item in items]
+
+    monkeypatch.setattr("hiero_lib.data.download.download", fake)
+    notebook.download_data(run, [])
+    assert asked == []
+    with pytest.raises(DownloadError, match=r"1 of 1 could not be fetched:\negoclip: quota\. By hand"):
+        notebook.download_data(run, ["egoclip"])
 
 
 def test_the_closing_check_passes_only_on_what_is_there(run: NotebookRun, capsys: pytest.CaptureFixture[str]) -> None:
