@@ -64,6 +64,21 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--verify", action="store_true", help="compare what is there with its recorded SHA-256")
     command.add_argument("--manifest", type=Path, help="a manifest of your own, with other mirrors")
 
+    command = commands.add_parser("search", help="find the moments of all videos that answer a text")
+    command.set_defaults(command=_search)
+    command.add_argument("text", nargs="?", help='for example "cut the onion"')
+    _add_profile(command)
+    _add_method(command)
+    command.add_argument("--count", type=int, default=5, help="answers (default: %(default)s)")
+    command.add_argument("--level", type=int, help="only runs of this level (default: all)")
+    command.add_argument(
+        "--video", dest="videos", action="append", metavar="VIDEO_UID", help="only in this video; repeatable"
+    )
+    command.add_argument("--overlapping", action="store_true", help="keep answers that lie on better ones")
+    command.add_argument(
+        "--recall", action="store_true", help="instead: how often held-out narrations find their span, per level"
+    )
+
     command = commands.add_parser("train", help="train HiERO, or the linear probe, on EgoClip")
     command.set_defaults(command=_train)
     _add_profile(command)
@@ -125,6 +140,14 @@ def _add_profile(command: argparse.ArgumentParser) -> None:
         default=[],
         help="change a setting, for example training.epochs=2; repeatable",
     )
+
+
+def _add_method(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--run", help="take the models of outputs/RUN (default: the profile's name)")
+    command.add_argument(
+        "--method", choices=("hiero", "probe", "untrained"), default="hiero", help="(default: %(default)s)"
+    )
+    command.add_argument("--checkpoint", type=Path, help="a model folder or an authors' .pth instead of the run's")
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -190,6 +213,34 @@ def _download(options: argparse.Namespace) -> int:
     failed = sum(outcome.status == "failed" for outcome in outcomes)
     print(f"{len(outcomes) - failed} of {len(outcomes)} are in {root}")
     return 1 if failed else 0
+
+
+def _search(options: argparse.Namespace) -> int:
+    from hiero_lib.config import load_profile
+
+    profile = load_profile(options.profile, _settings(options))
+    if (options.text is None) != options.recall:
+        raise ConfigError("give a text to search for, or --recall", field="text", value=options.text)
+
+    from hiero_lib import commands
+
+    run_folder = Path("outputs", options.run or profile.name)
+    if options.recall:
+        print(commands.search_recall(profile, run_folder))
+        return 0
+    lines = commands.search(
+        profile,
+        run_folder,
+        options.text,
+        method=options.method,
+        checkpoint=options.checkpoint,
+        count=options.count,
+        level=options.level,
+        videos=options.videos,
+        max_overlap=None if options.overlapping else 0.5,
+    )
+    print("\n".join(lines))
+    return 0
 
 
 def _train(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,3 +93,17 @@ def sha256_of(path: str | Path) -> str:
         for block in iter(lambda: stream.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
+
+
+def safe_name(text: str) -> str:
+    """A file name for any text: no separators, not hidden, not too long.
+
+    Letters, digits, ``-``, ``_`` and ``.`` stay, so that a video's uid is usually its own file name; everything else
+    is percent-encoded, and a name of more than 120 characters is cut and gets a hash. Texts that differ have names
+    that differ.
+    """
+    name = urllib.parse.quote(text, safe="").replace("~", "%7E")
+    name = "%2E" + name[1:] if name.startswith(".") else name or "%"
+    if len(name) > 120:
+        name = f"{name[:100].rstrip('%')}%-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return name

@@ -49,7 +49,8 @@ class LevelThreads:
         pos: ``[n]`` centre of each node in seconds, rising.
         threads: ``[n]`` thread of each node.
         x: ``[n, C]`` features, which were clustered.
-        text_x: ``[n, D]`` the same in the text space; ``x`` itself where no projection was given.
+        text_x: ``[n, D]`` the text space: means of the projected segments of level 0, which alone is compared with
+            text in training; means of ``x`` of level 0 where no projection was given.
         network_threads: ``[n]`` the threads along which the network itself reasoned; -1 at level 0.
         runs: threads over seconds, in time order, from the start of the video to its end.
         run_x: ``[len(runs), D]`` mean of ``text_x`` over the nodes of each run.
@@ -147,11 +148,12 @@ def video_hierarchy(
     first, last = levels[0].pos.aminmax()
     start_s = round(float(first) - stride_s / 2, 3) + 0.0  # no -0.0
     end_s = round(float(last) + stride_s / 2, 3)
+    with torch.no_grad():
+        segments = (project(levels[0].x) if project is not None else levels[0].x).detach().float().cpu()
     found = []
     for level, count in zip(levels, counts):
         x = level.x.detach()
-        with torch.no_grad():
-            text_x = (project(x) if project is not None else x).detach().float().cpu()
+        text_x = _pooled(segments, levels[0], level)
         divide = partition(x)
         found.append(
             LevelThreads(
@@ -169,6 +171,17 @@ def video_hierarchy(
             )
         )
     return _tied(VideoHierarchy(video_uid, start_s, end_s, tuple(found)))
+
+
+def _pooled(segments: Tensor, finest: HierarchyLevel, level: HierarchyLevel) -> Tensor:
+    """``[n, D]`` means over the segments ``[N, D]`` that each node of a coarser level stands for.
+
+    A level's own features, put through the visual head, are no texts' neighbours: L_vna sees level 0 alone.
+    """
+    node = torch.searchsorted(level.indices.cpu(), finest.indices.cpu() // 2 ** (level.level - finest.level))
+    node = node.clamp(max=len(level.indices) - 1)
+    total = segments.new_zeros((len(level.indices), segments.shape[1])).index_add_(0, node, segments)
+    return total / torch.bincount(node, minlength=len(level.indices)).clamp(min=1)[:, None]
 
 
 def with_threads(hierarchy: VideoHierarchy, level: int, num_threads: ThreadCount) -> VideoHierarchy:

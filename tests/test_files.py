@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hiero_lib.errors import DataError, UnsafeFileError
-from hiero_lib.files import atomic_path, finish_interrupted, read_json, sha256_of, write_json, write_text
+from hiero_lib.files import atomic_path, finish_interrupted, read_json, safe_name, sha256_of, write_json, write_text
 
 
 def test_a_file_appears_whole_and_nothing_else_stays(tmp_path: Path) -> None:
@@ -124,3 +124,30 @@ def test_a_replacement_cut_off_between_its_renames_is_finished(
     finish_interrupted(target)
     assert (target / "weights").read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
+
+
+def test_a_safe_name_stays_in_its_folder_and_tells_texts_apart(tmp_path: Path) -> None:
+    texts = [
+        "a-B_0.x",
+        "..",
+        ".",
+        "",
+        "../up",
+        "a/b",
+        "a\\b",
+        "a%2Fb",
+        ".hidden",
+        "ä",
+        "~",
+        "x" * 300,
+        "x" * 301,
+        "\0",
+    ]
+    names = [safe_name(text) for text in texts]
+    assert names[0] == "a-B_0.x"
+    assert len(set(names)) == len(texts)
+    for name in names:
+        (tmp_path / name).write_text("x")
+        assert (tmp_path / name).resolve().parent == tmp_path.resolve()
+        assert not name.startswith(".")
+    assert len(list(tmp_path.iterdir())) == len(texts)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -168,3 +170,14 @@ def test_what_makes_no_hierarchy_is_refused() -> None:
         video_hierarchy(levels_of([[]]), stride_s=1.0)
     with pytest.raises(ValueError, match="2 numbers of threads for 1 levels"):
         video_hierarchy(levels_of([[0]]), stride_s=1.0, num_threads=[2, 3])
+
+
+def test_the_text_space_of_every_level_is_that_of_the_segments() -> None:
+    levels = levels_of([[0] * 7, [0] * 4, [0] * 2])
+    double = [dataclasses.replace(level, x=level.x + 100 * level.level) for level in levels]
+    found = video_hierarchy(
+        double, stride_s=STRIDE_S, project=lambda x: 2 * x[:, 1:], num_threads="auto", partition=by_feature
+    )
+    expected = [[0, 2, 4, 6, 8, 10, 12], [1, 5, 9, 12], [3, 10]]
+    assert [level.text_x[:, 0].tolist() for level in found.levels] == expected
+    assert found.levels[2].run_x.tolist() == [[6.5]]

@@ -1,0 +1,183 @@
+"""The index of a collection on disk: a file of runs for each video, made once and whenever its features change.
+
+The runs are made as the paper makes the candidates of step grounding, at each level: spectral clustering with 8
+clusters on exp(cosine / 0.05).
+
+``<run>/search/<method>-<key>/<video>.safetensors``; the key is a hash of everything but the features that decides
+what the runs are. A video's file appears when it is complete, so an interrupted build goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from hiero_lib.collection import Collection, Phrases, named_hierarchy, phrases_of
+from hiero_lib.config import Profile
+from hiero_lib.data.features import FeatureStore
+from hiero_lib.errors import DataError
+from hiero_lib.files import safe_name
+from hiero_lib.hierarchy import MOST_POINTS, VideoHierarchy
+from hiero_lib.methods import Method
+from hiero_lib.models.spectral import Partition, spectral_partition
+from hiero_lib.search.index import SearchIndex
+from hiero_lib.search.table import FORMAT, RunTable, join, read_table, source_of, table_of, write_table
+
+NUM_THREADS, TEMPERATURE = 8, 0.05
+_BUILT_BY = 1  # raise it when the same weights give other runs
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """Videos of the index: made or made again now, and found as they are."""
+
+    made: int
+    found: int
+
+
+def hierarchy_table(hierarchy: VideoHierarchy) -> RunTable:
+    """The runs of one video, all levels, with their mean features in the text space."""
+    runs = [(found.level, run) for found in hierarchy.levels for run in found.runs]
+    return table_of(
+        hierarchy.video_uid,
+        np.concatenate([found.run_x.numpy() for found in hierarchy.levels]),
+        level=np.array([level for level, _ in runs]),
+        thread=np.array([run.label for _, run in runs]),
+        start_s=np.array([run.start_s for _, run in runs]),
+        end_s=np.array([run.end_s for _, run in runs]),
+        labels=[found.names.get(run.label, "") for found in hierarchy.levels for run in found.runs],
+    )
+
+
+def index_folder(run_folder: str | Path, method: Method, profile: Profile) -> Path:
+    """Where the index of a method lies in a run."""
+    decisive = [
+        FORMAT,
+        _BUILT_BY,
+        NUM_THREADS,
+        TEMPERATURE,
+        method.fingerprint,
+        method.thread_graph,
+        profile.model.depth,
+    ]
+    decisive += [profile.features.stride_frames, profile.features.fps, profile.features.folder]
+    key = hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:8]
+    return Path(run_folder) / "search" / f"{safe_name(method.name.lower().replace(' ', '_'))}-{key}"
+
+
+def grounding_partition(x: Tensor) -> Partition:
+    """How a level is divided into runs that are searched."""
+    return spectral_partition(x, temperature=TEMPERATURE, most_points=MOST_POINTS)
+
+
+def runs_to_search(
+    collection: Collection, method: Method, video_uid: str, *, vocabulary: Phrases | None = None
+) -> VideoHierarchy:
+    """A video's hierarchy divided for search; see `hiero_lib.collection.named_hierarchy`."""
+    return named_hierarchy(
+        collection,
+        method,
+        video_uid,
+        vocabulary=vocabulary,
+        num_threads=NUM_THREADS,
+        partition=grounding_partition,
+    )
+
+
+def open_index(
+    run_folder: str | Path,
+    collection: Collection,
+    method: Method,
+    *,
+    video_uids: Sequence[str] | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> SearchIndex:
+    """The index of a collection, made where it is not there yet.
+
+    Args:
+        run_folder: ``outputs/<run>``.
+        collection: the videos.
+        method: whose features are searched.
+        video_uids: only these; None: all that have features.
+        say: receives a line for each video that has to be indexed.
+
+    Raises:
+        DataError: the method has no text space, there is no video, or features cannot be used.
+    """
+    profile = collection.profile
+    uids = list(collection.video_uids if video_uids is None else video_uids)
+    if not uids:
+        raise DataError("there are no videos to search", file=collection.store.folder)
+    if not method.text_space:
+        problem = "features without a text space cannot be searched with texts"
+        raise DataError(problem, file=profile.name, field="features.text_projection")
+    folder = index_folder(run_folder, method, profile)
+
+    @functools.cache
+    def vocabulary() -> Phrases:
+        return phrases_of(method, collection.vocabulary())
+
+    def hierarchy_of(uid: str) -> VideoHierarchy:
+        return runs_to_search(collection, method, uid, vocabulary=vocabulary())
+
+    update_index(folder, uids, store=collection.store, hierarchy_of=hierarchy_of, say=say)
+    return load_index(folder, uids)
+
+
+def update_index(
+    folder: str | Path,
+    video_uids: Sequence[str],
+    *,
+    store: FeatureStore,
+    hierarchy_of: Callable[[str], VideoHierarchy],
+    say: Callable[[str], None] = lambda line: None,
+) -> BuildReport:
+    """Make the files that are missing, unreadable, or older than the video's features.
+
+    Args:
+        folder: from `index_folder`.
+        video_uids: the collection.
+        store: its features, whose size and time of change say whether a file is still good.
+        hierarchy_of: video -> its hierarchy; called only where the file has to be made.
+        say: receives a line for each video that is made.
+
+    Raises:
+        DataError: features of a video are missing or cannot be used.
+    """
+    made = 0
+    for number, uid in enumerate(video_uids, start=1):
+        path, source = _file(folder, uid), _identity(store, uid)
+        if source_of(path) != source:
+            table = hierarchy_table(hierarchy_of(uid))
+            write_table(path, table, source=source)
+            made += 1
+            say(f"indexed {number} of {len(video_uids)}: {uid}, {len(table)} runs")
+    return BuildReport(made, len(video_uids) - made)
+
+
+def load_index(folder: str | Path, video_uids: Sequence[str]) -> SearchIndex:
+    """The index of a collection that `update_index` has made.
+
+    Raises:
+        DataError: the file of a video is missing or broken.
+    """
+    runs = join([read_table(_file(folder, uid)) for uid in video_uids])
+    digest = hashlib.sha256(json.dumps([len(runs), runs.video_uids]).encode())
+    digest.update(np.ascontiguousarray(runs.vectors[:: max(1, len(runs) // 1024)]).data)
+    return SearchIndex(runs, file=Path(folder) / f"faiss-{digest.hexdigest()[:12]}.index")
+
+
+def _file(folder: str | Path, video_uid: str) -> Path:
+    return Path(folder) / f"{safe_name(video_uid)}.safetensors"
+
+
+def _identity(store: FeatureStore, video_uid: str) -> str:
+    status = store.path(video_uid).stat()
+    return f"{status.st_size} {status.st_mtime_ns}"

@@ -1,0 +1,124 @@
+"""Is the right span found? Held-out narrations are searched for in the videos they come from.
+
+EgoMCQ's queries are narrations that were not trained on, each with its clip. A text that was narrated at several
+moments of the collection is asked once, and each of them is right. An answer is right when it is a run of the right
+video that contains such a moment (the middle of the clip).
+
+Long runs contain more than short ones do, so beside each recall stands what the same number of answers would reach
+if they were drawn at random from the runs of that level, and how many seconds the answers take.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from hiero_lib.config import FeatureConfig
+from hiero_lib.data.egomcq import Question
+from hiero_lib.results import Metric, Row
+from hiero_lib.search.index import SearchIndex
+
+Moments = Mapping[str, Sequence[tuple[str, float]]]
+"""Text -> (video, seconds) at which it was narrated."""
+
+
+def moments_of(questions: Iterable[Question], features: FeatureConfig) -> dict[str, list[tuple[str, float]]]:
+    """The right clips of EgoMCQ's questions by their text; a clip's window has the same middle as the clip."""
+    found: dict[str, dict[tuple[str, float], None]] = defaultdict(dict)
+    for question in questions:
+        window = question.windows[question.answer]
+        middle_s = (window.first_index + window.num_segments / 2) * features.stride_s
+        found[question.query][window.video_uid, middle_s] = None
+    return {text: list(moments) for text, moments in found.items()}
+
+
+@dataclass(frozen=True)
+class LevelRecall:
+    """How well the runs of one level are found.
+
+    Attributes:
+        level: its number.
+        hits: ``[T]`` bool, whether a right run is among the answers to each text.
+        by_chance: expected share of hits if the answers were runs of the level drawn at random.
+        answer_s: mean length of an answer, seconds.
+        runs: how many runs the level has.
+    """
+
+    level: int
+    hits: np.ndarray
+    by_chance: float
+    answer_s: float
+    runs: int
+
+    def metric(self) -> Metric:
+        """Share of texts whose right run is found, with its 95 % interval (bootstrap over texts)."""
+        draws = np.random.default_rng(0).integers(0, len(self.hits), (2000, len(self.hits)))
+        low, high = np.quantile(self.hits[draws].mean(1), [0.025, 0.975])
+        return Metric(float(self.hits.mean()), len(self.hits), 0, (float(low), float(high)))
+
+
+def recall(
+    index: SearchIndex, moments: Moments, *, embed_text: Callable[[Sequence[str]], Tensor], count: int = 5
+) -> list[LevelRecall]:
+    """Search each text at each level, in all videos of the index.
+
+    Args:
+        index: the collection; its videos are those that are searched.
+        moments: texts and where they are.
+        embed_text: texts -> ``[T, D]`` in the space of the index.
+        count: answers to a text.
+
+    Raises:
+        ValueError: there is no text.
+    """
+    if not moments:
+        raise ValueError("there is no text to search for")
+    texts = list(moments)
+    queries = embed_text(texts).float().cpu().numpy()
+    found = []
+    for level in index.levels:
+        total = int((index.runs.level == level).sum())
+        hits, chances, lengths = [], [], []
+        for text, query in zip(texts, queries):
+            answers = index.find(query, count=count, level=level)
+            places = [(answer.video_uid, answer.start_s, answer.end_s) for answer in answers]
+            hits.append(
+                any(uid == of and start <= at < end for uid, start, end in places for of, at in moments[text])
+            )
+            chances.append(_by_chance(_right_runs(index, level, moments[text]), total, count))
+            lengths += [end - start for _, start, end in places]
+        found.append(LevelRecall(level, np.array(hits), float(np.mean(chances)), float(np.mean(lengths)), total))
+    return found
+
+
+def recall_rows(found: Mapping[str, Sequence[LevelRecall]], *, count: int = 5) -> list[Row]:
+    """Rows of the results table: method -> its levels."""
+    return [
+        Row(
+            "Search",
+            method,
+            f"recall at {count}, level {level.level}",
+            level.metric(),
+            note=f"chance {100 * level.by_chance:.1f}; answers of {level.answer_s:.0f} s out of {level.runs} runs",
+        )
+        for method, levels in found.items()
+        for level in levels
+    ]
+
+
+def _right_runs(index: SearchIndex, level: int, moments: Sequence[tuple[str, float]]) -> int:
+    runs, right = index.runs, np.zeros(len(index), dtype=bool)
+    for uid, at in moments:
+        if uid in runs.video_uids:
+            right |= (runs.video == runs.video_uids.index(uid)) & (runs.start_s <= at) & (at < runs.end_s)
+    return int((right & (runs.level == level)).sum())
+
+
+def _by_chance(right: int, total: int, count: int) -> float:
+    """Probability that ``count`` of ``total`` runs, drawn without replacement, have one of the ``right`` ones."""
+    return 1.0 - math.comb(total - right, min(count, total)) / math.comb(total, min(count, total))
