@@ -171,6 +171,54 @@ class ProcedureConfig:
 
 
 @dataclass(frozen=True)
+class StepGConfig:
+    """The numbers of HiERO-StepG (arXiv 2605.31227), and a switch for each of its parts."""
+
+    coarse_weight: float = 0.3  # of the coarse similarity; the fine one has the rest
+    coarse_clusters: int = 16
+    temperature: float = 0.05
+    window: int = 5  # segments in which a peak is the highest
+    ratios: tuple[float, ...] = (0.5, 0.6, 0.4)  # tried in turn
+    ceiling: float = 0.4  # growing never asks for more similarity than this
+    patience: int = 3  # segments below the threshold that growing steps over
+    reach: int = 150  # segments, each way
+    min_length_s: float = 2.0
+    duplicate_iou: float = 0.65
+    answers: int = 5
+    use_coarse: bool = True
+    use_order: bool = True
+    use_growth: bool = True
+    use_suppression: bool = True
+
+
+@dataclass(frozen=True)
+class StepGroundingConfig:
+    """Goal-Step step grounding: the published zero-shot strategy, and HiERO-StepG."""
+
+    n_clusters: int = 8
+    temperature: float = 0.05  # of the clustering
+    longer_than: int = 4  # segments; shorter runs are no candidates
+    answers: int = 5
+    released_runs: bool = False  # the last run starts one segment early, as in the authors' code
+    released_groups: bool = False  # any first member of a group is read as the whole group, as in the authors' code
+    bootstrap_resamples: int = 2000
+    bootstrap_seed: int = 0
+    stepg: StepGConfig = field(default_factory=StepGConfig)
+
+
+@dataclass(frozen=True)
+class LocalizationConfig:
+    """Goal-Step step localisation: how segments and labels are chosen."""
+
+    n_clusters: tuple[int, ...] = (8, 16)  # a coarse scale for steps, a fine one for sub-steps
+    temperature: float = 0.05  # of the clustering
+    longer_than: int = 4  # segments; shorter runs are no candidates
+    labels: int = 5  # of each run, the most similar ones
+    label_temperature: float = 0.05  # of the softmax over the taxonomy that makes the score
+    duplicate_iou: float = 0.65  # of two spans of one label
+
+
+@dataclass(frozen=True)
 class Profile:
     """Everything that a run needs to know."""
 
@@ -186,6 +234,8 @@ class Profile:
     egomcq: EgoMCQConfig = field(default_factory=EgoMCQConfig)
     egonlq: EgoNLQConfig = field(default_factory=EgoNLQConfig)
     egoprocel: ProcedureConfig = field(default_factory=ProcedureConfig)
+    step_grounding: StepGroundingConfig = field(default_factory=StepGroundingConfig)
+    step_localization: LocalizationConfig = field(default_factory=LocalizationConfig)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dictionaries, as written to ``results.json`` and beside checkpoints."""
@@ -290,10 +340,15 @@ def _check_ranges(profile: Profile, file: Path) -> None:
         "egoprocel.json_fps": 1,
         "egoprocel.n_clusters": 1,
         "egoprocel.bootstrap_resamples": 1,
+        "step_grounding.n_clusters": 1,
+        "step_grounding.longer_than": 0,
+        "step_grounding.answers": 1,
+        "step_localization.longer_than": 0,
+        "step_localization.labels": 1,
     }
     above_zero = (
         *("features.fps", "model.radius", "loss.alpha", "loss.temperature", "training.chunk_s"),
-        "egoprocel.temperature",
+        *("egoprocel.temperature", "step_grounding.temperature", "step_localization.temperature"),
     )
     for name in (*at_least, *above_zero):
         section, key = name.split(".")

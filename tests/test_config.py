@@ -59,6 +59,14 @@ def test_published_numbers() -> None:
         assert (head.lr, head.weight_decay, head.batch_size, head.epochs) == (1e-4, 0.01, 32, 200)
         assert (head.gradient_norm, head.highlight_weight, head.highlight_extend) == (1.0, 5.0, 0.1)
         assert (head.level, head.answers, len(head.seeds)) == (0, 5, 3)
+        grounding = profile.step_grounding
+        assert (grounding.n_clusters, grounding.temperature, grounding.longer_than, grounding.answers) == (
+            8,
+            0.05,
+            4,
+            5,
+        )
+        assert (grounding.released_runs, grounding.released_groups) == (False, False)
     features = {name: load_profile(name).features for name in ("egovlp", "omnivore", "lavila")}
     assert {name: (f.folder, f.dim, f.window_frames) for name, f in features.items()} == {
         "egovlp": ("egovlp", 256, 16),
@@ -81,6 +89,8 @@ def test_dotted_settings_replace_the_files(minimal: Path) -> None:
     assert (profile.training.epochs, profile.training.lr, profile.features.text_projection) == (2, 1e-4, None)
     assert (profile.data_root, profile.model.use_pos_attr, profile.egomcq.max_questions) == ("2024", False, 7)
     assert load_profile(minimal, {"training.lr": 1}).training.lr == 1.0
+    lists = load_profile(minimal, {"step_localization.n_clusters": "[4]", "step_grounding.stepg.ratios": [0.5, 1]})
+    assert (lists.step_localization.n_clusters, lists.step_grounding.stepg.ratios) == ((4,), (0.5, 1.0))
     assert profile.name == "minimal"
     assert load_profile(minimal, {"egonlq.seeds": "[4, 5]", "egonlq.level": "all"}).egonlq.seeds == (4, 5)
 
@@ -111,6 +121,12 @@ def test_dotted_settings_replace_the_files(minimal: Path) -> None:
         ({"egonlq.level": 3}, "field 'egonlq.level', value 3: expected one of 0, 1, 2, all"),
         ({"egonlq.level": False}, "field 'egonlq.level', value False: expected one of"),
         ({"egonlq.level": 2, "model.depth": 2}, "field 'egonlq.level', value 2: the model has 2 levels"),
+        ({"step_localization.n_clusters": 8}, "field 'step_localization.n_clusters', value 8: expected a list"),
+        (
+            {"step_localization.n_clusters": "[8, a]"},
+            r"field 'step_localization.n_clusters\[1\]', value 'a': expected int",
+        ),
+        ({"step_grounding.answers": 0}, "field 'step_grounding.answers', value 0: expected 1 or more"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_name(settings: dict[str, Any], message: str, minimal: Path) -> None:

@@ -17,23 +17,12 @@ from torch import Tensor
 from hiero_lib.benchmarks.grounding_metrics import DetectionScores, LabelledSpan, detection_scores
 from hiero_lib.benchmarks.step_grounding import compress, cosine, run_means
 from hiero_lib.benchmarks.stepg import suppress
+from hiero_lib.config import LocalizationConfig
 from hiero_lib.data.goalstep import StepVideo, step_text
 from hiero_lib.errors import DataError
 from hiero_lib.models.spectral import Cluster, default_cluster
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class LocalizationConfig:
-    """How segments and labels are chosen."""
-
-    n_clusters: tuple[int, ...] = (8, 16)  # a coarse scale for steps, a fine one for sub-steps
-    temperature: float = 0.05  # of the clustering
-    longer_than: int = 4  # segments; shorter runs are no candidates
-    labels: int = 5  # of each run, the most similar ones
-    label_temperature: float = 0.05  # of the softmax over the taxonomy that makes the score
-    duplicate_iou: float = 0.65  # of two spans of one label
 
 
 def taxonomy(videos: Sequence[StepVideo]) -> list[str]:

@@ -6,7 +6,7 @@ A strategy for ``step_grounding.ground_steps``. Each part is a function of its o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,28 +14,8 @@ from torch import Tensor
 
 from hiero_lib.benchmarks.grounding_metrics import temporal_iou
 from hiero_lib.benchmarks.step_grounding import Span, VideoFeatures, compress, cosine, run_means
+from hiero_lib.config import StepGConfig
 from hiero_lib.models.spectral import Cluster, default_cluster
-
-
-@dataclass(frozen=True)
-class StepGConfig:
-    """The numbers of HiERO-StepG, and a switch for each of its parts."""
-
-    coarse_weight: float = 0.3  # of the coarse similarity; the fine one has the rest
-    coarse_clusters: int = 16
-    temperature: float = 0.05
-    window: int = 5  # segments in which a peak is the highest
-    ratios: tuple[float, ...] = (0.5, 0.6, 0.4)  # tried in turn
-    ceiling: float = 0.4  # growing never asks for more similarity than this
-    patience: int = 3  # segments below the threshold that growing steps over
-    reach: int = 150  # segments, each way
-    min_length_s: float = 2.0
-    duplicate_iou: float = 0.65
-    answers: int = 5
-    use_coarse: bool = True
-    use_order: bool = True
-    use_growth: bool = True
-    use_suppression: bool = True
 
 
 def coarse_similarity(

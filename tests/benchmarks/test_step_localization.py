@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from hiero_lib.benchmarks.step_localization import LocalizationConfig, evaluate, localize_steps, taxonomy, true_spans
+from hiero_lib.benchmarks.step_localization import evaluate, localize_steps, taxonomy, true_spans
+from hiero_lib.config import LocalizationConfig
 from hiero_lib.data.goalstep import Step, StepVideo
 from hiero_lib.errors import DataError
 

@@ -6,7 +6,6 @@ import torch
 
 from hiero_lib.benchmarks.step_grounding import VideoFeatures
 from hiero_lib.benchmarks.stepg import (
-    StepGConfig,
     coarse_similarity,
     find_peaks,
     fuse,
@@ -17,6 +16,7 @@ from hiero_lib.benchmarks.stepg import (
     viterbi_order,
     widen,
 )
+from hiero_lib.config import StepGConfig
 
 
 def by_axis(x, n_clusters, temperature):

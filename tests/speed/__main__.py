@@ -8,7 +8,7 @@ import platform
 import torch
 
 from hiero_lib.device import best_device
-from tests.speed import egomcq_throughput, feature_slice, forward_length, search, training_step
+from tests.speed import egomcq_throughput, feature_slice, forward_length, search, spectral, training_step
 
 BENCHMARKS = {
     "training_step": training_step.run,
@@ -16,6 +16,8 @@ BENCHMARKS = {
     "feature_slice": feature_slice.run,
     "forward_length": forward_length.run,
     "search": search.run,
+    "spectral": spectral.run,
+    "spectral_sample": spectral.of_sample,
 }
 
 
