@@ -6,6 +6,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from hiero_lib.models import spectral
 from hiero_lib.models.spectral import spectral_clustering, spectral_embedding, spectral_partition
+from tests.speed.spectral import agreement, generated_video
 
 
 def video(n, *, steps, seed=0, channels=64, noise=1.0, smooth=0):
@@ -48,6 +49,31 @@ def test_same_partition_as_scikit_learn(n, temperature, smooth):
     theirs = SpectralClustering(6, affinity="precomputed", random_state=0).fit(affinity(x, temperature)).labels_
     ours = spectral_clustering(x, 6, temperature=temperature)
     assert adjusted_rand_score(theirs, ours) >= 0.99
+
+
+@pytest.fixture(scope="module")
+def sample_video():
+    return generated_video(8)
+
+
+@pytest.mark.parametrize(("segments", "n_clusters", "temperature"), [(900, 8, 0.05), (900, 7, 0.5), (600, 16, 0.05)])
+def test_same_partition_on_a_video_of_the_sample(sample_video, segments, n_clusters, temperature):
+    """All of its videos: ``python -m tests.speed spectral_sample``."""
+    assert agreement(sample_video[:segments], n_clusters, temperature) >= 0.99
+
+
+def test_a_residual_that_float32_cannot_make_smaller_ends_the_search(sample_video):
+    affinity_of = spectral._Affinity(sample_video, 0.5, run=4)
+    root, passes = affinity_of.degree.rsqrt(), []
+
+    def product(rows):
+        passes.append(len(rows))
+        return root * affinity_of.product(root * rows)
+
+    values, rows = spectral._largest_eigenpairs(product, spectral._CoarseSpace(affinity_of), 7, tolerance=0.0)
+    assert len(passes) < 60
+    assert float((rows @ rows.T - torch.eye(7)).abs().max()) < 1e-4
+    assert values[0].item() == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.mark.parametrize(("temperature", "smooth"), [(0.05, 0), (0.5, 0), (0.05, 4)])
