@@ -314,7 +314,7 @@ def _egoprocel(options: argparse.Namespace) -> int:
     started = time.monotonic()
     profile = load_profile(options.profile, _settings(options))
 
-    from hiero_lib import procedure_scoring
+    from hiero_lib import procedure_report, procedure_scoring
     from hiero_lib.device import best_device
     from hiero_lib.methods import open_methods
     from hiero_lib.results import TABLE_FILE, record
@@ -325,17 +325,17 @@ def _egoprocel(options: argparse.Namespace) -> int:
     checkpoints = {str(path): path for path in options.checkpoints}
     methods = open_methods(profile, checkpoints=checkpoints, device=task.device)
     results = task.evaluate_all(methods)
-    procedure_scoring.save_clusters(results, folder)
+    procedure_report.save_clusters(results, folder)
     path = record(
         folder,
         "egoprocel",
         procedure_scoring.procedure_rows(results, methods, profile),
         profile=profile,
         seconds=time.monotonic() - started,
-        extra=procedure_scoring.extra(task, results) | {"checkpoints": list(checkpoints)},
+        extra=procedure_report.extra(task, results) | {"checkpoints": list(checkpoints)},
     )
     print(path.with_name(TABLE_FILE).read_text("utf-8"))
-    print(procedure_scoring.excluded_line(results))
+    print(procedure_report.excluded_line(results))
     return 0
 
 

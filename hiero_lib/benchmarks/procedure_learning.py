@@ -84,13 +84,14 @@ MEASURES: dict[str, Callable[[KeystepScores], float]] = {
 class ProcedureResult:
     """Scores per video, task and dataset; ``average`` is the mean of the datasets' F1 and IoU.
 
-    ``without_features`` has the videos that were left out.
+    ``without_features`` has the videos that were left out; ``note`` is a remark that the scores go with.
     """
 
     videos: tuple[VideoScores, ...]
     tasks: dict[tuple[str, str], KeystepScores]  # (dataset, task)
     datasets: dict[str, KeystepScores]
     without_features: tuple[KeystepVideo, ...]
+    note: str = ""
 
     @property
     def average_f1(self) -> float:

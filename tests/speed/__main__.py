@@ -8,11 +8,12 @@ import platform
 import torch
 
 from hiero_lib.device import best_device
-from tests.speed import egomcq_throughput, feature_slice, forward_length, search, spectral, training_step
+from tests.speed import egomcq_throughput, egoprocel, feature_slice, forward_length, search, spectral, training_step
 
 BENCHMARKS = {
     "training_step": training_step.run,
     "egomcq": egomcq_throughput.run,
+    "egoprocel": egoprocel.run,
     "feature_slice": feature_slice.run,
     "forward_length": forward_length.run,
     "search": search.run,
