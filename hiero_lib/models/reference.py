@@ -154,8 +154,12 @@ class _Inert:
         self.__dict__.setdefault("items", {})[key] = value
 
 
-def load_inert(path: Path) -> Any:
-    """``torch.load`` of tensors and plain containers, with OmegaConf's classes as inert records.
+def load_inert(path: Path, *, inert: re.Pattern[str] = _INERT) -> Any:
+    """``torch.load`` of tensors and plain containers, with some classes as inert records, OmegaConf's by default.
+
+    Args:
+        path: the file.
+        inert: full names of what is let in as records that do nothing; everything else is refused.
 
     Raises:
         UnsafeFileError: naming the first other class or function that the file wants to import.
@@ -168,7 +172,7 @@ def load_inert(path: Path) -> Any:
         except Exception as error:
             raise DataError(f"not readable as a torch file ({error})"[:300], file=path) from error
     for name in sorted(wanted):
-        if not _INERT.match(name):
+        if not inert.match(name):
             raise _refusal(path, name)
     stubs: list[Any] = [(type(name.rpartition(".")[2], (_Inert,), {}), name) for name in wanted]
     try:

@@ -1,0 +1,186 @@
+"""What an extractor is, and what all of them share: preparing images, reading and hashing weights."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hiero_lib.errors import DataError
+
+Frames = TypeVar("Frames", np.ndarray, Tensor)
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """From decoded frames to a network's input.
+
+    Attributes:
+        short_side: pixels that the decoder scales the shorter side to; crop: side of the square cut from the middle.
+        size: side of the network's input, to which the crop is scaled where it differs (bilinear, antialiased).
+        mean, std: of RGB in [0, 1].
+    """
+
+    short_side: int
+    crop: int
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def __call__(self, clips: Tensor) -> Tensor:
+        """``[B, T, H, W, C]`` uint8 to ``[B, T, C, size, size]`` float32.
+
+        Raises:
+            ValueError: not uint8 clips of three channels, or smaller than the crop.
+        """
+        if clips.dtype != torch.uint8 or clips.dim() != 5 or clips.shape[-1] != 3:
+            raise ValueError(f"clips must be [B, T, H, W, 3] uint8, not {tuple(clips.shape)} {clips.dtype}")
+        videos, frames = clips.shape[:2]
+        x = self.cropped(clips).permute(0, 1, 4, 2, 3).flatten(0, 1).float() / 255
+        if self.size != self.crop:
+            x = nn.functional.interpolate(x, self.size, mode="bilinear", antialias=True, align_corners=False)
+        mean, std = (torch.tensor(values, device=x.device)[:, None, None] for values in (self.mean, self.std))
+        return ((x - mean) / std).unflatten(0, (videos, frames))
+
+    def cropped(self, frames: Frames) -> Frames:
+        """The square in the middle of frames ``[..., H, W, C]``; a view, of an array or a tensor.
+
+        Raises:
+            ValueError: the frames are smaller than that.
+        """
+        height, width = frames.shape[-3:-1]
+        top, left = round((height - self.crop) / 2), round((width - self.crop) / 2)
+        if min(height, width) < self.crop:
+            raise ValueError(f"frames of {height} x {width} are smaller than the crop of {self.crop}")
+        return frames[..., top : top + self.crop, left : left + self.crop, :]
+
+
+class Extractor(Protocol):
+    """Clips to features.
+
+    Attributes:
+        name: also names the folder of its features; dim: F.
+        sampled: frames that it takes of a window; window: frames of a window that it was made for.
+        preprocessing: of the frames that it is given; the decoder needs its ``short_side``.
+        fingerprint: hash of its weights and of how they are used.
+        source: where the weights are from, in words.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def sampled(self) -> int: ...
+    @property
+    def window(self) -> int: ...
+    @property
+    def preprocessing(self) -> Preprocessing: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+
+    def to(self, device: torch.device) -> Extractor:
+        """Moved to where it is to compute."""
+        ...
+
+    def __call__(self, clips: Tensor) -> Tensor:
+        """``[B, T, H, W, C]`` uint8 (T frames of a window, on the extractor's device) to ``[B, F]``."""
+        ...
+
+
+@dataclass(frozen=True)
+class NetworkExtractor:
+    """An extractor that is a network on prepared frames; see :class:`Extractor`.
+
+    Attributes:
+        network: in eval mode; encode: ``(network, [B, T, C, S, S]) -> [B, F]``.
+    """
+
+    name: str
+    dim: int
+    sampled: int
+    window: int
+    preprocessing: Preprocessing
+    network: nn.Module
+    encode: Callable[[Any, Tensor], Tensor]
+    fingerprint: str
+    source: str
+
+    def to(self, device: torch.device) -> NetworkExtractor:
+        """See :class:`Extractor`."""
+        self.network.to(device)
+        return self
+
+    @torch.inference_mode()
+    def __call__(self, clips: Tensor) -> Tensor:
+        """See :class:`Extractor`."""
+        return self.encode(self.network, self.preprocessing(clips)).float()
+
+
+def mean_over_frames(images: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """``[B, F]``: the mean over the frames of what an image network gives, for ``x [B, T, C, S, S]``."""
+    return images(x.flatten(0, 1)).unflatten(0, x.shape[:2]).mean(1)
+
+
+def fingerprint_of(state: Mapping[str, Tensor], *, how: object) -> str:
+    """SHA-256 over names and bytes of weights, and over the text of ``how`` they are used."""
+    digest = hashlib.sha256(repr(how).encode())
+    for name in sorted(state):
+        value = state[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+        digest.update(value.flatten().view(torch.uint8).numpy().tobytes() if value.numel() else b"")
+    return digest.hexdigest()
+
+
+def read_state(path: str | Path, *, inert: re.Pattern[str] | None = None) -> Any:
+    """What a weights file holds (``.safetensors``, or a torch file), nothing in it executed.
+
+    Args:
+        path: the file.
+        inert: full names of classes that the file may hold, and that are left unread.
+
+    Raises:
+        DataError: missing or broken; UnsafeFileError: reading it would import something.
+    """
+    from hiero_lib.models.reference import load_inert
+
+    path = Path(path)
+    if not path.is_file():
+        raise DataError("there is no such file of weights", file=path)
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except Exception as error:  # SafetensorError is not public in every version
+            raise DataError(f"not readable as safetensors ({error})"[:300], file=path) from error
+    return load_inert(path) if inert is None else load_inert(path, inert=inert)
+
+
+def load_strictly(network: nn.Module, state: Mapping[str, Tensor], *, file: Path) -> None:
+    """Put ``state`` into ``network``: every weight, of the same shape, and no other.
+
+    Raises:
+        DataError: naming the first weight that is missing, unknown or of another shape.
+    """
+    expected = network.state_dict()
+    for name in sorted(expected.keys() | state.keys()):
+        if name not in state or name not in expected:
+            problem = "a weight is missing" if name in expected else "a weight that the network does not have"
+            raise DataError(problem, file=file, field=name)
+        if state[name].shape != expected[name].shape:
+            raise DataError(
+                f"expected shape {tuple(expected[name].shape)}", file=file, field=name, value=tuple(state[name].shape)
+            )
+    network.load_state_dict(dict(state))
