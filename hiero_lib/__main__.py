@@ -79,6 +79,26 @@ def _parser() -> argparse.ArgumentParser:
         "--recall", action="store_true", help="instead: how often held-out narrations find their span, per level"
     )
 
+    command = commands.add_parser("extract", help="make segment features of every video of a folder")
+    command.set_defaults(command=_extract)
+    command.add_argument("videos", type=Path, metavar="FOLDER", help="of video files, at any depth")
+    _add_profile(command)
+    command.add_argument(
+        "--extractor", help="efficientnet_lite0, egovlp, omnivore_video_swinl or clip (default: the profile's folder)"
+    )
+    command.add_argument("--weights", help="file or folder of the extractor's weights, or a name on the hub")
+    command.add_argument("--to", type=Path, help="write here (default: the profile's folder of features)")
+    command.add_argument("--device", help="cuda, cpu, ... (default: the best there is)")
+    command.add_argument("--batch", type=int, help="windows of a forward pass (default: 32 frames' worth)")
+    command.add_argument("--workers", type=int, default=1, help="processes, or jobs with --slurm (default: 1)")
+    command.add_argument("--slurm", action="store_true", help="submit the workers as SLURM jobs (needs submitit)")
+    command.add_argument("--partition", help="of SLURM")
+    command.add_argument("--gpus", type=int, default=1, help="of a SLURM job (default: 1)")
+    command.add_argument("--hours", type=float, default=12.0, help="of a SLURM job (default: 12)")
+    command.add_argument(
+        "--slurm-set", dest="slurm_options", metavar="NAME=VALUE", action="append", default=[], help="for submitit"
+    )
+
     command = commands.add_parser("train", help="train HiERO, or the linear probe, on EgoClip")
     command.set_defaults(command=_train)
     _add_profile(command)
@@ -241,6 +261,38 @@ def _search(options: argparse.Namespace) -> int:
     )
     print("\n".join(lines))
     return 0
+
+
+def _extract(options: argparse.Namespace) -> int:
+    from hiero_lib.config import load_profile
+
+    profile = load_profile(options.profile, _settings(options))
+
+    from hiero_lib.data.paths import DataPaths
+    from hiero_lib.features.folder import Plan, extract_folder, slurm_executor, videos_of
+
+    videos = videos_of(options.videos)
+    plan = Plan(
+        options.extractor or profile.features.folder,
+        options.weights,
+        profile.features,
+        (options.to or DataPaths.at(profile.data_root).features(profile.features.folder)).resolve(),
+        device=options.device,
+        batch=options.batch,
+    )
+    plan.check()
+    executor = None
+    if options.slurm:
+        executor = slurm_executor(
+            plan.folder / ".slurm",
+            partition=options.partition,
+            gpus=options.gpus,
+            hours=options.hours,
+            options=options.slurm_options,
+        )
+    report = extract_folder(videos, plan, workers=options.workers, executor=executor)
+    print(f"{report.summary()}\nin {plan.folder}")
+    return 1 if report.failed else 0
 
 
 def _train(options: argparse.Namespace) -> int:

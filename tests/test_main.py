@@ -66,6 +66,8 @@ def test_help_names_the_commands_without_loading_torch() -> None:
         (["train", "--profile", "sample", "--set", "training.epochs"], "write a setting as NAME=VALUE"),
         (["train", "--profile", "sample", "--set", "data_root=/nowhere"], "/nowhere"),
         (["egomcq", "--profile", "sample", "--set", "data_root=/nowhere"], "/nowhere"),
+        (["extract", ".", "--profile", "own_video"], "there is no video in this folder"),
+        (["extract", "/nowhere", "--profile", "own_video"], "/nowhere: there is no such folder"),
         (["sample", "--videos", "1"], "field 'num_videos', value 1"),
         (["reproduce", "--profile", "sample", "--only", "99"], "no such notebook"),
         (["reproduce", "--profile", "sample", "--set", "training.epoch=2"], "field 'training.epoch'"),

@@ -18,10 +18,10 @@ from typing import Any, Protocol
 import torch
 
 from hiero_lib.config import FeatureConfig
-from hiero_lib.errors import DataError
+from hiero_lib.errors import ConfigError, DataError
 from hiero_lib.features.claims import claimed
 from hiero_lib.features.extract import Extraction, check_fits, extract_video, is_done
-from hiero_lib.features.extractors.choose import open_extractor
+from hiero_lib.features.extractors.choose import LOADERS, open_extractor
 
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".gif"}
 
@@ -57,6 +57,13 @@ class Plan:
     folder: Path
     device: str | None = None
     batch: int | None = None
+
+    def check(self) -> None:
+        """Raise a DataError where the extractor is unknown."""
+        if self.extractor not in LOADERS:
+            raise ConfigError(
+                "unknown", field="--extractor", value=self.extractor, hint=f"Known: {', '.join(LOADERS)}"
+            )
 
     def open(self) -> Extraction:
         """Load the extractor.

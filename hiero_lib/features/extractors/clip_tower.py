@@ -43,7 +43,7 @@ def load(source: str | Path | None = None) -> NetworkExtractor:
     except (OSError, ValueError) as error:  # no network, no such name, not a CLIP
         hint = "Give a folder with config.json and model.safetensors, or a name on the hub, with --weights"
         raise DataError(f"not to be had ({' '.join(str(error).split())})"[:300], field=source, hint=hint) from error
-    config = network.config
+    config: Any = network.config
     preprocessing = _preprocessing(Path(source) / "preprocessor_config.json", size=config.image_size)
     return _extractor(network, _from_transformers, config.projection_dim, preprocessing, source)
 

@@ -62,15 +62,16 @@ class DividedAttention(nn.Module):
             patches = t[:, :, 1:].unflatten(2, (frames, -1))
             return patches.transpose(2, 3) if over_time else patches
 
-        q, *keys_values = grouped(q), *(torch.cat([_beside(t, g := grouped(t)), g], dim=3) for t in (k, v))
-        patches = attend(q, *keys_values)
+        k_group, v_group = (torch.cat([_beside(t, frames, over_time), grouped(t)], dim=3) for t in (k, v))
+        patches = attend(grouped(q), k_group, v_group)
         patches = (patches.transpose(2, 3) if over_time else patches).flatten(2, 3)
         return self.proj(torch.cat([cls, patches], dim=2).transpose(1, 2).reshape(batch, tokens, dim))
 
 
-def _beside(t: Tensor, groups: Tensor) -> Tensor:
+def _beside(t: Tensor, frames: int, over_time: bool) -> Tensor:
     """The CLS token's key or value, once for each group."""
-    return t[:, :, None, :1].expand(-1, -1, groups.shape[2], -1, -1)
+    groups = (t.shape[2] - 1) // frames if over_time else frames
+    return t[:, :, None, :1].expand(-1, -1, groups, -1, -1)
 
 
 class Mlp(nn.Module):
