@@ -152,6 +152,8 @@ class EgoNLQConfig:
     highlight_extend: float = 0.1
     answers: int = 5
     validate_every: int = 1  # epochs
+    bootstrap_resamples: int = 2000
+    bootstrap_seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,30 @@ def make_tiny(root: Path, *, videos: int = 9, segments: int = 60, dim: int = 12,
     return path
 
 
+def make_tiny_nlq(root: Path, *, videos: int = 9, clip_s: float = 30.0) -> None:
+    """Write ``nlq_train.json``, ``nlq_val.json`` and ``nlq_test_unannotated.json`` for the videos of `make_tiny`.
+
+    A clip of each video with four queries: two thirds of the videos for training, the others for validation and test.
+    """
+    folder, split_at = root / "raw" / "annotations", 2 * videos // 3
+    for name, numbers, timed in (
+        ("nlq_train", range(split_at), True),
+        ("nlq_val", range(split_at, videos), True),
+        ("nlq_test_unannotated", range(split_at, videos), False),
+    ):
+        listed = []
+        for number in numbers:
+            queries = []
+            for k in range(4):
+                start = 6.0 * k + number % 3
+                times = {"clip_start_sec": start, "clip_end_sec": start + 4.0} if timed else {}
+                queries.append({"query": f"Where did I see the {NOUNS[(number + k) % 4]}?", **times})
+            annotation = {"annotation_uid": f"a{number}", "language_queries": queries}
+            clip = {"clip_uid": f"c{number}", "video_start_sec": 1.0, "video_end_sec": 1.0 + clip_s}
+            listed.append({"video_uid": f"v{number}", "clips": [clip | {"annotations": [annotation]}]})
+        (folder / f"{name}.json").write_text(json.dumps({"version": "1", "videos": listed}))
+
+
 def make_checkpoint(folder: Path, profile: Profile, backbone: Backbone) -> Path:
     """Save a model with random weights (always the same) as training does; returns ``folder``."""
     card = card_of(profile, backbone)

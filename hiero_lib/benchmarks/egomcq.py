@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
+from hiero_lib.benchmarks.bootstrap import mean_metric
 from hiero_lib.config import EgoMCQConfig, FeatureConfig
 from hiero_lib.data.egomcq import EgoMCQReport, Question, Window
 from hiero_lib.data.features import FeatureStore
@@ -158,14 +159,7 @@ class EgoMCQResult:
 
 def _mean(values: np.ndarray, excluded: int, config: EgoMCQConfig) -> Metric:
     """Mean of the values with its bootstrap interval over questions."""
-    if not len(values):
-        return Metric(value=float("nan"), n=0, excluded=excluded)
-    # Resampling n questions only changes how often each distinct value comes up.
-    distinct, counts = np.unique(values, return_counts=True)
-    generator = np.random.default_rng(config.bootstrap_seed)
-    draws = generator.multinomial(len(values), counts / counts.sum(), size=config.bootstrap_resamples)
-    low, high = np.quantile(draws @ distinct / len(values), [0.025, 0.975])
-    return Metric(float(values.mean()), len(values), excluded, (float(low), float(high)))
+    return mean_metric(values, excluded=excluded, resamples=config.bootstrap_resamples, seed=config.bootstrap_seed)
 
 
 @torch.no_grad()

@@ -31,14 +31,19 @@ from hiero_lib.models.vslnet import (
     vslnet_loss,
 )
 
-_NOT_OF_ONE_TRAINING = ("level", "cluster", "seeds", "compared_seeds")
+_NOT_OF_ONE_TRAINING = {"level", "cluster", "seeds", "compared_seeds", "bootstrap_resamples", "bootstrap_seed"}
 
 
 @torch.no_grad()
 def predict(
     head: VSLNet, data: NLQData, *, config: EgoNLQConfig, max_tokens: int, device: str | torch.device
 ) -> dict[QueryKey, list[tuple[float, float]]]:
-    """The best spans of each query in seconds of its clip, by the joint start-end distribution, best first."""
+    """The best spans of each query in seconds of its clip, by the joint start-end distribution, best first.
+
+    Raises:
+        DataError: a query has more tokens than the head has places.
+    """
+    _check_tokens(max_tokens, config)
     head = head.to(device).eval()
     found: dict[QueryKey, list[tuple[float, float]]] = {}
     for start in range(0, len(data.queries), config.batch_size):
@@ -69,6 +74,7 @@ class EgoNLQResult:
     predictions: dict[QueryKey, list[tuple[float, float]]]
     history: tuple[dict[str, float], ...]  # an entry per epoch: epoch, loss and, where validated, its measures
     folder: Path
+    video_dim: int  # channels of the features that fed the head
 
 
 def train(
@@ -108,8 +114,7 @@ def train(
         if not data.queries:
             raise DataError("there is no query with features", field=name)
     max_tokens = max(training.longest, validation.longest)
-    if max_tokens > config.max_pos_len:
-        raise DataError("a query has more tokens than the head has places", field="tokens", value=max_tokens)
+    _check_tokens(max_tokens, config)
     settings = training_settings(config) | {
         "seed": seed,
         "video_dim": next(iter(training.clips.values())).bins.shape[1],
@@ -140,6 +145,11 @@ def train(
             if on_epoch is not None:
                 on_epoch(entry)
         return _result(folder, validation, truth, config, history, seed, device)
+
+
+def _check_tokens(max_tokens: int, config: EgoNLQConfig) -> None:
+    if max_tokens > config.max_pos_len:
+        raise DataError("a query has more tokens than the head has places", field="tokens", value=max_tokens)
 
 
 def training_settings(config: EgoNLQConfig) -> dict[str, Any]:
@@ -262,7 +272,9 @@ def _result(
     head, saved = load_head(folder / "best")
     answers = predict(head, validation, config=config, max_tokens=saved["max_tokens"], device=device)
     # Queries whose clip has no features are in the truth and not in the answers: counted as excluded.
-    return EgoNLQResult(seed, saved["epoch"], grounding_scores(truth, answers), answers, tuple(history), folder)
+    return EgoNLQResult(
+        seed, saved["epoch"], grounding_scores(truth, answers), answers, tuple(history), folder, saved["video_dim"]
+    )
 
 
 def mean_and_spread(results: Sequence[EgoNLQResult]) -> dict[str, tuple[float, float]]:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from hiero_lib.config import FeatureLevel
 from hiero_lib.data.nlq import GroundingClip, GroundingQuery
 from hiero_lib.errors import DataError
-from hiero_lib.files import atomic_path
 from hiero_lib.models.vslnet import pool_to_bins, span_to_bins
 
-Level = Literal[0, 1, 2, "all"]
 
-
-def features_at(levels: Sequence[Tensor], which: Level) -> Tensor:
+def features_at(levels: Sequence[Tensor], which: FeatureLevel) -> Tensor:
     """``[N, H]`` (or ``[N, 3 H]`` for "all"): a level's features spread over the segments that its nodes stand for.
 
     ``levels`` are the features of levels 0, 1, 2, ... of one video; node j of level d stands for the segments
@@ -52,7 +45,6 @@ def clip_bins(
     features_of: Callable[[str, int, int], Tensor | None],
     stride_s: float,
     max_pos_len: int = 128,
-    cache: str | Path | None = None,
 ) -> dict[str, ClipBins]:
     """The clips' features, at most ``max_pos_len`` bins each; clips without features are not in the result.
 
@@ -62,17 +54,10 @@ def clip_bins(
             where it has none. The segments are floor(start / stride) to ceil(end / stride) of the clip.
         stride_s: seconds from one segment to the next.
         max_pos_len: most bins of a clip.
-        cache: a safetensors file that is read when it is there, else written. Its name must tell apart what the
-            features depend on (checkpoint, level); stride, bins and clips are checked.
 
     Raises:
-        DataError: features with NaN or infinity (names the video), or a cache made with another stride,
-            number of bins or clips.
+        DataError: features with NaN or infinity (names the video).
     """
-    made_with = {"stride_s": repr(stride_s), "max_pos_len": str(max_pos_len)}
-    uids = {clip.clip_uid for clip in clips}
-    if cache is not None and Path(cache).is_file():
-        return _read_cache(Path(cache), made_with, uids)
     found: dict[str, ClipBins] = {}
     for clip in clips:
         first, stop = math.floor(clip.start_s / stride_s), math.ceil(clip.end_s / stride_s)
@@ -83,26 +68,7 @@ def clip_bins(
             raise DataError("the features hold NaN or infinity", file=clip.video_uid, field=f"rows {first} to {stop}")
         bins = pool_to_bins(x.float(), max_pos_len).cpu()
         found[clip.clip_uid] = ClipBins(bins, len(x) * stride_s, clip.start_s - first * stride_s)
-    if cache is not None:
-        times = {uid: [found[uid].duration_s, found[uid].lead_s] if uid in found else None for uid in sorted(uids)}
-        with atomic_path(cache) as temporary:
-            tensors = {uid: entry.bins.contiguous() for uid, entry in found.items()}
-            save_file(tensors, temporary, metadata=made_with | {"times": json.dumps(times)})
     return found
-
-
-def _read_cache(path: Path, made_with: dict[str, str], uids: set[str]) -> dict[str, ClipBins]:
-    with safe_open(path, framework="pt") as stream:
-        metadata = stream.metadata() or {}
-        for name, value in made_with.items():
-            if metadata.get(name) != value:
-                raise DataError("the cache was made otherwise", file=path, field=name, value=metadata.get(name))
-        times = json.loads(metadata["times"])
-        if uids - times.keys():
-            raise DataError(
-                "the cache was made for other clips", file=path, field="clip", value=min(uids - times.keys())
-            )
-        return {uid: ClipBins(stream.get_tensor(uid), *times[uid]) for uid in uids if times[uid] is not None}
 
 
 @dataclass(frozen=True)

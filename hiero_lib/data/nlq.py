@@ -88,8 +88,8 @@ def read_grounding(path: str | Path) -> tuple[list[GroundingClip], GroundingRepo
     """Read and check an NLQ-like file.
 
     Raises:
-        DataError: not the format, a start after its end, a time that is no finite number, or an annotation of a
-            clip that occurs twice; names the file, the field and the value.
+        DataError: not the format, a start after its end, a time that is no finite number, an annotation of a clip
+            that occurs twice, or two clips of the same name; names the file, the field and the value.
     """
     document = _object(read_json(path), path, "(top level)")
     videos = _list(document, "videos", path, "videos")
@@ -97,6 +97,7 @@ def read_grounding(path: str | Path) -> tuple[list[GroundingClip], GroundingRepo
         raise DataError("the file lists no video", file=path, field="videos")
     clips: list[GroundingClip] = []
     seen: set[tuple[str, str]] = set()
+    places: dict[str, tuple[str, float, float]] = {}
     total = 0
     for v, video in enumerate(videos):
         at = f"videos[{v}]"
@@ -105,6 +106,11 @@ def read_grounding(path: str | Path) -> tuple[list[GroundingClip], GroundingRepo
             clip, entries = _read_clip(
                 _object(raw, path, f"{at}.clips[{c}]"), video_uid, path, f"{at}.clips[{c}]", seen
             )
+            place = clip.video_uid, clip.start_s, clip.end_s
+            if places.setdefault(clip.clip_uid, place) != place:
+                raise DataError(
+                    "two clips of the same name", file=path, field=f"{at}.clips[{c}].clip_uid", value=clip.clip_uid
+                )
             clips.append(clip)
             total += entries
     timed = [(clip, q, q.start_s, q.end_s) for clip in clips for q in clip.queries]

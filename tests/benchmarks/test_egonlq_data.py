@@ -47,28 +47,6 @@ def test_a_video_shorter_than_its_clip_gives_what_it_has():
     assert bins([GroundingClip("w", "e", 20.0, 30.0, ())]) == {}
 
 
-def test_bins_are_cached_with_what_they_were_made_for(tmp_path):
-    calls = []
-
-    def counted(uid, first, stop):
-        calls.append(uid)
-        return features_of(uid, first, stop)
-
-    file = tmp_path / "b.safetensors"
-    first = bins([CLIP, SHORT, LOST], cache=file, features_of=counted)
-    again = bins([CLIP, SHORT, LOST], cache=file, features_of=counted)
-    assert calls == ["v", "w", "lost"]
-    assert set(first) == set(again) == {"c", "s"}
-    for uid, entry in first.items():
-        assert torch.equal(entry.bins, again[uid].bins)
-        assert (entry.duration_s, entry.lead_s) == (again[uid].duration_s, again[uid].lead_s)
-    assert set(bins([SHORT, LOST], cache=file)) == {"s"}
-    with pytest.raises(DataError, match="max_pos_len"):
-        bins([CLIP], cache=file, max_pos_len=8)
-    with pytest.raises(DataError, match="other clips"):
-        bins([dataclasses.replace(CLIP, clip_uid="new")], cache=file)
-
-
 def test_features_with_nan_name_the_video():
     with pytest.raises(DataError) as error:
         bins([CLIP], features_of=lambda *a: torch.full((4, 3), float("nan")))

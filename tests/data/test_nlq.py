@@ -70,6 +70,7 @@ def changed(where, value):
 CLIP = ("videos", 0, "clips", 0)
 ANNOTATION = (*CLIP, "annotations", 0)
 QUERY = (*ANNOTATION, "language_queries", 0)
+WITHOUT_QUERIES = changed((*CLIP, "annotations"), [])["videos"][0]
 
 
 def test_queries_keep_their_index_and_what_is_left_out_is_counted(tmp_path, caplog):
@@ -140,6 +141,16 @@ def test_unreadable_files(tmp_path, text, match):
             changed((*CLIP, "annotations"), DOCUMENT["videos"][0]["clips"][0]["annotations"] * 2),
             "videos[0].clips[0].annotations[1].annotation_uid",
             ("c", "a"),
+        ),
+        (
+            {"videos": [*DOCUMENT["videos"], DOCUMENT["videos"][0] | {"video_uid": "w"}]},
+            "videos[1].clips[0].annotations[0].annotation_uid",
+            ("c", "a"),
+        ),
+        (
+            {"videos": [*DOCUMENT["videos"], WITHOUT_QUERIES | {"video_uid": "w"}]},
+            "videos[1].clips[0].clip_uid",
+            "c",
         ),
     ],
 )

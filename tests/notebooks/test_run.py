@@ -1,4 +1,4 @@
-"""The real sequence, 00 to 02, at a tiny size: the notebooks run from the sample to the results table."""
+"""The real sequence, from 00 on, at a tiny size: the notebooks run from the sample to the results table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from hiero_lib.reproduce import NotebookFailed, reproduce
+from hiero_lib.reproduce import NOTEBOOKS, NotebookFailed, reproduce
 
 TINY = {
     "sample_videos": 10,
@@ -20,6 +20,12 @@ TINY = {
     "training.batch_size": 2,
     "training.epochs": 2,
     "training.warmup_epochs": 0.5,
+    "egonlq.dim": 8,
+    "egonlq.num_heads": 2,
+    "egonlq.max_pos_len": 32,
+    "egonlq.epochs": 1,
+    "egonlq.seeds": [1, 2],
+    "workers": 1,  # no processes beside the kernel
 }
 
 
@@ -29,10 +35,12 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
     settings = TINY | {"data_root": str(tmp_path / "data")}
     where = {"run": "tiny", "outputs": tmp_path / "outputs", "say": said.append}
     path = reproduce("sample", settings=settings, **where)
-    assert [line.split(":")[0] for line in said] == ["[1/3] 00_setup", "[2/3] 01_train_egoclip", "[3/3] 02_egomcq"]
+    names = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+    sequence = [f"[{number}/{len(names)}] {name}" for number, name in enumerate(names, start=1)]
+    assert [line.split(":")[0] for line in said] == sequence
 
     results = json.loads(path.read_text())
-    assert list(results["sections"]) == ["data", "training", "egomcq", "threads"]
+    assert list(results["sections"]) == ["data", "training", "egomcq", "threads", "egonlq", "egonlq_levels"]
     assert {outcome["status"] for outcome in results["notebooks"].values()} == {"done"}
     egomcq = results["sections"]["egomcq"]
     assert egomcq["config"]["model"]["hidden_size"] == 32
@@ -42,13 +50,20 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
     threads = {(row["method"], row["metric"]) for row in results["sections"]["threads"]["rows"]}
     assert {("HiERO", f"level {level}") for level in range(3)} < threads
 
+    egonlq = results["sections"]["egonlq"]
+    measured = {row["method"] for row in egonlq["rows"] if row["result"] is not None}
+    assert measured == {"untrained features", "HiERO", "HiERO minus untrained features"}
+    assert len(egonlq["extra"]["heads"]) == 7  # two seeds of each method, one of HiERO's other levels
+
     run = path.parent
     assert (run / "results.md").read_text().splitlines()[0].endswith("on the generated sample")
     assert len(list((run / "predictions").glob("egomcq_*.json"))) == 3
+    assert len(list((run / "predictions").glob("egonlq_*_val.json"))) == 4
     assert {file.name for file in (run / "figures").glob("*.png")} == {
         "first_look.png",
         "training.png",
         "threads.png",
+        "egonlq.png",
     }
     for name in results["notebooks"]:
         notebook = nbformat.read(run / f"{name}.ipynb", as_version=4)
@@ -58,7 +73,7 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
 
     said.clear()
     reproduce("sample", settings=settings, **where)
-    assert ["done before" in line for line in said] == [True, True, True]
+    assert ["done before" in line for line in said] == [True] * len(names)
 
 
 @pytest.mark.slow

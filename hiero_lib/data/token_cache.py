@@ -1,0 +1,114 @@
+"""Token features of frozen text, encoded once: on disk, keyed by the encoder and the text.
+
+``<folder>/<fingerprint>/shard-<random>/`` holds ``tokens.npy`` (``[T, dim]`` float32, the tokens of all texts one
+after the other) and ``texts.json`` (the texts and how many tokens each has). As in :mod:`hiero_lib.data.text_cache`,
+shards are only ever added, each renamed into place when it is complete.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hiero_lib.errors import DataError
+from hiero_lib.files import atomic_path, read_json, write_json
+
+
+class TokenEncoder(Protocol):
+    """What the cache asks of a text encoder (:class:`hiero_lib.models.text_encoders.TextEncoder` is one)."""
+
+    dim: int
+
+    @property
+    def fingerprint(self) -> str:
+        """Differs where any output may differ."""
+
+    def encode_tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """``[n, L, dim]`` and which are of the text, ``[n, L]`` bool."""
+
+    def parameters(self) -> Iterable[torch.nn.Parameter]:
+        """To see that it is frozen."""
+
+    def to(self, device: torch.device, /) -> Any:
+        """Move it."""
+
+
+class TokenCache:
+    """The token features of a frozen encoder, from disk where they are, and computed once where they are not.
+
+    Args:
+        folder: caches of several encoders may share it.
+        encoder: frozen; moved to ``device`` when there is something to encode.
+        device: where to encode.
+        batch_size: texts of a forward pass.
+
+    Raises:
+        ValueError: the encoder has trainable parameters, whose output would go stale.
+        DataError: a shard is broken; the message names the folder to remove.
+    """
+
+    def __init__(
+        self, folder: str | Path, encoder: TokenEncoder, *, device: torch.device | str, batch_size: int = 256
+    ) -> None:
+        if any(parameter.requires_grad for parameter in encoder.parameters()):
+            raise ValueError("a text encoder that is trained cannot be cached: freeze it")
+        self.folder = Path(folder).expanduser() / encoder.fingerprint
+        self.encoder, self.device, self.batch_size = encoder, torch.device(device), batch_size
+        self._tokens: dict[str, np.ndarray] = {}  # views of the memory maps
+        self._known: set[Path] = set()
+        self._read_new_shards()
+
+    def __call__(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Token features ``[n, L, dim]`` float32 and their mask ``[n, L]`` bool, on the CPU, padded with zeros."""
+        if any(text not in self._tokens for text in texts):
+            self._read_new_shards()  # another process may have encoded them meanwhile
+            missing = sorted({text for text in texts if text not in self._tokens}, key=lambda text: (len(text), text))
+            if missing:
+                self._encode(missing)
+        found = [self._tokens[text] for text in texts]
+        values = torch.zeros(len(found), max(map(len, found), default=0), self.encoder.dim)
+        mask = torch.zeros(values.shape[:2], dtype=torch.bool)
+        for row, tokens in enumerate(found):
+            values[row, : len(tokens)] = torch.from_numpy(np.array(tokens))
+            mask[row, : len(tokens)] = True
+        return values, mask
+
+    @torch.no_grad()
+    def _encode(self, missing: list[str]) -> None:
+        """Encode and store the texts as one shard."""
+        self.encoder.to(self.device)
+        rows: list[np.ndarray] = []
+        for start in range(0, len(missing), self.batch_size):
+            values, mask = self.encoder.encode_tokens(missing[start : start + self.batch_size])
+            rows += [v[m].float().cpu().numpy() for v, m in zip(values, mask, strict=True)]
+        with atomic_path(self.folder / f"shard-{uuid.uuid4().hex}") as temporary:
+            temporary.mkdir()
+            np.save(temporary / "tokens.npy", np.concatenate(rows))
+            write_json(temporary / "texts.json", {"texts": missing, "lengths": [len(row) for row in rows]})
+        self._read_new_shards()
+
+    def _read_new_shards(self) -> None:
+        """Take in the shards on disk that are not known yet."""
+        for path in sorted(set(self.folder.glob("shard-*")) - self._known):
+            self._tokens |= _read_shard(path, self.encoder.dim)
+            self._known.add(path)
+
+
+def _read_shard(shard: Path, dim: int) -> dict[str, np.ndarray]:
+    listed = read_json(shard / "texts.json")
+    texts, lengths = listed["texts"], listed["lengths"]
+    hint = f"Remove the folder {shard}: its texts are then encoded again"
+    try:
+        tokens = np.load(shard / "tokens.npy", mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"not readable ({error})", file=shard / "tokens.npy", hint=hint) from error
+    if tokens.shape != (sum(lengths), dim) or len(texts) != len(lengths):
+        problem = f"expected {sum(lengths)} tokens of {dim} channels"
+        raise DataError(problem, file=shard / "tokens.npy", field="shape", value=tokens.shape, hint=hint)
+    return dict(zip(texts, np.split(tokens, np.cumsum(lengths)[:-1])))

@@ -1,0 +1,58 @@
+"""Answers beside the truth: both engines draw the same spans."""
+
+import pytest
+
+from hiero_lib.viz.grounding import GroundingPanel, plot_grounding
+
+ANSWERS = {"untrained features": [(10.0, 20.0), (0.0, 4.0)], "HiERO": [(31.0, 39.0), (30.0, 50.0)]}
+PANEL = GroundingPanel("Where is <it>, at $5?", 100.0, (30.0, 40.0), ANSWERS)
+TEST_PANEL = GroundingPanel("And here?", 60.0, None, {"untrained features": [(1.0, 2.0)], "HiERO": []})
+
+
+def plotly_spans(figure):
+    bars = [trace for trace in figure.data if trace.type == "bar"]
+    return [[(base, base + length) for base, length in zip(trace.base, trace.x)] for trace in bars]
+
+
+def matplotlib_spans(figure):
+    found = []
+    for axes in figure.axes:
+        boxes = [path.get_extents() for bars in axes.collections for path in bars.get_paths()]
+        found.append([(box.x0, box.x1) for box in boxes])
+    return found
+
+
+@pytest.mark.parametrize(("engine", "spans"), [("plotly", plotly_spans), ("matplotlib", matplotlib_spans)])
+def test_the_spans_of_each_panel_are_drawn(engine, spans):
+    figure = plot_grounding([PANEL, TEST_PANEL], title="t", engine=engine)
+    assert spans(figure) == [[(30, 40), (10, 20), (0, 4), (31, 39), (30, 50)], [(1, 2)]]
+
+
+def test_headings_say_how_well_the_first_answers_fit():
+    fits = "(IoU of the first answer: untrained features 0.00, HiERO 0.80)"
+    interactive = plot_grounding([PANEL, TEST_PANEL], title="a <b>", theme="dark")
+    printed = plot_grounding([PANEL, TEST_PANEL], title="a <b>", theme="dark", engine="matplotlib")
+    headings = [note.text for note in interactive.layout.annotations]
+    assert headings == [f"Where is &lt;it&gt;, at &#36;5?   {fits}", "And here?"]
+    assert [axes.get_title(loc="left") for axes in printed.axes] == [f"Where is <it>, at $5?   {fits}", "And here?"]
+    assert interactive.layout.title.text == "a &lt;b&gt;"
+    assert "IoU 0.50" in interactive.data[0].hovertext[4]
+    printed.draw_without_rendering()
+
+
+def test_the_first_answer_is_on_top_and_in_full_colour():
+    (bars,) = plot_grounding([PANEL], title="t").data
+    assert bars.y[0] == 0
+    assert 0.5 < bars.y[1] < bars.y[2] < 1.5 < bars.y[3] < bars.y[4] < 2.5
+    assert [opacity == 1.0 for opacity in bars.marker.opacity] == [True, True, False, True, False]
+    assert len({bars.marker.color[i] for i in (0, 1, 3)}) == 3
+    assert bars.marker.color[1] == bars.marker.color[2]
+
+
+def test_what_cannot_be_drawn():
+    with pytest.raises(ValueError, match="at least one"):
+        plot_grounding([], title="t")
+    with pytest.raises(ValueError, match="same methods"):
+        plot_grounding([PANEL, GroundingPanel("q", 1.0, None, {"HiERO": []})], title="t")
+    with pytest.raises(ValueError, match="'svg'"):
+        plot_grounding([PANEL], title="t", engine="svg")  # type: ignore[call-overload]
