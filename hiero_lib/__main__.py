@@ -133,6 +133,19 @@ def _parser() -> argparse.ArgumentParser:
         help="a model folder that training wrote, or an authors' .pth file; repeatable",
     )
 
+    command = commands.add_parser("goalstep", help="score checkpoints and the untrained features on Goal-Step")
+    command.set_defaults(command=_goalstep)
+    _add_profile(command)
+    command.add_argument("--run", help="write to outputs/RUN (default: the profile's name)")
+    command.add_argument(
+        "--checkpoint",
+        dest="checkpoints",
+        type=Path,
+        action="append",
+        default=[],
+        help="a model folder that training wrote, or an authors' .pth file; repeatable",
+    )
+
     command = commands.add_parser("reproduce", help="run the notebook sequence")
     command.set_defaults(command=_reproduce)
     _add_profile(command)
@@ -388,6 +401,52 @@ def _egoprocel(options: argparse.Namespace) -> int:
     )
     print(path.with_name(TABLE_FILE).read_text("utf-8"))
     print(procedure_report.excluded_line(results))
+    return 0
+
+
+def _goalstep(options: argparse.Namespace) -> int:
+    from hiero_lib.config import load_profile
+
+    started = time.monotonic()
+    profile = load_profile(options.profile, _settings(options))
+
+    from hiero_lib import step_report, step_scoring
+    from hiero_lib.device import best_device
+    from hiero_lib.methods import open_methods
+    from hiero_lib.results import TABLE_FILE, record
+
+    folder = Path("outputs", options.run or profile.name)
+    task = step_scoring.open_goalstep(profile, device=best_device())
+    print(task.summary(), flush=True)
+    checkpoints = {str(path): path for path in options.checkpoints}
+    methods = {
+        name: method
+        for name, method in open_methods(profile, checkpoints=checkpoints, device=task.device).items()
+        if method.text_space
+    }
+    if not methods:
+        hint = "The profile's features have no text projection: name a --checkpoint"
+        raise ConfigError("nothing to score", field="--checkpoint", hint=hint)
+    answers = {split: {name: task.ground(method, split) for name, method in methods.items()} for split in task.splits}
+    step_report.save_answers(answers, folder)
+    more = {"checkpoints": list(checkpoints)}
+    path = record(
+        folder,
+        "step_grounding",
+        step_report.grounding_rows(task, answers["val"], methods),
+        profile=profile,
+        seconds=time.monotonic() - started,
+        extra=step_report.extra(task, answers) | more,
+    )
+    if task.steps is not None:
+        started = time.monotonic()
+        localized = {name: task.localize(method) for name, method in methods.items()}
+        step_report.save_localization(localized, folder)
+        rows = step_report.localization_rows(task, localized, methods)
+        record(folder, "step_localization", rows, profile=profile, seconds=time.monotonic() - started, extra=more)
+    print(path.with_name(TABLE_FILE).read_text("utf-8"))
+    for line in step_report.excluded_lines(answers):
+        print(line)
     return 0
 
 

@@ -8,7 +8,7 @@ validation clip that does not begin at 0 (it begins at 531.8 s) has answers from
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -105,6 +105,21 @@ class StepGroundingReport:
         return f"{self.predicted} queries answered; excluded: {reasons}"
 
 
+def remembering(cluster: Cluster, *, last: int = 4) -> Cluster:
+    """``cluster``, with its last results kept: strategies that are compared on one video ask for the same."""
+    kept: deque[tuple[Tensor, int, float, Tensor]] = deque(maxlen=last)
+
+    def of(x: Tensor, n_clusters: int, temperature: float) -> Tensor:
+        for y, k, t, ids in kept:
+            if y is x and (k, t) == (n_clusters, temperature):
+                return ids
+        ids = cluster(x, n_clusters, temperature)
+        kept.append((x, n_clusters, temperature, ids))
+        return ids
+
+    return of
+
+
 def ground_steps(
     clips: Sequence[GroundingClip],
     *,
@@ -114,7 +129,28 @@ def ground_steps(
     strategy: Strategy = zero_shot,
     released_groups: bool = False,
 ) -> tuple[dict[QueryKey, list[Span]], StepGroundingReport]:
-    """Answer every query of the clips.
+    """``compare_strategies`` with a single one: its answers, and the report."""
+    found, report = compare_strategies(
+        clips,
+        groups=groups,
+        features_of=features_of,
+        embed=embed,
+        strategies={"": strategy},
+        released_groups=released_groups,
+    )
+    return found[""], report
+
+
+def compare_strategies(
+    clips: Sequence[GroundingClip],
+    *,
+    groups: Mapping[str, tuple[str, ...]],
+    features_of: Callable[[tuple[str, ...]], VideoFeatures | None],
+    embed: Callable[[list[str]], Tensor],
+    strategies: Mapping[str, Strategy],
+    released_groups: bool = False,
+) -> tuple[dict[str, dict[QueryKey, list[Span]]], StepGroundingReport]:
+    """Answer every query of the clips with each of the strategies; features are asked for once a clip.
 
     Args:
         clips: from ``read_grounding``.
@@ -122,13 +158,14 @@ def ground_steps(
         features_of: the features of the given videos, one after the other on one timeline; None where a video
             has none.
         embed: texts to ``[n, D]`` in the space of the features.
-        strategy: how a video's queries are answered.
+        strategies: name -> how a video's queries are answered.
         released_groups: read groups as the authors' code does (``group_members``).
 
     Raises:
         DataError: features with NaN or infinity, naming the videos.
     """
-    predictions: dict[QueryKey, list[Span]] = {}
+    predictions: dict[str, dict[QueryKey, list[Span]]] = {name: {} for name in strategies}
+    predicted = 0
     excluded: Counter[str] = Counter()
     for clip in clips:
         if not clip.queries:
@@ -149,8 +186,10 @@ def ground_steps(
                     value=", ".join(members or ()),
                 )
         texts = embed([QUERY_PREFIX + q.text for q in clip.queries]).to(features.fine)
-        for query, spans in zip(clip.queries, strategy(features, texts), strict=True):
-            predictions[query.key] = spans
-    report = StepGroundingReport(len(predictions), dict(excluded))
+        for name, strategy in strategies.items():
+            for query, spans in zip(clip.queries, strategy(features, texts), strict=True):
+                predictions[name][query.key] = spans
+        predicted += len(clip.queries)
+    report = StepGroundingReport(predicted, dict(excluded))
     log.info("step grounding: %s", report.summary())
     return predictions, report
