@@ -127,3 +127,41 @@ def add_egoprocel(root: Path, *, dim: int = 12, segments: int = 60) -> list[str]
     frames = [f"{name},30,{16 * segments}" for name in tasks]
     (labels / "videos.csv").write_text("\n".join(["video,fps,num_frames", *frames]) + "\n")
     return list(tasks)
+
+
+def add_goalstep(root: Path, *, segments: int = 60) -> None:
+    """Write Goal-Step's annotations for the videos of ``make_tiny`` under ``root``.
+
+    ``val.json``: a group of v0 and v1, and v2, whose last answer ends beyond its clip; ``test.json``: v3, without
+    times; ``goalstep_val.json``: v0 and v2, each with two steps and a sub-step.
+    """
+    folder, length = root / "raw" / "annotations" / "goalstep", segments * 16 / 30
+    folder.mkdir(parents=True)
+
+    def video(uid: str, seconds: float, spans: list[tuple[float, float] | None]) -> dict:
+        queries = [{"query": f"{VERBS[k]} the {NOUNS[k]}"} for k in range(len(spans))]
+        for query, span in zip(queries, spans):
+            if span is not None:
+                query |= {"clip_start_sec": span[0], "clip_end_sec": span[1]}
+        annotation = {"annotation_uid": f"a-{uid}", "language_queries": queries}
+        clip = {"clip_uid": uid, "video_start_sec": 0.0, "video_end_sec": seconds, "annotations": [annotation]}
+        return {"video_uid": uid, "clips": [clip]}
+
+    val = [
+        video("grp-v0", 2 * length, [(0.0, 20.0), (20.0, 40.0), (40.0, 60.0)]),
+        video("v2", length, [(0.0, 12.0), (12.0, length + 5)]),
+    ]
+    test = [video("v3", length, [None, None])]
+    (folder / "val.json").write_text(json.dumps({"version": "1", "videos": val}))
+    (folder / "test.json").write_text(json.dumps({"version": "1", "videos": test}))
+    (folder / "goalstep_video_groups.tsv").write_text("university\tvideo_group\nu\t['v0', 'v1']\n")
+
+    def step(k: int, start: float, end: float, *inner: dict) -> dict:
+        name = {"step_category": f"{VERBS[k]}_the_{NOUNS[k]}", "step_description": ""}
+        return {"start_time": start, "end_time": end, **name, "segments": list(inner)}
+
+    steps = [
+        {"video_uid": uid, "segments": [step(0, 0.0, 12.0, step(2, 3.0, 6.0)), step(1, 12.0, 30.0)]}
+        for uid in ("v0", "v2")
+    ]
+    (folder / "goalstep_val.json").write_text(json.dumps({"version": "v1", "videos": steps}))
