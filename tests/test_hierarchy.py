@@ -9,36 +9,15 @@ from hypothesis import strategies as st
 from hiero_lib.hierarchy import tree, video_hierarchy, with_threads
 from hiero_lib.models.hiero import HierarchyLevel
 from hiero_lib.runs import Run
-
-STRIDE_S = 16 / 30
-
-
-def levels_of(labels, *, stride_s=STRIDE_S):
-    """One HierarchyLevel a list; the features carry the labels, so that ``by_feature`` finds them."""
-    found = []
-    for level, ids in enumerate(labels):
-        n = len(ids)
-        pos = (torch.arange(n) * 2**level + 0.5) * stride_s
-        x = torch.stack([torch.tensor(ids).float(), torch.arange(n).float()], dim=1)
-        row = torch.arange(n)
-        found.append(HierarchyLevel(level, x, pos, row, torch.zeros_like(row), torch.full_like(row, -1)))
-    return found
-
-
-def by_feature(x):
-    return lambda n_clusters: x[:, 0].long() % (100 if n_clusters == "auto" else n_clusters)
-
-
-def record(labels, **options):
-    return video_hierarchy(levels_of(labels), stride_s=STRIDE_S, num_threads="auto", partition=by_feature, **options)
+from tests.made_up import STRIDE_S, by_feature, levels_of, record
 
 
 @st.composite
 def videos(draw):
     """Labels of three levels, each drawn on its own: nothing nests by itself."""
     n = draw(st.integers(1, 30))
-    sizes = [n, -(-n // 2), -(-n // 4)]
-    return [draw(st.lists(st.integers(0, 4), min_size=size, max_size=size)) for size in sizes]
+    random = np.random.default_rng(draw(st.integers(0, 2**16)))  # lists of labels would be drawn slowly
+    return [random.integers(0, draw(st.integers(1, 5)), -(-n // 2**level)).tolist() for level in range(3)]
 
 
 @given(videos())

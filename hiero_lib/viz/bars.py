@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hiero_lib.runs import Run
+from hiero_lib.viz.page import clock
 from hiero_lib.viz.palette import THEMES, ThemeName, thread_color
 
 BAR_HEIGHT = 0.72  # of a row
-TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,7 @@ class Bar:
     color: str  # #RRGGBB
     text: str  # printed in the bar where it fits: the label's name, or the thread's number
     hover: str  # lines joined by newlines
-
-
-def clock(seconds: float, *, decimals: int = 0) -> str:
-    """``mm:ss``, from an hour on ``h:mm:ss``, with as many decimals of a second as asked; 65.25 -> ``01:05``."""
-    unit = 10**decimals
-    ticks = round(abs(seconds) * unit)
-    minutes, rest = divmod(ticks, 60 * unit)
-    hours, minutes = divmod(minutes, 60)
-    width = 3 + decimals if decimals else 2
-    text = f"{minutes:02d}:{rest / unit:0{width}.{decimals}f}"
-    return ("-" if seconds < 0 and ticks else "") + (f"{hours}:{text}" if hours else text)
+    number: str = ""  # of a thread: printed where its name does not fit
 
 
 def plain_narration(text: str) -> str:
@@ -97,7 +87,8 @@ def timeline_bars(
             if quotes:
                 lines.append(quotes[_nearest(times, (run.start_s + run.end_s) / 2)])
             short = str(run.label) if run.label not in row.names and row.threads else row.label_name(run.label)
-            bars.append(Bar(index, run, color, "" if run.label < 0 else short, "\n".join(lines)))
+            number = str(run.label) if row.threads and run.label >= 0 else ""
+            bars.append(Bar(index, run, color, "" if run.label < 0 else short, "\n".join(lines), number))
     return bars
 
 
@@ -111,16 +102,6 @@ def sorted_narrations(narrations: Narrations | None) -> tuple[list[float], list[
 def _nearest(times: Sequence[float], moment: float) -> int:
     after = bisect.bisect_left(times, moment)
     return min((i for i in (after - 1, after) if 0 <= i < len(times)), key=lambda i: abs(times[i] - moment))
-
-
-def tick_times(end_s: float, *, most: int) -> list[int]:
-    """Whole seconds at round steps of the clock, ``most`` at the most over ``[0, end_s]`` (more beyond 4 days)."""
-    step = next((step for step in TICK_STEPS_S if end_s / step < most), TICK_STEPS_S[-1])
-    return list(range(0, int(end_s) + 1, step))
-
-
-def time_title(end_s: float) -> str:
-    return "time (h:mm:ss)" if end_s >= 3600 else "time (mm:ss)"
 
 
 def legend_names(rows: Sequence[TimelineRow]) -> dict[int, str]:

@@ -7,8 +7,6 @@ hides a thread in all rows, and a double click leaves it alone.
 
 from __future__ import annotations
 
-import html
-import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -18,13 +16,11 @@ from hiero_lib.viz.bars import (
     Bar,
     Narrations,
     TimelineRow,
-    clock,
     legend_names,
     sorted_narrations,
-    tick_times,
-    time_title,
     timeline_bars,
 )
+from hiero_lib.viz.page import Engine, clock, drawn, markup, page_layout, shortened, time_axis, wrapped
 from hiero_lib.viz.palette import THEMES, Theme, ThemeName, text_color_on
 from hiero_lib.viz.timeline_print import print_timeline
 
@@ -33,8 +29,6 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
 __all__ = ["Engine", "Narrations", "TimelineRow", "plot_timeline"]
-
-Engine = Literal["plotly", "matplotlib"]
 
 
 @overload
@@ -46,6 +40,7 @@ def plot_timeline(
     narrations: Narrations | None = None,
     theme: ThemeName = "light",
     end_s: float | None = None,
+    labels: bool = True,
 ) -> PlotlyFigure: ...
 @overload
 def plot_timeline(
@@ -56,6 +51,7 @@ def plot_timeline(
     narrations: Narrations | None = None,
     theme: ThemeName = "light",
     end_s: float | None = None,
+    labels: bool = True,
 ) -> MatplotlibFigure: ...
 def plot_timeline(
     rows: Sequence[TimelineRow],
@@ -65,6 +61,7 @@ def plot_timeline(
     narrations: Narrations | None = None,
     theme: ThemeName = "light",
     end_s: float | None = None,
+    labels: bool = True,
 ) -> PlotlyFigure | MatplotlibFigure:
     """Draw a video's threads over time: one row per level, method or truth, all on one time axis.
 
@@ -76,6 +73,8 @@ def plot_timeline(
         narrations: a last row of ticks, with the text on hover; in print, as many texts as fit below the ticks.
         theme: light or dark page; the threads' colours are the same on both.
         end_s: end of the time axis in seconds; the last run or narration when None.
+        labels: print labels in the bars and list the threads in a legend; without, the rows are lower, and their
+            names have to say what the bars are.
 
     Raises:
         ValueError: there is no row, or the engine is neither of the two.
@@ -86,11 +85,11 @@ def plot_timeline(
         ends = [run.end_s for row in rows for run in row.runs]
         end_s = max([*ends, *(narrations.times if narrations else ())], default=1.0)
     bars = timeline_bars(rows, narrations, theme=theme)
-    if engine == "plotly":
-        return _plotly(rows, bars, narrations=narrations, title=title, theme=THEMES[theme], end_s=end_s)
-    if engine == "matplotlib":
-        return print_timeline(rows, bars, narrations=narrations, title=title, theme=THEMES[theme], end_s=end_s)
-    raise ValueError(f"engine must be 'plotly' or 'matplotlib', not {engine!r}")
+    options: dict[str, Any] = {
+        **{"narrations": narrations, "title": title, "theme": THEMES[theme]},
+        **{"end_s": end_s, "labels": labels},
+    }
+    return drawn(engine, lambda: _plotly(rows, bars, **options), lambda: print_timeline(rows, bars, **options))
 
 
 def _plotly(
@@ -101,21 +100,29 @@ def _plotly(
     title: str,
     theme: Theme,
     end_s: float,
+    labels: bool,
 ) -> PlotlyFigure:
     import plotly.graph_objects as go
 
     figure = go.Figure()
+    texts_until_s = end_s if labels else None
     by_thread: dict[int, list[Bar]] = defaultdict(list)
     for bar in bars:
         if rows[bar.row].threads:
             by_thread[bar.run.label].append(bar)
     for label, name in legend_names(rows).items():
         figure.add_trace(
-            _bar_trace(by_thread[label], name=_markup(textwrap.shorten(name, 28, placeholder="…")), legendrank=label)
+            bar_trace(
+                by_thread[label],
+                name=markup(shortened(name, 28)),
+                legendrank=label,
+                labels_until_s=texts_until_s,
+                showlegend=None if labels else False,
+            )
         )
     spans = [bar for bar in bars if not rows[bar.row].threads]
     if spans:
-        figure.add_trace(_bar_trace(spans, name="spans", showlegend=False))
+        figure.add_trace(bar_trace(spans, name="spans", labels_until_s=texts_until_s, showlegend=False))
     names = [row.name for row in rows]
     times, texts = sorted_narrations(narrations)
     if narrations is not None:
@@ -126,41 +133,27 @@ def _plotly(
                 y=[len(rows)] * len(times),
                 mode="markers",
                 marker={"symbol": "line-ns", "size": 16, "line": {"width": 1.5, "color": theme.muted_text}},
-                hovertext=[_markup(f"{clock(t, decimals=1)} “{_wrapped(text)}”") for t, text in zip(times, texts)],
+                hovertext=[markup(f"{clock(t, decimals=1)} “{wrapped(text)}”") for t, text in zip(times, texts)],
                 hovertemplate="%{hovertext}<extra></extra>",
                 name="narrations",
                 showlegend=False,
             )
         )
-    # A numeric axis chooses decimal ticks. Those at the bottom are therefore fixed, at round steps of the clock; the
-    # seconds at the top follow the zoom. The upper axis exists only because an (empty) trace refers to it.
+    # Round steps of the clock at the bottom, whatever the zoom; the seconds at the top follow it. The upper axis
+    # exists only because an (empty) trace refers to it.
     figure.add_trace(go.Scatter(x=[0, end_s], y=[None, None], xaxis="x2", hoverinfo="skip", showlegend=False))
-    ticks = tick_times(end_s, most=20)
-    shared = {"range": [0, end_s], "showline": False, "zeroline": False}
     row_range = [len(names) - 0.5, -0.5]
+    legend_height = 200 + 20 * len(legend_names(rows)) if labels else 0
     figure.update_layout(
-        title={"text": _markup(title), "x": 0, "xref": "container", "xanchor": "left", "pad": {"l": 16}},
+        **page_layout(title, theme, height=max(170 + (46 if labels else 30) * len(names), legend_height), top=96),
         barmode="overlay",
         dragmode="zoom",
         hovermode="closest",
-        height=max(170 + 46 * len(names), 200 + 20 * len(legend_names(rows))),
-        margin={"l": 16, "r": 24, "t": 96, "b": 64},
-        paper_bgcolor=theme.background,
-        plot_bgcolor=theme.background,
-        font={"color": theme.text, "size": 13},
         uniformtext={"mode": "hide", "minsize": 10},
         legend={"title": {"text": "threads"}, "traceorder": "normal"},
-        hoverlabel={"align": "left"},
-        xaxis=shared
-        | {
-            "title": {"text": time_title(end_s)},
-            "tickvals": ticks,
-            "ticktext": [clock(tick) for tick in ticks],
-            "gridcolor": theme.grid,
-            "tickangle": 0,
-        },
-        xaxis2=shared
-        | {
+        xaxis=time_axis(end_s, theme),
+        xaxis2={
+            **{"range": [0, end_s], "showline": False, "zeroline": False},
             "overlaying": "x",
             "matches": "x",
             "tickmode": "auto",
@@ -173,7 +166,7 @@ def _plotly(
         yaxis={
             "range": row_range,
             "tickvals": list(range(len(names))),
-            "ticktext": [_markup(name) for name in names],
+            "ticktext": [markup(name) for name in names],
             "fixedrange": True,
             "automargin": True,
             "showgrid": False,
@@ -191,16 +184,20 @@ def _plotly(
     return figure
 
 
-def _markup(text: str) -> str:
-    """Plain text as plotly's HTML, which knows no ``&quot;``."""
-    return html.escape(text, quote=False).replace("\n", "<br>")
+def _screen_text(bar: Bar, end_s: float) -> str:
+    """A bar's text, or its thread's number where the text cannot fit a page of usual width (800 pixels of bars)."""
+    fits = 6 * len(bar.text) <= 800 * bar.run.length_s / end_s
+    return bar.text if fits or not bar.number else bar.number
 
 
-def _wrapped(text: str) -> str:
-    return "\n".join(textwrap.wrap(text, 70))
+def bar_trace(bars: Sequence[Bar], *, labels_until_s: float | None = None, **options: Any) -> Any:
+    """Plotly's bars over seconds, with their hover.
 
-
-def _bar_trace(bars: Sequence[Bar], **options: Any) -> Any:
+    Args:
+        bars: at least one.
+        labels_until_s: end of the axis of time: texts are printed in the bars where they fit. None: no texts.
+        options: of the trace.
+    """
     import plotly.graph_objects as go
 
     colors = [bar.color for bar in bars]  # one for all where it can be: plotly checks each colour of a list slowly
@@ -212,12 +209,15 @@ def _bar_trace(bars: Sequence[Bar], **options: Any) -> Any:
         y=[bar.row for bar in bars],
         width=BAR_HEIGHT,
         marker={"color": colors[0] if len(set(colors)) == 1 else colors, "line": {"width": 0}},
-        text=[_markup(f"\u00a0{bar.text}\u00a0") for bar in bars],  # a blank on either side keeps off the neighbours
-        textposition="inside",
+        # a blank on either side keeps off the neighbours
+        text=None
+        if labels_until_s is None
+        else [markup(f"\u00a0{_screen_text(bar, labels_until_s)}\u00a0") for bar in bars],
+        textposition="none" if labels_until_s is None else "inside",
         insidetextanchor="middle",
         textangle=0,
         textfont={"color": inks[0] if len(set(inks)) == 1 else inks, "size": 11},
-        hovertext=[_markup(bar.hover) for bar in bars],
+        hovertext=[markup(bar.hover) for bar in bars],
         hovertemplate="%{hovertext}<extra></extra>",
         **options,
     )

@@ -11,12 +11,10 @@ from hiero_lib.viz.bars import (
     Bar,
     Narrations,
     TimelineRow,
-    clock,
     legend_names,
     sorted_narrations,
-    tick_times,
-    time_title,
 )
+from hiero_lib.viz.page import broken, print_axes, print_time_axis, shortened
 from hiero_lib.viz.palette import Theme, text_color_on, thread_color
 
 if TYPE_CHECKING:
@@ -35,24 +33,24 @@ def print_timeline(
     title: str,
     theme: Theme,
     end_s: float,
+    labels: bool = True,
 ) -> Figure:
     """Draw the bars as vectors on a figure of its own, outside pyplot; see `plot_timeline` for the arguments."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
     from matplotlib.textpath import TextToPath
 
-    threads = legend_names(rows)
+    threads = legend_names(rows) if labels else {}
     measure = TextToPath()
-    row_inches, width_inches = 0.42, 10.0
+    row_inches, width_inches = 0.42 if labels else 0.28, 10.0
     narration_rows = 2.0 if narrations is not None else 0.0
-    legend_entries = [textwrap.shorten(name, 36, placeholder="…") for name in threads.values()]
+    legend_entries = [shortened(name, 36) for name in threads.values()]
     column_points = max((_width_points(measure, entry, 8) for entry in legend_entries), default=0) + 38
     columns = max(1, min(len(legend_entries), int(width_inches * 72 / column_points)))
     legend_lines = -(-len(legend_entries) // columns)
     height_inches = row_inches * (len(rows) + narration_rows) + 0.2 * legend_lines + 1.1
     figure = Figure(figsize=(width_inches, height_inches), layout="constrained", facecolor=theme.background)
     axes = figure.add_subplot()
-    axes.set_facecolor(theme.background)
     for index in range(len(rows)):
         axes.axhspan(index - BAR_HEIGHT / 2, index + BAR_HEIGHT / 2, color=theme.track, linewidth=0, zorder=0)
         mine = [bar for bar in bars if bar.row == index]
@@ -72,17 +70,11 @@ def print_timeline(
         axes.vlines(
             narrations.times, middle - 0.3, middle + 0.3, color=theme.muted_text, linewidth=0.6, label="narrations"
         )
-    ticks = tick_times(end_s, most=14)
-    axes.set_xticks(ticks, [clock(tick) for tick in ticks])
+    print_time_axis(axes, theme, end_s=end_s)
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlim=(0, end_s), ylim=(len(rows) - 0.5 + narration_rows, -0.5), xlabel=time_title(end_s))
-    axes.tick_params(colors=theme.text, labelsize=9)
+    axes.set_ylim(len(rows) - 0.5 + narration_rows, -0.5)
+    print_axes(axes, theme)
     axes.tick_params(axis="y", length=0)
-    axes.xaxis.label.set(color=theme.text, fontsize=9)
-    axes.grid(axis="x", color=theme.grid, linewidth=0.5)
-    axes.set_axisbelow(True)
-    for side in axes.spines:
-        axes.spines[side].set_visible(False)
     axes.set_title(title, loc="left", color=theme.text, fontsize=11)
     if legend_entries:
         figure.legend(
@@ -96,7 +88,8 @@ def print_timeline(
         )
     figure.draw_without_rendering()  # settles the layout, so that texts can be measured against it
     points_per_s = axes.get_window_extent().width / figure.dpi * 72 / end_s
-    _print_bar_texts(axes, bars, measure, points_per_s=points_per_s)
+    if labels:
+        _print_bar_texts(axes, bars, measure, points_per_s=points_per_s)
     if narrations is not None:
         _print_narrations(axes, narrations, measure, top=len(rows) + 0.38, theme=theme, points_per_s=points_per_s)
     return figure
@@ -108,6 +101,21 @@ def _width_points(measure: TextToPath, text: str, size: float) -> float:
     return float(measure.get_text_width_height_descent(text, FontProperties(size=size), ismath=False)[0])
 
 
+def fitted(text: str, width: float, height: float, *, size: float) -> str | None:
+    """The text in as few lines as fit into a box (in points), or None where it does not fit."""
+    from matplotlib.textpath import TextToPath
+
+    most, measure = int(height / (1.2 * size)), TextToPath()
+    if most < 1 or width < size or not text:
+        return None
+    for count in range(1, most + 1):
+        parts = text.split("\n")
+        lines = [line for part in parts for line in broken(part, max(1, len(part) // count + 3))]
+        if len(lines) <= most and all(_width_points(measure, line, size) <= width for line in lines):
+            return "\n".join(lines)
+    return None
+
+
 def _print_bar_texts(axes: Axes, bars: Sequence[Bar], measure: TextToPath, *, points_per_s: float) -> None:
     """Print each bar's text, on one line or two, where the bar is wide enough for it."""
     for bar in bars:
@@ -115,7 +123,9 @@ def _print_bar_texts(axes: Axes, bars: Sequence[Bar], measure: TextToPath, *, po
         lines = [bar.text]
         if room >= 4 and _width_points(measure, bar.text, 7) > room:
             lines = textwrap.wrap(bar.text, len(bar.text) // 2 + 4)
-        if room < 4 or not bar.text or len(lines) > 2 or any(_width_points(measure, s, 7) > room for s in lines):
+        if len(lines) > 2 or any(_width_points(measure, line, 7) > room for line in lines):
+            lines = [bar.number]
+        if room < 4 or not lines[0] or _width_points(measure, lines[0], 7) > room:
             continue
         axes.text(
             (bar.run.start_s + bar.run.end_s) / 2,
@@ -138,7 +148,7 @@ def _print_narrations(
     free_from = [0.0] * NARRATION_LINES
     end = axes.get_xlim()[1] * points_per_s
     for time, text in zip(*sorted_narrations(narrations)):
-        short = textwrap.shorten(text, 40, placeholder="…")
+        short = shortened(text, 40)
         left, width = time * points_per_s, _width_points(measure, short, 6.5)
         line = next((index for index, free in enumerate(free_from) if free <= left), None)
         if line is None or left + width > end:

@@ -7,7 +7,6 @@ A log is JSON Lines, one event a line: a training event has ``step`` and ``loss`
 
 from __future__ import annotations
 
-import html
 import io
 import json
 import math
@@ -19,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hiero_lib.errors import DataError
+from hiero_lib.viz.page import Engine, drawn, page_layout
 from hiero_lib.viz.palette import THEMES, THREAD_COLORS, Theme, ThemeName
-from hiero_lib.viz.timeline import Engine
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -167,11 +166,11 @@ def plot_training(
     panels = training_panels(read_metrics(metrics_file))
     if not panels:
         raise DataError("no event has a loss or an accuracy", file=metrics_file)
-    if engine == "plotly":
-        return _plotly(panels, title=title, theme=THEMES[theme])
-    if engine == "matplotlib":
-        return _matplotlib(panels, title=title, theme=THEMES[theme])
-    raise ValueError(f"engine must be 'plotly' or 'matplotlib', not {engine!r}")
+    return drawn(
+        engine,
+        lambda: _plotly(panels, title=title, theme=THEMES[theme]),
+        lambda: _matplotlib(panels, title=title, theme=THEMES[theme]),
+    )
 
 
 class LiveLossCurve:
@@ -267,16 +266,7 @@ def _plotly(panels: Sequence[Panel], *, title: str, theme: Theme) -> PlotlyFigur
             **place,
         )
     figure.update_layout(
-        title={
-            "text": html.escape(title, quote=False),
-            **{"x": 0, "xref": "container", "xanchor": "left", "pad": {"l": 16}},
-        },
-        height=110 + 280 * rows,
-        margin={"l": 16, "r": 24, "t": 96, "b": 56},
-        paper_bgcolor=theme.background,
-        plot_bgcolor=theme.background,
-        font={"color": theme.text, "size": 13},
-        legend={"groupclick": "toggleitem"},
+        **page_layout(title, theme, height=110 + 280 * rows, top=96), legend={"groupclick": "toggleitem"}
     )
     return figure
 

@@ -5,12 +5,11 @@ from hiero_lib.viz.bars import (
     Bar,
     Narrations,
     TimelineRow,
-    clock,
     legend_names,
     plain_narration,
-    tick_times,
     timeline_bars,
 )
+from hiero_lib.viz.page import clock, tick_times
 from hiero_lib.viz.palette import THEMES, thread_color
 
 
@@ -51,7 +50,7 @@ def test_bars_say_what_a_run_is() -> None:
     row = TimelineRow("HiERO level 1", [Run(70.0, 80.0, 3), Run(0.0, 4.5, 1)], {1: "cut"})
     narrations = Narrations([76.0, 2.0, 60.0], ["#C C opens the tap", "#C C cuts", "#C C walks"])
     first, second = timeline_bars([row], narrations)
-    assert first == Bar(0, row.runs[1], thread_color(1), "cut", first.hover)
+    assert first == Bar(0, row.runs[1], thread_color(1), "cut", first.hover, "1")
     assert first.hover == "HiERO level 1: cut\n00:00.0 – 00:04.5 (4.5 s)\n00:02 “C cuts”"
     assert second.text == "3"
     assert second.hover == "HiERO level 1: thread 3\n01:10.0 – 01:20.0 (10.0 s)\n01:16 “C opens the tap”"

@@ -1,0 +1,137 @@
+"""What all figures share around their data: title, page and text colours, the axis of time, for both engines."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from hiero_lib.viz.palette import Theme
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+Engine = Literal["plotly", "matplotlib"]
+Figure: TypeAlias = Any
+"""A plotly figure or a matplotlib one, as the engine asked for."""
+
+TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
+
+
+def drawn(engine: Engine, plotly: Callable[[], Figure], matplotlib: Callable[[], Figure]) -> Figure:
+    """The figure of the engine that was asked for; ValueError where it is neither of the two."""
+    if engine == "plotly":
+        return plotly()
+    if engine == "matplotlib":
+        return matplotlib()
+    raise ValueError(f"engine must be 'plotly' or 'matplotlib', not {engine!r}")
+
+
+def markup(text: str) -> str:
+    """Plain text as plotly's HTML, which knows no ``&quot;``."""
+    return html.escape(text, quote=False).replace("\n", "<br>")
+
+
+def wrapped(text: str) -> str:
+    """Text in lines of at most 70 characters."""
+    return "\n".join(textwrap.wrap(text, 70))
+
+
+def broken(text: str, width: int) -> list[str]:
+    """Text in lines of about ``width`` characters; no word is cut."""
+    return textwrap.wrap(text, max(1, width), break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def shortened(text: str, width: int) -> str:
+    """Text of at most ``width`` characters; what is cut off shows as an ellipsis."""
+    return textwrap.shorten(text, width, placeholder="…")
+
+
+def clock(seconds: float, *, decimals: int = 0) -> str:
+    """``mm:ss``, from an hour on ``h:mm:ss``, with as many decimals of a second as asked; 65.25 -> ``01:05``."""
+    unit = 10**decimals
+    ticks = round(abs(seconds) * unit)
+    minutes, rest = divmod(ticks, 60 * unit)
+    hours, minutes = divmod(minutes, 60)
+    width = 3 + decimals if decimals else 2
+    text = f"{minutes:02d}:{rest / unit:0{width}.{decimals}f}"
+    return ("-" if seconds < 0 and ticks else "") + (f"{hours}:{text}" if hours else text)
+
+
+def tick_times(end_s: float, *, most: int, start_s: float = 0.0) -> list[int]:
+    """Whole seconds at round steps of the clock, at most ``most`` over ``[start_s, end_s]`` (more beyond 4 days)."""
+    step = next((step for step in TICK_STEPS_S if (end_s - start_s) / step < most), TICK_STEPS_S[-1])
+    return [tick for tick in range(0, int(end_s) + 1, step) if tick >= start_s]
+
+
+def time_title(end_s: float) -> str:
+    """Title of an axis of time."""
+    return "time (h:mm:ss)" if end_s >= 3600 else "time (mm:ss)"
+
+
+def page_layout(title: str, theme: Theme, *, height: int, note: str = "", top: int = 72) -> dict[str, Any]:
+    """Plotly's layout of a page; ``note`` stands smaller below the title, ``top`` is the margin above the axes."""
+    text = markup(title)
+    if note:
+        text += f'<br><span style="font-size:12px;color:{theme.muted_text}">{markup(note)}</span>'
+    return {
+        "title": {
+            "text": text,
+            **{"x": 0, "xref": "container", "xanchor": "left"},
+            **{"y": 1, "yref": "container", "yanchor": "top", "pad": {"l": 16, "t": 30 if note else 16}},
+        },
+        "height": height,
+        "margin": {"l": 16, "r": 24, "t": top, "b": 64},
+        "paper_bgcolor": theme.background,
+        "plot_bgcolor": theme.background,
+        "font": {"color": theme.text, "size": 13},
+        "hoverlabel": {"align": "left"},
+    }
+
+
+def time_axis(end_s: float, theme: Theme, *, start_s: float = 0.0) -> dict[str, Any]:
+    """Plotly's axis of time: a numeric axis chooses decimal ticks, so they are fixed at round steps of the clock."""
+    ticks = tick_times(end_s, most=20, start_s=start_s)
+    return {
+        "range": [start_s, end_s],
+        "title": {"text": time_title(end_s)},
+        "tickvals": ticks,
+        "ticktext": [clock(tick) for tick in ticks],
+        "gridcolor": theme.grid,
+        "tickangle": 0,
+        "showline": False,
+        "zeroline": False,
+    }
+
+
+def print_page(title: str, theme: Theme, *, size: tuple[float, float], note: str = "") -> MatplotlibFigure:
+    """A matplotlib figure of its own, outside pyplot, with a title; ``size`` in inches."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained", facecolor=theme.background)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=theme.text, parse_math=False)
+    if note:
+        figure.supxlabel(note, x=0.99, ha="right", fontsize=7.5, color=theme.muted_text)
+    return figure
+
+
+def print_axes(axes: Axes, theme: Theme) -> None:
+    """Axes without spines, on the theme's page."""
+    axes.set_facecolor(theme.background)
+    axes.tick_params(which="both", colors=theme.text, labelsize=9)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set(color=theme.text, fontsize=9)
+    axes.set_axisbelow(True)
+    for side in axes.spines:
+        axes.spines[side].set_visible(False)
+
+
+def print_time_axis(axes: Axes, theme: Theme, *, end_s: float, start_s: float = 0.0) -> None:
+    """Ticks at round steps of the clock, and their grid."""
+    ticks = tick_times(end_s, most=14, start_s=start_s)
+    axes.set_xticks(ticks, [clock(tick) for tick in ticks])
+    axes.set_xlim(start_s, end_s)
+    axes.set_xlabel(time_title(end_s))
+    axes.grid(axis="x", color=theme.grid, linewidth=0.5)

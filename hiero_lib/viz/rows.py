@@ -1,0 +1,40 @@
+"""Rows of a timeline from a video's hierarchy, and the truth in the colours of what it is compared with."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from hiero_lib.hierarchy import LevelThreads, VideoHierarchy
+from hiero_lib.runs import match_labels, relabelled
+from hiero_lib.viz.bars import TimelineRow
+
+
+def thread_name(level: LevelThreads, thread: int) -> str:
+    """What figures call a thread: its number, and its name where it has one."""
+    if thread < 0:
+        return "no thread"
+    return f"{thread} {level.names[thread]}" if thread in level.names else f"thread {thread}"
+
+
+def level_of(hierarchy: VideoHierarchy, level: int) -> LevelThreads:
+    """One level of the video; ValueError names those that there are."""
+    for found in hierarchy.levels:
+        if found.level == level:
+            return found
+    raise ValueError(f"level must be one of {[found.level for found in hierarchy.levels]}, not {level!r}")
+
+
+def hierarchy_rows(hierarchy: VideoHierarchy) -> list[TimelineRow]:
+    """One row a level, the coarsest uppermost, for `hiero_lib.viz.timeline.plot_timeline`."""
+    return [TimelineRow(f"level {found.level}", found.runs, found.names) for found in reversed(hierarchy.levels)]
+
+
+def truth_beside(truth: TimelineRow, level: LevelThreads) -> TimelineRow:
+    """The truth with each of its threads in the number and colour of the thread of ``level`` that it matches.
+
+    The video's own numbers stay as they are, whatever it is compared with; a true thread without a match takes a
+    number that the level does not use.
+    """
+    mapping = match_labels(truth.runs, level.runs)
+    names = {mapping[label]: name for label, name in truth.names.items() if label in mapping}
+    return dataclasses.replace(truth, runs=relabelled(truth.runs, mapping), names=names)

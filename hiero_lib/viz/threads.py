@@ -1,0 +1,57 @@
+"""The threads of one level, a lane each: a thread that stops and comes back is seen at a glance."""
+
+from __future__ import annotations
+
+from hiero_lib.hierarchy import VideoHierarchy
+from hiero_lib.viz.bars import Narrations, TimelineRow
+from hiero_lib.viz.page import Engine, Figure, clock, shortened
+from hiero_lib.viz.palette import ThemeName
+from hiero_lib.viz.rows import level_of, thread_name
+from hiero_lib.viz.timeline import plot_timeline
+
+_MOST_CHARACTERS = 44  # of a thread's name beside its lane
+
+
+def thread_lanes(hierarchy: VideoHierarchy, level: int) -> list[TimelineRow]:
+    """A row for each thread of a level, by number, named with its total time; hover says how often it comes back."""
+    found = level_of(hierarchy, level)
+    lanes = []
+    for thread, seconds in found.seconds().items():
+        runs = [run for run in found.runs if run.label == thread]
+        name = f"{shortened(thread_name(found, thread), _MOST_CHARACTERS)}  {clock(seconds)}"
+        times = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+        lanes.append(TimelineRow(name, runs, {thread: times}))
+    return lanes
+
+
+def plot_threads(
+    hierarchy: VideoHierarchy,
+    *,
+    level: int,
+    title: str,
+    engine: Engine = "plotly",
+    narrations: Narrations | None = None,
+    theme: ThemeName = "light",
+) -> Figure:
+    """Draw one lane for each activity thread of a level, in its colour, with its name and total time beside it.
+
+    Args:
+        hierarchy: the video; see `hiero_lib.thread_names` for names.
+        level: whose threads.
+        title: stands above the figure; say there when the data is the sample.
+        engine: plotly for looking, matplotlib for print.
+        narrations: a last row of ticks, and the nearest text on hover.
+        theme: light or dark page.
+
+    Raises:
+        ValueError: the video has no such level, or the engine is neither of the two.
+    """
+    return plot_timeline(
+        thread_lanes(hierarchy, level),
+        title=title,
+        engine=engine,
+        narrations=narrations,
+        theme=theme,
+        end_s=hierarchy.end_s,
+        labels=False,
+    )
