@@ -19,7 +19,7 @@ from hiero_lib.results import TABLE_FILE, record
 from hiero_lib.search.build import open_index
 from hiero_lib.search.index import Answer
 from hiero_lib.search.recall import moments_of, recall, recall_rows
-from hiero_lib.viz.bars import clock
+from hiero_lib.viz.page import clock
 
 _METHODS = {"hiero": HIERO, "probe": PROBE, "untrained": UNTRAINED}
 

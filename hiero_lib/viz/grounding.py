@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, overload
 
-from hiero_lib.viz.bars import clock, tick_times, time_title
+from hiero_lib.viz.page import clock, tick_times, time_title
 from hiero_lib.viz.palette import THEMES, Theme, ThemeName, thread_color
 
 if TYPE_CHECKING:
