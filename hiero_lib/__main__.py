@@ -146,6 +146,15 @@ def _parser() -> argparse.ArgumentParser:
         help="a model folder that training wrote, or an authors' .pth file; repeatable",
     )
 
+    command = commands.add_parser("egonlq", help="train EgoNLQ's head on raw features and a checkpoint's, score both")
+    command.set_defaults(command=_egonlq)
+    _add_profile(command)
+    command.add_argument("--run", help="write to outputs/RUN (default: the profile's name)")
+    command.add_argument(
+        "--checkpoint", type=Path, help="a model folder that training wrote, or an authors' .pth file"
+    )
+    command.add_argument("--workers", type=int, help="heads trained at once (default: one a core, or one on a GPU)")
+
     command = commands.add_parser("reproduce", help="run the notebook sequence")
     command.set_defaults(command=_reproduce)
     _add_profile(command)
@@ -447,6 +456,37 @@ def _goalstep(options: argparse.Namespace) -> int:
     print(path.with_name(TABLE_FILE).read_text("utf-8"))
     for line in step_report.excluded_lines(answers):
         print(line)
+    return 0
+
+
+def _egonlq(options: argparse.Namespace) -> int:
+    from hiero_lib.config import load_profile
+
+    started = time.monotonic()
+    profile = load_profile(options.profile, _settings(options))
+
+    from contextlib import nullcontext
+
+    from hiero_lib import egonlq_report, egonlq_scoring
+    from hiero_lib.device import best_device
+    from hiero_lib.methods import open_methods
+    from hiero_lib.results import TABLE_FILE, record
+
+    folder, device = Path("outputs", options.run or profile.name), best_device()
+    checkpoints = {} if options.checkpoint is None else {"checkpoint": options.checkpoint}
+    task = egonlq_scoring.open_egonlq(profile, device=device)
+    methods = open_methods(profile, checkpoints=checkpoints, device=device)
+    for split, report in task.reports.items():
+        print(f"{split}: {report.summary()}", flush=True)
+    processes = egonlq_scoring.head_processes(device, workers=options.workers)
+    with processes or nullcontext():
+        trained = egonlq_scoring.train_heads(task, methods, folder=folder / "egonlq", executor=processes)
+    files = egonlq_scoring.save_predictions(task, methods, trained, folder)
+    rows = egonlq_report.egonlq_rows(task, trained, methods) + egonlq_report.level_rows(task, trained, methods)
+    extra = {"checkpoint": str(options.checkpoint), "heads": egonlq_report.head_records(trained)}
+    path = record(folder, "egonlq", rows, profile=profile, seconds=time.monotonic() - started, extra=extra)
+    print(path.with_name(TABLE_FILE).read_text("utf-8"))
+    print("Predictions:", *files, sep="\n")
     return 0
 
 

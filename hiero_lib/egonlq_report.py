@@ -78,7 +78,7 @@ def level_rows(
     task: NLQTask, trained: Mapping[Head, EgoNLQResult], methods: Mapping[str, Method] | None = None
 ) -> list[Row]:
     """HiERO's levels and all of them at once, on the same seeds for each."""
-    graph = methods[HIERO].thread_graph if methods else None
+    graph = methods[HIERO].thread_graph if methods and HIERO in methods else None
     rows: list[Row] = []
     for level, results in _compared(task, trained).items():
         rows += _rows(task, LEVELS_BENCHMARK, level_name(level), results, graph=graph, measures=("R1@0.3", "mIoU"))
@@ -154,6 +154,8 @@ def _compared(task: NLQTask, trained: Mapping[Head, EgoNLQResult]) -> dict[Featu
     config: EgoNLQConfig = task.profile.egonlq
     seeds = config.seeds[: config.compared_seeds]
     levels = compared_levels(config, depth=task.profile.model.depth)
+    if not any(head.method == HIERO for head in trained):
+        return {}
     return {level: [trained[Head(HIERO, level, seed)] for seed in seeds] for level in levels}
 
 

@@ -146,7 +146,7 @@ def compute_features(task: NLQTask, methods: Mapping[str, Method]) -> list[list[
     Returns rows of a table: method, channels of a level, clips with features, seconds.
     """
     rows: list[list[object]] = []
-    for name in FED:
+    for name in (name for name in FED if name in methods):
         started, clips, channels = time.monotonic(), 0, 0
         for split in task.clips:
             total = len({clip.video_uid for clip in task.clips[split]})
@@ -203,7 +203,7 @@ def train_heads(
 
     Args:
         task: the queries.
-        methods: by name; those of the heads are needed.
+        methods: by name; heads of others are passed over.
         folder: a folder for each head is made in it. Its name carries a hash of all that decides the result.
         heads: ``planned_heads`` when None.
         executor: of :mod:`concurrent.futures`; None trains one after the other in this process.
@@ -213,7 +213,8 @@ def train_heads(
         DataError: no query to train or validate on.
     """
     profile, started = task.profile, time.monotonic()
-    wanted = planned_heads(profile.egonlq, depth=profile.model.depth) if heads is None else heads
+    planned = planned_heads(profile.egonlq, depth=profile.model.depth) if heads is None else heads
+    wanted = [head for head in planned if head.method in methods]
     truth = truth_of(task.clips["val"])
     futures: dict[Future[EgoNLQResult], Head] = {}
     data: dict[tuple[str, FeatureLevel], tuple[NLQData, NLQData, str]] = {}

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from hiero_lib import egonlq_report, egonlq_scoring
+from hiero_lib.__main__ import main
 from hiero_lib.benchmarks.egonlq import EgoNLQResult
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.data.nlq import parse_predictions
@@ -176,6 +177,24 @@ def test_official_files_of_validation_and_test(
         split = path.stem.rpartition("_")[2]
         asked = {query.key for clip in task.clips[split] for query in clip.queries}
         assert set(parse_predictions(document, file=path, clips=task.clips[split])) == asked
+
+
+def test_the_command_scores_raw_features_alone_or_beside_a_checkpoint(
+    profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    checkpoint = make_checkpoint(tmp_path / "hiero", profile, "hiero")
+    command = ["egonlq", "--profile", str(Path(profile.data_root) / "tiny.yaml"), "--run", "r", "--workers", "1"]
+    command += ["--set", "egonlq.epochs=1", "--set", "egonlq.seeds=[3]"]
+    assert main(command) == 0
+    assert "| untrained features | R1@0.3" in capsys.readouterr().out
+    assert main([*command, "--checkpoint", str(checkpoint)]) == 0
+    said = capsys.readouterr().out
+    assert "val: 12 queries in 3 clips of 3 videos" in said
+    assert "| HiERO minus untrained features | R1@0.3" in said
+    assert "| HiERO, all levels | R1@0.3" in said
+    assert said.count("egonlq_hiero_seed3_test.json") == 1
+    assert main([*command, "--set", f"data_root={tmp_path}"]) == 2
 
 
 def test_queries_to_look_at(task: NLQTask, trained: dict[Head, EgoNLQResult]) -> None:
