@@ -99,6 +99,13 @@ def _parser() -> argparse.ArgumentParser:
         "--slurm-set", dest="slurm_options", metavar="NAME=VALUE", action="append", default=[], help="for submitit"
     )
 
+    command = commands.add_parser("doctor", help="say what is there, what is broken and what can run")
+    command.set_defaults(command=_doctor)
+    command.add_argument("what", nargs="*", metavar="WHAT", help="benchmarks, for example egomcq (default: all)")
+    _add_profile(command)
+    command.add_argument("--json", action="store_true", help="for machines")
+    command.add_argument("--deep", action="store_true", help="read the values of all features, not of a sample")
+
     command = commands.add_parser("train", help="train HiERO, or the linear probe, on EgoClip")
     command.set_defaults(command=_train)
     _add_profile(command)
@@ -315,6 +322,28 @@ def _extract(options: argparse.Namespace) -> int:
     report = extract_folder(videos, plan, workers=options.workers, executor=executor)
     print(f"{report.summary()}\nin {plan.folder}")
     return 1 if report.failed else 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    import json
+
+    from hiero_lib.config import load_profile
+
+    profile = load_profile(options.profile, _settings(options))
+
+    from hiero_lib import machine
+    from hiero_lib.data.doctor import examine, report
+
+    diagnosis = examine(profile, options.what, deep=options.deep)
+    found, measured = machine.describe(profile.data_root), machine.measure(profile)
+    costs = machine.expected_costs(profile, diagnosis.segments, measured)
+    if options.json:
+        timing = {"forward_s_per_300_s": measured[0], "training_s_per_300_s": measured[1]}
+        written = diagnosis.to_dict() | {"machine": found | timing, "costs": [vars(cost) for cost in costs]}
+        print(json.dumps(written, indent=1))
+    else:
+        print(f"{report(diagnosis)}\n\n{machine.report(found, measured, costs)}")
+    return 0 if diagnosis.healthy else 1
 
 
 def _train(options: argparse.Namespace) -> int:

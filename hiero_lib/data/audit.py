@@ -21,31 +21,43 @@ class AuditRow:
 
     what: str
     where: str
-    status: Literal["found", "fetched when used", "missing or unusable"]
+    status: Literal["found", "doubtful", "fetched when used", "missing or unusable"]
     details: str
 
 
-def audit(profile: Profile) -> list[AuditRow]:
+FEATURES, EGOCLIP, EGOMCQ, TEXT = "segment features", "EgoClip narrations", "EgoMCQ questions", "text encoder"
+TEXT_WEIGHTS, PROJECTION = "weights of the text encoder", "text projection (untrained baseline)"
+
+
+def audit(profile: Profile, store: FeatureStore | None = None) -> list[AuditRow]:
     """Look at the features, EgoClip, EgoMCQ, the text encoder and what else the profile names.
 
     Of features only the headers are read. The EgoClip index is built if there is none yet.
+
+    Args:
+        profile: its settings.
+        store: the profile's features, where they are open already.
     """
     paths = DataPaths.at(profile.data_root)
     folder = paths.features(profile.features.folder)
+
+    def opened() -> FeatureStore:
+        return store if store is not None else FeatureStore(folder, dim=profile.features.dim)
+
     rows = [
-        _row("segment features", folder, lambda: _features(profile, folder)),
-        _row("EgoClip narrations", paths.egoclip, lambda: _egoclip(profile, paths)),
-        _row("EgoMCQ questions", paths.egomcq, lambda: _egomcq(profile, paths)),
+        row(FEATURES, folder, lambda: _features(profile, opened())),
+        row(EGOCLIP, paths.egoclip, lambda: _egoclip(profile, paths, opened())),
+        row(EGOMCQ, paths.egomcq, lambda: _egomcq(profile, paths, opened())),
         _text_encoder(profile.text),
     ]
     for what, name in (
-        ("weights of the text encoder", profile.text.weights),
-        ("text projection (untrained baseline)", profile.features.text_projection),
+        (TEXT_WEIGHTS, profile.text.weights),
+        (PROJECTION, profile.features.text_projection),
     ):
         if name is not None:
             rows.append(_file_row(what, paths.root / name))
     if profile.is_sample:
-        rows.append(_row("truth of the sample", paths.truth, lambda: _truth(paths.truth)))
+        rows.append(row("truth of the sample", paths.truth, lambda: _truth(paths.truth)))
     return rows
 
 
@@ -55,24 +67,24 @@ def require_all(rows: Sequence[AuditRow]) -> None:
     Raises:
         DataError: naming each thing that is missing or unusable, and where it was looked for.
     """
-    lacking = [row for row in rows if row.status == "missing or unusable"]
+    lacking = [found for found in rows if found.status == "missing or unusable"]
     if lacking:
-        listed = "; ".join(f"{row.what}: {row.details}" for row in lacking)
+        listed = "; ".join(f"{found.what}: {found.details}" for found in lacking)
         raise DataError(f"{len(lacking)} of {len(rows)} things are missing or unusable: {listed}")
 
 
-def _row(what: str, where: Path, look: Callable[[], str]) -> AuditRow:
+def row(what: str, where: Path, look: Callable[[], str]) -> AuditRow:
+    """A row of what ``look`` says; its DataError is what is wrong."""
     try:
         return AuditRow(what, str(where), "found", look())
     except DataError as error:
         return AuditRow(what, str(where), "missing or unusable", str(error))
 
 
-def _features(profile: Profile, folder: Path) -> str:
-    store = FeatureStore(folder, dim=profile.features.dim)
+def _features(profile: Profile, store: FeatureStore) -> str:
     lengths = [store.num_segments(uid) for uid in store.video_uids]
     if not lengths:
-        raise DataError("the folder holds no feature file", file=folder)
+        raise DataError("the folder holds no feature file", file=store.folder)
     seconds = [length * profile.features.stride_s for length in lengths]
     return (
         f"{len(lengths)} videos of {min(seconds) / 60:.1f} to {max(seconds) / 60:.1f} min,"
@@ -81,15 +93,13 @@ def _features(profile: Profile, folder: Path) -> str:
     )
 
 
-def _egoclip(profile: Profile, paths: DataPaths) -> str:
-    store = FeatureStore(paths.features(profile.features.folder), dim=profile.features.dim)
+def _egoclip(profile: Profile, paths: DataPaths, store: FeatureStore) -> str:
     index = EgoClipIndex.open(paths.egoclip, paths.processed / "egoclip")
     _, report = index.chunks(store, profile.features, chunk_s=profile.training.chunk_s)
     return report.summary()
 
 
-def _egomcq(profile: Profile, paths: DataPaths) -> str:
-    store = FeatureStore(paths.features(profile.features.folder), dim=profile.features.dim)
+def _egomcq(profile: Profile, paths: DataPaths, store: FeatureStore) -> str:
     questions, report = load_questions(
         paths.egomcq, store, profile.features, context_window=profile.egomcq.context_window
     )
@@ -103,7 +113,7 @@ def _egomcq(profile: Profile, paths: DataPaths) -> str:
 
 
 def _text_encoder(text: TextConfig) -> AuditRow:
-    what, details = "text encoder", f"{text.encoder}, {text.dim} channels, {'frozen' if text.frozen else 'trained'}"
+    what, details = TEXT, f"{text.encoder}, {text.dim} channels, {'frozen' if text.frozen else 'trained'}"
     if text.source.startswith("package:"):
         from importlib.util import find_spec
 

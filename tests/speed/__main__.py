@@ -8,7 +8,16 @@ import platform
 import torch
 
 from hiero_lib.device import best_device
-from tests.speed import egomcq_throughput, egoprocel, feature_slice, forward_length, search, spectral, training_step
+from tests.speed import (
+    egomcq_throughput,
+    egoprocel,
+    feature_slice,
+    forward_length,
+    header_survey,
+    search,
+    spectral,
+    training_step,
+)
 
 BENCHMARKS = {
     "training_step": training_step.run,
@@ -19,6 +28,7 @@ BENCHMARKS = {
     "search": search.run,
     "spectral": spectral.run,
     "spectral_sample": spectral.of_sample,
+    "headers": header_survey.run,
 }
 
 
