@@ -64,6 +64,29 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--verify", action="store_true", help="compare what is there with its recorded SHA-256")
     command.add_argument("--manifest", type=Path, help="a manifest of your own, with other mirrors")
 
+    command = commands.add_parser(
+        "export", help="write a video's hierarchy as HTML, JSON, CSV, WebVTT, ELAN, figures"
+    )
+    command.set_defaults(command=_export)
+    command.add_argument("video_uid")
+    _add_profile(command)
+    _add_method(command)
+    command.add_argument("--out", type=Path, help="write here (default: outputs/RUN/exports)")
+    command.add_argument(
+        "--formats", nargs="+", metavar="FORMAT", help="of html json csv vtt eaf png svg pdf (default: all)"
+    )
+    command.add_argument(
+        "--query",
+        dest="queries",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="for the page's similarity panel (default: what the threads are called); repeatable",
+    )
+    command.add_argument(
+        "--threads", default="8", help="of each level, or auto: by the largest gap between eigenvalues (default: 8)"
+    )
+
     command = commands.add_parser("search", help="find the moments of all videos that answer a text")
     command.set_defaults(command=_search)
     command.add_argument("text", nargs="?", help='for example "cut the onion"')
@@ -262,6 +285,31 @@ def _download(options: argparse.Namespace) -> int:
     failed = sum(outcome.status == "failed" for outcome in outcomes)
     print(f"{len(outcomes) - failed} of {len(outcomes)} are in {root}")
     return 1 if failed else 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from hiero_lib.config import load_profile
+
+    profile = load_profile(options.profile, _settings(options))
+    if options.threads != "auto" and not (options.threads.isdecimal() and int(options.threads) > 0):
+        raise ConfigError("a number of threads, or auto, is expected", field="--threads", value=options.threads)
+
+    from hiero_lib import commands
+    from hiero_lib.export.writers import WRITERS
+
+    written = commands.export_video(
+        profile,
+        Path("outputs", options.run or profile.name),
+        options.video_uid,
+        method=options.method,
+        checkpoint=options.checkpoint,
+        folder=options.out,
+        formats=options.formats or tuple(WRITERS),
+        queries=options.queries,
+        num_threads="auto" if options.threads == "auto" else int(options.threads),
+    )
+    print(*written, sep="\n")
+    return 0
 
 
 def _search(options: argparse.Namespace) -> int:

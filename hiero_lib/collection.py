@@ -48,6 +48,12 @@ class Collection:
         times = self.told.times[self.told.offsets[video] : self.told.offsets[video + 1]]
         return times.tolist(), list(self.told.texts(video_uid))
 
+    def check(self, video_uid: str) -> None:
+        """DataError where the video has no features."""
+        if video_uid not in self.store:
+            problem, hint = "the video has no feature file", _some_of(self.video_uids)
+            raise DataError(problem, file=self.store.folder, field="video_uid", value=video_uid, hint=hint)
+
     def vocabulary(self) -> list[str]:
         """The most frequent narrations, for videos without their own; empty where nothing is narrated."""
         if self.told is None:
@@ -104,14 +110,7 @@ def named_hierarchy(
     Raises:
         DataError: the video has no features, or they cannot be used.
     """
-    if video_uid not in collection.store:
-        raise DataError(
-            "the video has no feature file",
-            file=collection.store.folder,
-            field="video_uid",
-            value=video_uid,
-            hint=_some_of(collection.video_uids),
-        )
+    collection.check(video_uid)
     video = read_video(collection.store, collection.profile, video_uid, device=collection.device)
     hierarchy = video_hierarchy(
         method.levels(video),

@@ -13,7 +13,10 @@ from hiero_lib.data.egomcq import load_questions
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.device import best_device
 from hiero_lib.errors import ConfigError, DataError
+from hiero_lib.export.reports import NUM_THREADS, video_record
+from hiero_lib.export.writers import WRITERS, check_formats, export
 from hiero_lib.methods import HIERO, PROBE, UNTRAINED, Method, open_methods
+from hiero_lib.models.spectral import ThreadCount
 from hiero_lib.notebook import IncompleteResults, NotebookRun, trained_models
 from hiero_lib.results import TABLE_FILE, record
 from hiero_lib.search.build import open_index
@@ -103,6 +106,39 @@ def _table(answers: Sequence[Answer]) -> list[str]:
         rows.append((f"{answer.score:.3f}", answer.video_uid, *times, str(answer.level), thread))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+
+
+def export_video(
+    profile: Profile,
+    run_folder: Path,
+    video_uid: str,
+    *,
+    method: str = "hiero",
+    checkpoint: Path | None = None,
+    folder: Path | None = None,
+    formats: Sequence[str] = tuple(WRITERS),
+    queries: Sequence[str] = (),
+    num_threads: ThreadCount = NUM_THREADS,
+) -> list[Path]:
+    """Write a video's hierarchy in several formats; the files.
+
+    Args:
+        profile, run_folder, method, checkpoint: as `open_method`.
+        video_uid: a video with features.
+        folder: where to; None: ``<run>/exports``.
+        formats: see `hiero_lib.export.writers.WRITERS`.
+        queries, num_threads: as `hiero_lib.export.reports.video_record`.
+
+    Raises:
+        ConfigError: a format that there is not.
+        DataError: the video has no features; as `open_method`.
+    """
+    check_formats(formats)
+    collection = open_collection(profile, device=best_device())
+    collection.check(video_uid)
+    opened = open_method(profile, run_folder, method=method, checkpoint=checkpoint)
+    exported = video_record(collection, opened, video_uid, queries=queries, num_threads=num_threads)
+    return export(exported, folder or run_folder / "exports", formats=formats)
 
 
 def search_recall(profile: Profile, run_folder: Path, *, count: int = 5) -> str:

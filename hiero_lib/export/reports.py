@@ -1,0 +1,106 @@
+"""From a video's uid to its record and its report; and the reports of a handful of videos of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from hiero_lib.collection import Collection, Phrases, as_narration, named_hierarchy, phrases_of
+from hiero_lib.data.paths import DataPaths
+from hiero_lib.data.sample.truth import read_truth
+from hiero_lib.export.page import write_report
+from hiero_lib.export.record import Query, VideoRecord, one_line
+from hiero_lib.files import safe_name
+from hiero_lib.hierarchy import VideoHierarchy
+from hiero_lib.methods import Method
+from hiero_lib.models.spectral import ThreadCount
+from hiero_lib.viz.bars import Narrations, plain_narration
+
+NUM_THREADS = 8  # of each level, as many as the paper takes for step grounding
+_QUERIES = 6  # of a page, where none are given
+
+
+def video_record(
+    collection: Collection,
+    method: Method,
+    video_uid: str,
+    *,
+    queries: Sequence[str] = (),
+    num_threads: ThreadCount | Sequence[ThreadCount] = NUM_THREADS,
+    vocabulary: Phrases | None = None,
+) -> VideoRecord:
+    """Everything that is exported of a video.
+
+    Args:
+        collection: has the video.
+        method: whose features are clustered.
+        video_uid: the video.
+        queries: texts for the page's similarity panel; none: what the threads of the coarsest level are called, those
+            with the most seconds first.
+        num_threads: of each level, or one a level, the finest first.
+        vocabulary: names for a video without narrations; None: the collection's own.
+
+    Raises:
+        DataError: the video has no features, or they cannot be used; queries, but the features have no text space.
+    """
+    if vocabulary is None and method.text_space and not collection.narrations(video_uid)[1]:
+        vocabulary = phrases_of(method, collection.vocabulary())
+    hierarchy = named_hierarchy(collection, method, video_uid, vocabulary=vocabulary, num_threads=num_threads)
+    profile = collection.profile
+    return VideoRecord(
+        hierarchy,
+        method=method.name,
+        data_name="the generated sample" if profile.is_sample else profile.name,
+        is_sample=profile.is_sample,
+        fingerprint=method.fingerprint,
+        thread_graph=method.thread_graph,
+        narrations=Narrations(*collection.narrations(video_uid)),
+        queries=_queries(method, list(queries) or typical_texts(hierarchy)),
+    )
+
+
+def typical_texts(hierarchy: VideoHierarchy, *, most: int = _QUERIES) -> list[str]:
+    """Names of the threads of the coarsest level, those with the most seconds first."""
+    coarsest = hierarchy.levels[-1]
+    threads = sorted(coarsest.seconds().items(), key=lambda item: -item[1])
+    return [coarsest.names[thread] for thread, _ in threads if thread in coarsest.names][:most]
+
+
+def write_reports(
+    folder: str | Path,
+    collection: Collection,
+    method: Method,
+    video_uids: Sequence[str],
+    *,
+    num_threads: ThreadCount | Sequence[ThreadCount] = NUM_THREADS,
+    say: Callable[[str], None] = lambda line: None,
+) -> list[Path]:
+    """Write ``<folder>/<video>.html`` for each video; their paths.
+
+    Raises:
+        DataError: as `video_record`.
+    """
+    vocabulary = phrases_of(method, collection.vocabulary()) if method.text_space else None
+    written = []
+    for uid in video_uids:
+        record = video_record(collection, method, uid, num_threads=num_threads, vocabulary=vocabulary)
+        path = Path(folder) / f"{safe_name(uid)}.html"
+        write_report(record, path)
+        written.append(path)
+        say(f"report: {path}")
+    return written
+
+
+def report_videos(collection: Collection, *, most: int = 3) -> list[str]:
+    """A handful of videos to look at: of the sample those that no narration was trained on, else the first ones."""
+    paths = sorted(DataPaths.at(collection.profile.data_root).truth.glob("*.json"))
+    held_out = [truth.video_uid for truth in map(read_truth, paths) if truth.split == "val"]
+    return [uid for uid in held_out or collection.video_uids if uid in collection.store][:most]
+
+
+def _queries(method: Method, texts: Sequence[str]) -> tuple[Query, ...]:
+    if not texts:
+        return ()
+    embedded = method.embed_text([as_narration(text) for text in texts]).float().cpu()
+    shown = [one_line(plain_narration(text)) for text in texts]
+    return tuple(Query(text, features) for text, features in zip(shown, embedded))

@@ -1,0 +1,79 @@
+"""Runs as a CSV table, and as WebVTT chapters that a video player shows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from hiero_lib.export.record import VideoRecord, milliseconds, one_line, thread_title
+from hiero_lib.files import write_text
+from hiero_lib.hierarchy import LevelThreads
+
+COLUMNS = ("video_uid", "level", "run", "start_s", "end_s", "length_s", "thread", "title", "parent", "parent_title")
+
+
+def runs_csv(record: VideoRecord) -> str:
+    """A line for each run, the finest level first, in time order (RFC 4180, with a header).
+
+    ``parent`` is the thread of the next coarser level that covers most of the thread; empty at the coarsest.
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(COLUMNS)
+    levels = record.hierarchy.levels
+    for level, coarser in zip(levels, [*levels[1:], None]):
+        for number, run in enumerate(level.runs):
+            parent = level.parents.get(run.label)
+            above = "" if parent is None or coarser is None else thread_title(coarser, parent)
+            times = (f"{value:.3f}" for value in (run.start_s, run.end_s, run.length_s))
+            about = (run.label, thread_title(level, run.label), "" if parent is None else parent, above)
+            writer.writerow([record.video_uid, level.level, number, *times, *about])
+    return stream.getvalue()
+
+
+def write_csv(record: VideoRecord, path: str | Path) -> None:
+    """Write `runs_csv`, atomically."""
+    write_text(path, runs_csv(record))
+
+
+def chapters(record: VideoRecord, level: LevelThreads) -> str:
+    """One level as WebVTT chapters: ``<track kind="chapters">``, or a file beside the video.
+
+    A level is a file of its own, since a thread may cross the borders of a coarser level and chapters of one file
+    must nest. Runs without any length are left out: a cue must end after it starts.
+    """
+    lines = ["WEBVTT", "", f"NOTE {_plain(record.title)}, level {level.level}", ""]
+    for number, run in enumerate(level.runs, start=1):
+        start, end = max(0, milliseconds(run.start_s)), milliseconds(run.end_s)
+        if start < end:
+            title = _escaped(thread_title(level, run.label))
+            lines += [str(number), f"{_timestamp(start)} --> {_timestamp(end)}", title, ""]
+    return "\n".join(lines)
+
+
+def write_chapters(record: VideoRecord, path: str | Path) -> list[Path]:
+    """Write a file for each level, ``<path without .vtt>.level2.vtt`` and so on, atomically; their paths."""
+    base = Path(path)
+    written = []
+    for level in record.hierarchy.levels:
+        target = base.with_name(f"{base.name.removesuffix('.vtt')}.level{level.level}.vtt")
+        write_text(target, chapters(record, level))
+        written.append(target)
+    return written
+
+
+def _timestamp(ms: int) -> str:
+    hours, rest = divmod(ms, 3_600_000)
+    minutes, rest = divmod(rest, 60_000)
+    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
+
+
+def _plain(text: str) -> str:
+    """Text of a NOTE, in which ``-->`` would begin a cue."""
+    return one_line(text).replace("-->", "→")
+
+
+def _escaped(text: str) -> str:
+    """Cue text: ``&``, ``<`` and ``>`` begin something else there."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

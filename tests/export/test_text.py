@@ -1,0 +1,78 @@
+"""Chapters: read by webvtt-py, and by a strict reading of the specification of WebVTT."""
+
+import html
+import itertools
+import re
+
+import pytest
+import webvtt
+
+from hiero_lib.export.record import milliseconds, one_line, thread_title
+from hiero_lib.export.text import chapters, write_chapters
+from tests.export.made import made_record
+
+TIMING = re.compile(r"(\d{2,}):([0-5]\d):([0-5]\d)\.(\d{3}) --> (\d{2,}):([0-5]\d):([0-5]\d)\.(\d{3})")
+
+
+def strict(text: str) -> list[tuple[int, int, str]]:
+    """Cues of a file of chapters (https://www.w3.org/TR/webvtt1/, sections 4.1 to 4.4); any departure fails."""
+    assert "\0" not in text
+    assert "\r" not in text
+    lines = text.split("\n")
+    assert lines[0] == "WEBVTT"
+    assert lines[1] == ""
+    cues = []
+    blocks = re.split(r"\n{2,}", "\n".join(lines[2:]).strip("\n"))
+    for block in blocks:
+        rows = block.split("\n")
+        if rows[0].split(" ")[0] == "NOTE":
+            assert "-->" not in block
+            continue
+        assert len(rows) == 3, block  # identifier, timing, one line of text: no line of a cue may be blank
+        assert "-->" not in rows[0]
+        match = TIMING.fullmatch(rows[1])
+        assert match, rows[1]
+        h, m, s, ms, h2, m2, s2, ms2 = map(int, match.groups())
+        start, end = ((h * 60 + m) * 60 + s) * 1000 + ms, ((h2 * 60 + m2) * 60 + s2) * 1000 + ms2
+        assert start < end
+        assert "-->" not in rows[2]
+        assert not re.search(r"[<>]|&(?!amp;|lt;|gt;)", rows[2]), rows[2]
+        cues.append((start, end, html.unescape(rows[2])))
+    assert all(a[1] <= b[0] for a, b in itertools.pairwise(cues))  # chapters nest or follow each other: these follow
+    return cues
+
+
+@pytest.fixture(scope="module")
+def record():
+    return made_record()
+
+
+def test_chapters_of_a_level_are_its_runs(record) -> None:
+    for level in record.hierarchy.levels:
+        expected = [
+            (milliseconds(run.start_s), milliseconds(run.end_s), thread_title(level, run.label)) for run in level.runs
+        ]
+        assert strict(chapters(record, level)) == expected
+
+
+def test_webvtt_py_reads_the_same(record, tmp_path) -> None:
+    written = write_chapters(record, tmp_path / "v")
+    assert [path.name for path in written] == ["v.level0.vtt", "v.level1.vtt", "v.level2.vtt"]
+    for path, level in zip(written, record.hierarchy.levels):
+        captions = webvtt.read(str(path)).captions
+        assert len(captions) == len(level.runs)
+        for caption, run in zip(captions, level.runs):
+            assert caption.start_in_seconds == int(run.start_s)
+            hours, minutes, seconds = caption.end.split(":")
+            assert 3600 * int(hours) + 60 * int(minutes) + float(seconds) == pytest.approx(run.end_s, abs=1e-6)
+            assert html.unescape(caption.raw_text) == one_line(thread_title(level, run.label))
+
+
+def test_more_than_a_hundred_hours_and_a_title_with_an_arrow(record) -> None:
+    import dataclasses
+
+    from hiero_lib.runs import Run
+
+    level = dataclasses.replace(record.hierarchy.levels[0], runs=(Run(0, 0, 0), Run(360_000.5, 400_000.25, 1)))
+    odd = dataclasses.replace(record, data_name="x --> y\n\n00:00.000 --> 00:01.000")
+    assert strict(chapters(odd, level)) == [(360_000_500, 400_000_250, thread_title(level, 1))]
