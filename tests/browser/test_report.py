@@ -55,7 +55,7 @@ def opened(browser: Browser, path: Path, **options: Any) -> tuple[Page, list[str
 
 
 def eventually(page: Page, expression: str) -> None:
-    """Until the expression is true, 20 s at most; by asking, since the page's policy forbids Playwright's own wait."""
+    """Until the expression is true, 20 s at most; by asking: the page's policy forbids Playwright's own wait."""
     for _ in range(200):
         if page.evaluate(expression):
             return
