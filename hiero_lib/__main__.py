@@ -192,6 +192,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--only", help="just the notebooks whose name starts so, for example 02")
     command.add_argument("--outputs", type=Path, default=Path("outputs"), help="(default: %(default)s)")
 
+    command = commands.add_parser("ablation", help="train and measure the rows of the paper's ablation")
+    command.set_defaults(command=_ablation)
+    _add_profile(command)
+    command.add_argument("--run", help="write to outputs/RUN (default: the profile's name)")
+    command.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="(default: 1 2 3)")
+    command.add_argument("--workers", type=int, default=1, help="local processes (default: %(default)s)")
+
     command = commands.add_parser("report", help="one table of the results of several runs")
     command.set_defaults(command=_report)
     command.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="outputs/RUN, one or more")
@@ -587,6 +594,31 @@ def _reproduce(options: argparse.Namespace) -> int:
         return 1
     print(f"\n{results.with_name(TABLE_FILE).read_text('utf-8')}\nWritten: {results.parent}")
     return 0
+
+
+def _ablation(options: argparse.Namespace) -> int:
+    from hiero_lib.config import load_profile
+
+    started = time.monotonic()
+    profile = load_profile(options.profile, _settings(options))
+
+    from hiero_lib.ablation import ablation_rows, cells_of
+    from hiero_lib.results import TABLE_FILE, record
+    from hiero_lib.sweep import SweepResult, run_sweep
+
+    folder, seeds = Path("outputs", options.run or profile.name), options.seeds
+    cells = cells_of(profile, folder, seeds=seeds)
+
+    def keep(found: SweepResult) -> None:
+        seconds = time.monotonic() - started
+        rows = ablation_rows(found, profile, seeds=seeds)
+        record(folder, "ablation", rows, profile=profile, seconds=seconds, extra={"failed": found.failed})
+
+    found = run_sweep(cells, workers=options.workers, on_done=keep, say=lambda line: print(line, flush=True))
+    print(f"\n{(folder / TABLE_FILE).read_text('utf-8')}")
+    for name, problem in found.failed.items():
+        print(f"hiero_lib: {name}: {problem}", file=sys.stderr)
+    return 1 if found.failed else 0
 
 
 def _report(options: argparse.Namespace) -> int:

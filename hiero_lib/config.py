@@ -75,6 +75,7 @@ class ModelConfig:
     pos_act: Literal["tanh", "sigmoid", "relu"] = "tanh"
     use_signed_temporal_distance: bool = True
     use_pos_attr: bool = True
+    threads: bool = True  # False: a video is one thread always, in training too (the paper's ablation)
     thread_graph: ThreadGraph = "within_threads"
     clustering_at_inference: bool = False
 

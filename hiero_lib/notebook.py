@@ -5,8 +5,6 @@ Only the standard library is imported at the top: on a bare Colab this module is
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import subprocess
@@ -107,20 +105,9 @@ class NotebookRun:
         Its name carries a hash of the settings and of the data that decide the result, so that the same training is
         resumed and another one starts afresh beside it, with nothing overwritten.
         """
-        from hiero_lib.data.paths import DataPaths
-        from hiero_lib.data.sample.build import MARKER
+        from hiero_lib.training import training_digest
 
-        settings = self.profile.to_dict()
-        trained_with = ("data_root", "is_sample", "features", "text", "model", "alignment", "loss", "training")
-        decisive = {name: settings[name] for name in trained_with}
-        for name in ("workers", "checkpoint_every_steps", "keep_checkpoints"):
-            del decisive["training"][name]
-        root = DataPaths.at(self.profile.data_root).root.resolve()
-        decisive["data_root"] = str(root)
-        if (root / MARKER).is_file():  # the same folder may have held another sample before
-            decisive["sample"] = (root / MARKER).read_text("utf-8")
-        digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
-        return self.folder / "train" / f"{backbone}-{digest[:8]}"
+        return self.folder / "train" / f"{backbone}-{training_digest(self.profile)[:8]}"
 
     def save_figure(self, figure: Any, name: str) -> Path:
         """Write a matplotlib figure to ``figures/<name>.png`` and ``.pdf``; the path of the PNG."""

@@ -9,6 +9,7 @@ number of processes bitwise.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib.util
 import json
 import math
@@ -47,7 +48,26 @@ Log = Callable[[dict[str, Any]], None]
 Validate = Callable[[AlignedModel], dict[str, float]]
 
 # Settings that may differ between a run and its resumption: they change speed or what is kept, not the result.
+_SECTIONS = ("features", "text", "model", "alignment", "loss", "training")  # of a profile, that training reads
 _FREE = {"workers", "checkpoint_every_steps", "keep_checkpoints"}
+
+
+def training_digest(profile: Profile) -> str:
+    """Hash of the settings and of the data that decide the result of training, for the name of its folder.
+
+    So the same training is resumed, and another one starts afresh beside it with nothing overwritten.
+    """
+    from hiero_lib.data.sample.build import MARKER
+
+    decisive: dict[str, Any] = {"is_sample": profile.is_sample}
+    for section in _SECTIONS:
+        settings = dataclasses.asdict(getattr(profile, section))
+        decisive[section] = {name: value for name, value in settings.items() if name not in _FREE}
+    root = DataPaths.at(profile.data_root).root.resolve()
+    decisive["data_root"] = str(root)
+    if (root / MARKER).is_file():  # the same folder may have held another sample before
+        decisive["sample"] = (root / MARKER).read_text("utf-8")
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
 class TrainingDiverged(RuntimeError):
@@ -390,7 +410,7 @@ class _Run:
     def settings(self) -> dict[str, Any]:
         """What must be the same when a run goes on."""
         settings = {"backbone": self.backbone}
-        for section in ("features", "text", "model", "alignment", "loss", "training"):
+        for section in _SECTIONS:
             for name, value in dataclasses.asdict(getattr(self.profile, section)).items():
                 if name not in _FREE:
                     settings[f"{section}.{name}"] = value

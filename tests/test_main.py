@@ -53,7 +53,7 @@ def test_import_adds_less_than_300_ms_to_torch() -> None:
 def test_help_names_the_commands_without_loading_torch() -> None:
     done = run_python("-m", "hiero_lib", "--help")
     assert done.returncode == 0
-    for command in ("sample", "train", "egomcq", "reproduce", "report"):
+    for command in ("sample", "train", "egomcq", "reproduce", "ablation", "report"):
         assert command in done.stdout
     assert "torch" not in imported_by("from hiero_lib.__main__ import _parser; _parser()")
 

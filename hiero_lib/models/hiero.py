@@ -110,7 +110,7 @@ class HiERO(nn.Module):
             data: a ``VideoSegments`` or a PyG ``Batch`` of them, rows sorted by video and time; rows where an
                 optional ``mask`` is false are dropped first.
             cluster: find threads and reason along them; None: when training or where the configuration says so.
-                Without, the whole video is one thread.
+                Without, and where the configuration has no threads, the whole video is one thread.
         """
         x, pos, indices, batch = data.x, data.pos, data.indices, data.batch
         if batch is None:
@@ -120,6 +120,7 @@ class HiERO(nn.Module):
             x, pos, indices, batch = x[data.mask], pos[data.mask], indices[data.mask], batch[data.mask]
         if cluster is None:
             cluster = self.training or self.config.clustering_at_inference
+        cluster = cluster and self.config.threads
 
         encoded, graphs = self._encode(self.projection(x.flatten(1)), pos, indices, batch)
         return self._decode(encoded, graphs[0], cluster=cluster, num_videos=num_videos)

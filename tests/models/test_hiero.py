@@ -184,6 +184,13 @@ def test_clusters_in_training_and_where_asked():
     assert len(asked(data)[1].assignments.unique()) > 1
 
 
+def test_without_threads_a_video_is_one_in_training_and_whatever_is_asked():
+    model, data = model_of(), Batch.from_data_list([video(60, 1), video(30, 2)])
+    bare = model_of(ModelConfig(**{**CONFIG.__dict__, "threads": False}))
+    assert_same(bare(data, cluster=True), model(data, cluster=False))
+    assert torch.equal(bare.train()(data)[1].assignments, bare(data)[1].batch)
+
+
 @pytest.mark.parametrize("cluster", [False, True])
 @pytest.mark.parametrize("variant", ["within_threads", "released"])
 def test_long_videos_are_worked_off_in_parts_without_a_trace(monkeypatch, cluster, variant):

@@ -1,0 +1,126 @@
+"""The paper's ablation at a tiny size: what a row is, and what stands in the table."""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from hiero_lib.ablation import F1, GROUNDING, MCQ_INTRA, PUBLISHED, ROWS, ablation_rows, cells_of
+from hiero_lib.config import Profile, load_profile
+from hiero_lib.errors import ConfigError
+from hiero_lib.models.checkpoints import read_card
+from hiero_lib.results import load, record
+from hiero_lib.sweep import SweepResult, run_sweep
+from hiero_lib.tables import entries, markdown
+from tests.test_tables import lines_of
+from tests.tiny import make_tiny
+
+SEEDS = (1, 2)
+TWO_ROWS = (ROWS[1], ROWS[3])  # L_vna, and everything
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Profile:
+    root = tmp_path_factory.mktemp("tiny")
+    return load_profile(make_tiny(root, features__text_projection=None, training__epochs=1))
+
+
+def result_for(values: dict[str, float], rows: tuple = ROWS, seeds: tuple[int, ...] = SEEDS) -> SweepResult:
+    """As if every cell had found ``values``, a hundredth more for each seed."""
+    found = SweepResult()
+    for row in rows:
+        for seed in seeds:
+            measured = [
+                {
+                    "metric": metric,
+                    "result": {"value": value + seed / 100, "n": 9, "excluded": 1},
+                    "note": "",
+                    "thread_graph": None,
+                }
+                for metric, value in values.items()
+            ]
+            found.done[f"{row.name}, seed {seed}"] = {"rows": measured}
+    return found
+
+
+def test_rows_train_what_they_say(tiny: Profile) -> None:
+    none, vna, threads, everything, released = [row.apply(tiny, 5) for row in ROWS]
+    assert {profile.training.seed for profile in (none, vna, threads, everything, released)} == {5}
+    assert (vna.model.threads, vna.loss.ft_weight) == (False, 0.0)
+    assert (threads.model.threads, threads.loss.ft_weight) == (True, 0.0)
+    assert (everything.model.threads, everything.loss.ft_weight) == (True, 1.0)
+    assert (everything.model.thread_graph, released.model.thread_graph) == ("within_threads", "released")
+    assert dataclasses.replace(released, model=everything.model) == everything
+
+
+@pytest.mark.slow
+def test_two_rows_two_seeds_resumed_after_a_killed_cell(tiny: Profile, tmp_path: Path) -> None:
+    cells = cells_of(tiny, tmp_path, seeds=SEEDS, rows=TWO_ROWS, measures=["egomcq"])
+    with ThreadPoolExecutor(1) as here:
+        first = run_sweep(cells[:1], executor=here, say=[].append)
+        assert not first.failed
+        made = (cells[0].folder / "cell.json").stat().st_mtime_ns
+        cells[1].folder.mkdir(parents=True)
+        (cells[1].folder / ".cell.json.x.tmp").mkdir()  # as a kill while it was written leaves it
+        found = run_sweep(cells[:3], executor=here, say=[].append)
+    found = run_sweep(cells, workers=1, say=[].append)  # the last in a process of its own
+    assert not found.failed
+    assert len(found.done) == 4
+    assert (cells[0].folder / "cell.json").stat().st_mtime_ns == made
+    cards = [read_card(next((cell.folder / "checkpoints").glob("step-*"))) for cell in cells]
+    assert [card.model.threads for card in cards] == [False, True, False, True]
+
+    record(tmp_path, "ablation", ablation_rows(found, tiny, seeds=SEEDS, rows=TWO_ROWS), profile=tiny, seconds=1)
+    measured = [line for line in lines_of(markdown([load(tmp_path)])) if line["data"] == "sample"]
+    assert [line["method"] for line in measured] == ["L_vna"] * 2 + ["L_vna, threads, L_ft"] * 2
+    assert [line["thread graph"] for line in measured] == ["", "", "within_threads", "within_threads"]
+    assert all(" ± " in line["here"] and line["seed"] == "1, 2" and line["n"] == "10" for line in measured)
+
+    again = cells_of(tiny, tmp_path, seeds=SEEDS, rows=TWO_ROWS, measures=["egomcq", "egoprocel"])
+    assert [cell.folder for cell in again] == [cell.folder for cell in cells]  # trained once, measured anew
+    assert {cell.fingerprint for cell in again}.isdisjoint({cell.fingerprint for cell in cells})
+
+
+def test_figures_of_the_paper_stand_below_on_the_sample_and_beside_on_its_features(
+    tiny: Profile, tmp_path: Path
+) -> None:
+    values = {MCQ_INTRA: 0.58, F1: 0.4, GROUNDING: 0.11}
+    rows = ablation_rows(result_for(values), tiny, seeds=SEEDS)
+    assert sum(row.result is None for row in rows) == sum(map(len, PUBLISHED.values())) == 12
+    record(tmp_path / "s", "ablation", rows, profile=tiny, seconds=1)
+    assert all(entry.difference is None for entry in entries(load(tmp_path / "s")))
+
+    features = dataclasses.replace(tiny.features, folder="egovlp")
+    real = dataclasses.replace(tiny, is_sample=False, features=features)
+    rows = ablation_rows(result_for(values), real, seeds=SEEDS)
+    assert all(row.result is not None for row in rows)
+    record(tmp_path / "r", "ablation", rows, profile=real, seconds=1)
+    first = lines_of(markdown([load(tmp_path / "r")]))[0]
+    assert (first["published"], first["here"], first["difference"]) == ("57.20", "59.50 ± 0.71", "+2.30")
+
+
+def test_a_failed_seed_is_said(tiny: Profile) -> None:
+    found = result_for({MCQ_INTRA: 0.5})
+    del found.done["L_vna, seed 2"]
+    found.failed["L_vna, seed 2"] = "ValueError: no"
+    row = next(row for row in ablation_rows(found, tiny, seeds=SEEDS) if row.method == "L_vna")
+    assert (row.seed, row.spread, row.note) == ((1,), None, "failed with seed 2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds": []}, "'seeds'.*at least one"),
+        ({"seeds": [1, 1]}, r"'seeds', value \[1, 1\]"),
+        ({"measures": ["mcq"]}, "'measures', value 'mcq'.*egomcq"),
+        ({"rows": []}, "'rows'"),
+    ],
+)
+def test_a_mistake_is_refused_before_anything_runs(
+    changes: dict, message: str, tiny: Profile, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        cells_of(tiny, tmp_path, **({"seeds": [1]} | changes))
