@@ -198,6 +198,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--run", help="write to outputs/RUN (default: the profile's name)")
     command.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="(default: 1 2 3)")
     command.add_argument("--workers", type=int, default=1, help="local processes (default: %(default)s)")
+    command.add_argument(
+        "--measures",
+        nargs="+",
+        default=["egomcq", "egoprocel", "grounding"],
+        help="leave out what there is no data for (default: egomcq egoprocel grounding)",
+    )
 
     command = commands.add_parser("report", help="one table of the results of several runs")
     command.set_defaults(command=_report)
@@ -607,7 +613,7 @@ def _ablation(options: argparse.Namespace) -> int:
     from hiero_lib.sweep import SweepResult, run_sweep
 
     folder, seeds = Path("outputs", options.run or profile.name), options.seeds
-    cells = cells_of(profile, folder, seeds=seeds)
+    cells = cells_of(profile, folder, seeds=seeds, measures=options.measures)
 
     def keep(found: SweepResult) -> None:
         seconds = time.monotonic() - started

@@ -26,6 +26,7 @@ from hiero_lib.procedure_scoring import open_egoprocel
 from hiero_lib.published import FEATURES
 from hiero_lib.results import Metric, Row
 from hiero_lib.scoring import open_egomcq
+from hiero_lib.step_scoring import ZERO_SHOT, open_goalstep, strategies_of
 from hiero_lib.sweep import Cell, SweepResult
 from hiero_lib.training import run_training, training_digest
 
@@ -66,6 +67,7 @@ Measure = Callable[[Profile, Method, TextSide], list[Row]]
 
 MCQ_INTRA, MCQ_INTER = "EgoMCQ intra-video accuracy", "EgoMCQ inter-video accuracy"
 F1, IOU = "EgoProceL F1", "EgoProceL IoU"
+R1_LOOSE, R1_STRICT = "step grounding R1@0.3", "step grounding R1@0.5"
 GROUNDING = "step grounding R1, mean of IoU 0.3 and 0.5"
 
 # On EgoVLP's features, as read in the project's notes, not in the paper itself. Which R1 of step grounding is meant
@@ -98,11 +100,27 @@ def measure_egoprocel(profile: Profile, method: Method, text: TextSide) -> list[
     return [_row(F1, found["F1", AVERAGE], result.note), _row(IOU, found["IoU", AVERAGE], result.note)]
 
 
+def measure_grounding(profile: Profile, method: Method, text: TextSide) -> list[Row]:
+    """R1 of the published zero-shot strategy on the validation queries; nothing where there is no text space."""
+    if not method.text_space:
+        return []
+    task = open_goalstep(profile, device=best_device())
+    strategy = {ZERO_SHOT: strategies_of(profile.step_grounding, ablation=False)[ZERO_SHOT]}
+    scores = task.ground(method, "val", strategy).scores[ZERO_SHOT]
+    strict, loose = scores.recall[1, 0.5], scores.recall[1, 0.3]
+    values = {R1_LOOSE: loose, R1_STRICT: strict, GROUNDING: (strict + loose) / 2}
+    return [_row(name, Metric(value, scores.n, scores.excluded)) for name, value in values.items()]
+
+
 def _row(metric: str, result: Metric, note: str = "") -> Row:
     return Row(BENCHMARK, "", metric, result, note=note)
 
 
-MEASURES: dict[str, Measure] = {"egomcq": measure_egomcq, "egoprocel": measure_egoprocel}
+MEASURES: dict[str, Measure] = {
+    "egomcq": measure_egomcq,
+    "egoprocel": measure_egoprocel,
+    "grounding": measure_grounding,
+}
 
 
 def measure_cell(profile: Profile, folder: Path, *, train: bool, measures: Sequence[str]) -> dict[str, Any]:

@@ -8,7 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from hiero_lib.ablation import F1, GROUNDING, MCQ_INTRA, PUBLISHED, ROWS, ablation_rows, cells_of
+from hiero_lib.ablation import (
+    F1,
+    GROUNDING,
+    IOU,
+    MCQ_INTER,
+    MCQ_INTRA,
+    PUBLISHED,
+    R1_LOOSE,
+    R1_STRICT,
+    ROWS,
+    ablation_rows,
+    cells_of,
+)
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.errors import ConfigError
 from hiero_lib.models.checkpoints import read_card
@@ -16,7 +28,7 @@ from hiero_lib.results import load, record
 from hiero_lib.sweep import SweepResult, run_sweep
 from hiero_lib.tables import entries, markdown
 from tests.test_tables import lines_of
-from tests.tiny import make_tiny
+from tests.tiny import add_egoprocel, add_goalstep, make_tiny
 
 SEEDS = (1, 2)
 TWO_ROWS = (ROWS[1], ROWS[3])  # L_vna, and everything
@@ -25,7 +37,10 @@ TWO_ROWS = (ROWS[1], ROWS[3])  # L_vna, and everything
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Profile:
     root = tmp_path_factory.mktemp("tiny")
-    return load_profile(make_tiny(root, features__text_projection=None, training__epochs=1))
+    profile = make_tiny(root, features__text_projection=None, training__epochs=1)
+    add_egoprocel(root)
+    add_goalstep(root)
+    return load_profile(profile)
 
 
 def result_for(values: dict[str, float], rows: tuple = ROWS, seeds: tuple[int, ...] = SEEDS) -> SweepResult:
@@ -58,7 +73,7 @@ def test_rows_train_what_they_say(tiny: Profile) -> None:
 
 @pytest.mark.slow
 def test_two_rows_two_seeds_resumed_after_a_killed_cell(tiny: Profile, tmp_path: Path) -> None:
-    cells = cells_of(tiny, tmp_path, seeds=SEEDS, rows=TWO_ROWS, measures=["egomcq"])
+    cells = cells_of(tiny, tmp_path, seeds=SEEDS, rows=TWO_ROWS)
     with ThreadPoolExecutor(1) as here:
         first = run_sweep(cells[:1], executor=here, say=[].append)
         assert not first.failed
@@ -75,11 +90,14 @@ def test_two_rows_two_seeds_resumed_after_a_killed_cell(tiny: Profile, tmp_path:
 
     record(tmp_path, "ablation", ablation_rows(found, tiny, seeds=SEEDS, rows=TWO_ROWS), profile=tiny, seconds=1)
     measured = [line for line in lines_of(markdown([load(tmp_path)])) if line["data"] == "sample"]
-    assert [line["method"] for line in measured] == ["L_vna"] * 2 + ["L_vna, threads, L_ft"] * 2
-    assert [line["thread graph"] for line in measured] == ["", "", "within_threads", "within_threads"]
-    assert all(" ± " in line["here"] and line["seed"] == "1, 2" and line["n"] == "10" for line in measured)
+    metrics = [MCQ_INTER, MCQ_INTRA, F1, IOU, R1_LOOSE, R1_STRICT, GROUNDING]
+    assert [line["metric"] for line in measured] == metrics * 2
+    assert [line["method"] for line in measured] == ["L_vna"] * 7 + ["L_vna, threads, L_ft"] * 7
+    assert [line["thread graph"] for line in measured] == [""] * 7 + ["within_threads"] * 7
+    assert all(" ± " in line["here"] and line["seed"] == "1, 2" for line in measured)
+    assert [line["n"] for line in measured[:7]] == ["10", "10", "4", "4", "5", "5", "5"]
 
-    again = cells_of(tiny, tmp_path, seeds=SEEDS, rows=TWO_ROWS, measures=["egomcq", "egoprocel"])
+    again = cells_of(tiny, tmp_path, seeds=SEEDS, rows=TWO_ROWS, measures=["egomcq"])
     assert [cell.folder for cell in again] == [cell.folder for cell in cells]  # trained once, measured anew
     assert {cell.fingerprint for cell in again}.isdisjoint({cell.fingerprint for cell in cells})
 
