@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from hiero_lib.models.vslnet import (
+    AttentionBlock,
     Dropout,
     SpanScores,
     VSLNet,
@@ -177,3 +178,10 @@ def test_dropout_of_a_cpu_is_dropout():
     assert torch.equal(layer(x), y)
     assert torch.equal(layer.eval()(x), x)
     assert torch.equal(Dropout(0.0)(x), x)
+
+
+def test_attention_is_the_same_with_and_without_dropout():
+    torch.manual_seed(0)
+    block = AttentionBlock(8, 2, dropout=1e-9)  # less than the smallest share: nothing is dropped
+    x, mask = torch.randn(3, 5, 8), torch.tensor([[1.0] * 5, [1.0, 1.0, 1.0, 0.0, 0.0], [1.0] + [0.0] * 4])
+    torch.testing.assert_close(block.train()(x, mask), block.eval()(x, mask))
