@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hiero_lib.errors import ConfigError, DataError
 
@@ -106,12 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=_extract)
     command.add_argument("videos", type=Path, metavar="FOLDER", help="of video files, at any depth")
     _add_profile(command)
-    command.add_argument(
-        "--extractor", help="efficientnet_lite0, egovlp, omnivore_video_swinl or clip (default: the profile's folder)"
-    )
-    command.add_argument("--weights", help="file or folder of the extractor's weights, or a name on the hub")
+    _add_extractor(command)
     command.add_argument("--to", type=Path, help="write here (default: the profile's folder of features)")
-    command.add_argument("--device", help="cuda, cpu, ... (default: the best there is)")
     command.add_argument("--batch", type=int, help="windows of a forward pass (default: 32 frames' worth)")
     command.add_argument("--workers", type=int, default=1, help="processes, or jobs with --slurm (default: 1)")
     command.add_argument("--slurm", action="store_true", help="submit the workers as SLURM jobs (needs submitit)")
@@ -128,6 +124,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_profile(command)
     command.add_argument("--json", action="store_true", help="for machines")
     command.add_argument("--deep", action="store_true", help="read the values of all features, not of a sample")
+
+    command = commands.add_parser("explore", help="from a video file to its activity threads, as a page")
+    command.set_defaults(command=_explore)
+    command.add_argument("video", type=Path, metavar="VIDEO", help="an mp4, mov, mkv, GIF, ...")
+    command.add_argument("--narrations", type=Path, help=".srt, .vtt, .csv or .tsv with times")
+    command.add_argument("--checkpoint", type=Path, help="used where it was trained on such features")
+    _add_profile(command, default="own_video")
+    _add_extractor(command)
+    command.add_argument("--out", type=Path, help="write here (default: outputs/explore/VIDEO)")
+    command.add_argument("--threads", default="8", help="of each level, or auto (default: 8)")
 
     command = commands.add_parser("train", help="train HiERO, or the linear probe, on EgoClip")
     command.set_defaults(command=_train)
@@ -215,8 +221,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_profile(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--profile", required=True, help="name of a packaged profile, or a YAML file")
+def _add_extractor(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--extractor", help="efficientnet_lite0, egovlp, omnivore_video_swinl or clip (default: the profile's folder)"
+    )
+    command.add_argument("--weights", help="file or folder of the extractor's weights, or a name on the hub")
+    command.add_argument("--device", help="cuda, cpu, ... (default: the best there is)")
+
+
+def _add_profile(command: argparse.ArgumentParser, default: str | None = None) -> None:
+    help = "name of a packaged profile, or a YAML file" + (f" (default: {default})" if default else "")
+    command.add_argument("--profile", required=default is None, default=default, help=help)
     command.add_argument(
         "--set",
         dest="settings",
@@ -405,6 +420,47 @@ def _doctor(options: argparse.Namespace) -> int:
     else:
         print(f"{report(diagnosis)}\n\n{machine.report(found, measured, costs)}")
     return 0 if diagnosis.healthy else 1
+
+
+def _explore(options: argparse.Namespace) -> int:
+    from hiero_lib.config import load_profile
+
+    profile = load_profile(options.profile, _settings(options))
+    num_threads = _num_threads(options.threads)
+    if not options.video.is_file():
+        raise DataError("there is no such file", file=options.video)
+
+    import torch
+
+    from hiero_lib.device import best_device
+    from hiero_lib.explore import explore, write_report
+    from hiero_lib.features.extractors.choose import open_extractor
+    from hiero_lib.progress import Progress
+
+    device = torch.device(options.device) if options.device else best_device()
+    extractor = open_extractor(options.extractor or profile.features.folder, options.weights).to(device)
+    progress = Progress("features", total=0)
+    found = explore(
+        options.video,
+        options.out or Path("outputs", "explore", options.video.stem),
+        profile=profile,
+        extractor=extractor,
+        device=device,
+        narrations=options.narrations,
+        checkpoint=options.checkpoint,
+        progress=progress.of,
+    )
+    progress.close()
+    print(*write_report(found, num_threads=num_threads), sep="\n")
+    return 0
+
+
+def _num_threads(text: str) -> int | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigError("a number of threads, or auto, is expected", field="--threads", value=text)
+    return int(text)
 
 
 def _train(options: argparse.Namespace) -> int:

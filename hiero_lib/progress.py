@@ -42,6 +42,13 @@ class Progress:
         left = f", {(self.total - step) / rate:.0f} s left" if rate > 0 and step > self.start else ""
         print(f"{self.what} {step}/{self.total}{left}: {text}", flush=True)
 
+    def of(self, done: int, total: int | None) -> None:
+        """Say that ``done`` of about ``total`` steps are done, where the number of all was not known before."""
+        self.total = max(done, total or 0)
+        if self.bar is not None:
+            self.bar.total = self.total
+        self.show(done)
+
     def close(self) -> None:
         """Finish the bar."""
         if self.bar is not None:

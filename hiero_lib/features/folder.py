@@ -7,7 +7,6 @@ time: start the same command again, also from another machine.
 
 from __future__ import annotations
 
-import functools
 import multiprocessing
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -176,21 +175,13 @@ def work(videos: dict[str, Path], plan: Plan, number: int = 0, workers: int = 1)
                         report.there.append(uid)
                         continue
                     progress = Progress(uid, total=0)
-                    say = functools.partial(_say, progress)
-                    extract_video(videos[uid], plan.folder, extraction, video_uid=uid, progress=say)
+                    extract_video(videos[uid], plan.folder, extraction, video_uid=uid, progress=progress.of)
                     progress.close()
                     report.written.append(uid)
             except DataError as error:
                 report.failed[uid] = str(error)
     report.elsewhere = left
     return report
-
-
-def _say(progress: Any, done: int, expected: int | None) -> None:
-    progress.total = max(done, expected or 0)
-    if progress.bar is not None:
-        progress.bar.total = progress.total
-    progress.show(done)
 
 
 def _merged(reports: Iterable[FolderReport]) -> FolderReport:

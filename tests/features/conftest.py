@@ -22,13 +22,18 @@ class Brightness(nn.Module):
         return torch.cat([green.mean(2), green.std(2), torch.ones(len(x), 8)], dim=1)
 
 
-@pytest.fixture
-def brightness() -> NetworkExtractor:
+def brightness_extractor() -> NetworkExtractor:
     """F 12 from 2 frames of 16 x 16 pixels in a window of 16."""
     preprocessing = Preprocessing(24, 16, 16, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     return NetworkExtractor(
         "brightness", 12, 2, 16, preprocessing, Brightness(), nn.Module.__call__, "0" * 64, "none"
     )
+
+
+@pytest.fixture
+def brightness() -> NetworkExtractor:
+    """See :func:`brightness_extractor`."""
+    return brightness_extractor()
 
 
 @pytest.fixture

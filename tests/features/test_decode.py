@@ -18,7 +18,7 @@ from hiero_lib.errors import DataError
 from hiero_lib.features.decode import best_decoder, pyav_frames, torchcodec_frames, video_info
 from tests.features.videos import grey_level, packet_times, write_video
 
-FOOTAGE = Path(__file__).parents[2] / "../shared/data/footage"
+FOOTAGE = Path("/work/shared/data/footage")
 
 
 def grey_of(image: np.ndarray) -> int:
