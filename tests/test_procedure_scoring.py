@@ -14,7 +14,7 @@ from hiero_lib.__main__ import main
 from hiero_lib.benchmarks.procedure_learning import AVERAGE, MEASURES, ProcedureResult
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.errors import ConfigError, DataError
-from hiero_lib.methods import HIERO, PROBE, UNTRAINED, Method, open_methods
+from hiero_lib.methods import HIERO, PROBE, UNTRAINED, Method, TextSide, open_methods, open_text
 from hiero_lib.models.temporal import radius_graph
 from hiero_lib.procedure_scoring import CONTROLS, RANDOM, UNIFORM, ProcedureTask, open_egoprocel, positions_of
 from tests.tiny import add_egoprocel, make_checkpoint, make_tiny
@@ -36,10 +36,15 @@ def profile(root: Path) -> Profile:
 
 
 @pytest.fixture(scope="module")
-def methods(profile: Profile, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Method]:
+def text(profile: Profile) -> TextSide:
+    return open_text(profile, device=CPU)
+
+
+@pytest.fixture(scope="module")
+def methods(profile: Profile, text: TextSide, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Method]:
     folder = tmp_path_factory.mktemp("models")
     checkpoints = {name: make_checkpoint(folder / name, profile, name) for name in ("probe", "hiero")}  # type: ignore[arg-type]
-    return open_methods(profile, checkpoints=checkpoints, device=CPU)
+    return open_methods(profile, checkpoints=checkpoints, device=CPU, text=text)
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +95,11 @@ def test_released_positions_leave_no_temporal_edge(task: ProcedureTask, methods:
 
 
 def test_the_positions_follow_the_thread_graph_or_the_setting(
-    task: ProcedureTask, methods: dict[str, Method], tmp_path: Path
+    task: ProcedureTask, methods: dict[str, Method], text: TextSide, tmp_path: Path
 ) -> None:
     released = load_profile(Path(task.profile.data_root) / "tiny.yaml", {"model.thread_graph": "released"})
     path = make_checkpoint(tmp_path / "released", released, "hiero")
-    authors = open_methods(released, checkpoints={"hiero": path}, device=CPU)[HIERO]
+    authors = open_methods(released, checkpoints={"hiero": path}, device=CPU, text=text)[HIERO]
     assert positions_of(methods[HIERO], task.profile) == "paper"
     assert positions_of(authors, task.profile) == "released"
     for setting in ("paper", "released"):
@@ -181,7 +186,7 @@ def test_a_model_without_level_two_is_refused(
 ) -> None:
     shallow = load_profile(Path(task.profile.data_root) / "tiny.yaml", {"model.depth": 2})
     path = make_checkpoint(tmp_path / "shallow", shallow, "hiero")
-    method = open_methods(shallow, checkpoints={"hiero": path}, device=CPU)[HIERO]
+    method = open_methods(shallow, checkpoints={"hiero": path}, device=CPU, text=text)[HIERO]
     with pytest.raises(ConfigError, match="level 2"):
         task.evaluate(method)
 
