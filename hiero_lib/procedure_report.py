@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +19,28 @@ BACKGROUND = -1  # as figures number it: without a thread's colour
 
 
 def dataset_table(results: Mapping[str, ProcedureResult]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: F1 / IoU of each method, averaged and by dataset, and the average over all labels."""
+    """Header and rows: F1 / IoU of each method, averaged and by dataset, and the average over all labels.
+
+    The last column counts the runs of equal cluster in a video; in its header, the true key-steps and background.
+    """
     first = next(iter(results.values()))
     header = ["method", AVERAGE, *(f"{name} ({first.counts(name)[0]})" for name in first.datasets)]
     rows = [
-        [name, *(_pair(result, dataset) for dataset in (AVERAGE, *first.datasets)), _pair(result, AVERAGE, all_=True)]
+        [
+            name,
+            *(_pair(result, dataset) for dataset in (AVERAGE, *first.datasets)),
+            _pair(result, AVERAGE, all_=True),
+            f"{runs_a_video(entry.predicted for entry in result.videos):.0f}",
+        ]
         for name, result in results.items()
     ]
-    return [*header, "average over all labels"], rows
+    true = runs_a_video(entry.truth for entry in first.videos)
+    return [*header, "average over all labels", f"runs a video (true: {true:.0f})"], rows
+
+
+def runs_a_video(labels: Iterable[np.ndarray]) -> float:
+    """Mean number of stretches of equal label."""
+    return float(np.mean([1 + np.count_nonzero(np.diff(line)) for line in labels]))
 
 
 def task_table(results: Mapping[str, ProcedureResult]) -> tuple[list[str], list[list[str]]]:
@@ -110,6 +124,8 @@ def extra(task: ProcedureTask, results: Mapping[str, ProcedureResult]) -> dict[s
         "labels": str(task.data.source),
         "excluded": excluded,
         "frames whose label has no cluster": unmatched,
+        "runs a video": {name: runs_a_video(e.predicted for e in result.videos) for name, result in results.items()}
+        | {"truth": runs_a_video(entry.truth for entry in first.videos)},
         "tasks": by_task,
     }
 

@@ -37,7 +37,9 @@ def results(task: ProcedureTask) -> dict[str, ProcedureResult]:
 
 def test_tables(results: dict[str, ProcedureResult]) -> None:
     header, rows = procedure_report.dataset_table(results)
-    assert header == ["method", AVERAGE, "MECCANO (2)", "EGTEA (1)", "CMU (1)", "average over all labels"]
+    columns = ["MECCANO (2)", "EGTEA (1)", "CMU (1)", "average over all labels", "runs a video (true: 6)"]
+    assert header == ["method", AVERAGE, *columns]
+    assert rows[1][-1] == "7"
     assert [row[0] for row in rows] == [RANDOM, UNIFORM, UNTRAINED]
     result = results[UNTRAINED]
     assert rows[-1][1] == f"{100 * result.average_f1:.1f} / {100 * result.average_iou:.1f}"

@@ -25,6 +25,7 @@ TINY = {
     "egonlq.max_pos_len": 32,
     "egonlq.epochs": 1,
     "egonlq.seeds": [1, 2],
+    "egoprocel.bootstrap_resamples": 20,
     "workers": 1,  # no processes beside the kernel
 }
 
@@ -40,7 +41,8 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in said] == sequence
 
     results = json.loads(path.read_text())
-    assert list(results["sections"]) == ["data", "training", "egomcq", "threads", "egonlq", "egonlq_levels"]
+    sections = ["data", "training", "egomcq", "threads", "egonlq", "egonlq_levels", "egoprocel"]
+    assert list(results["sections"]) == sections
     assert {outcome["status"] for outcome in results["notebooks"].values()} == {"done"}
     egomcq = results["sections"]["egomcq"]
     assert egomcq["config"]["model"]["hidden_size"] == 32
@@ -55,15 +57,22 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
     assert measured == {"untrained features", "HiERO", "HiERO minus untrained features"}
     assert len(egonlq["extra"]["heads"]) == 7  # two seeds of each method, one of HiERO's other levels
 
+    egoprocel = results["sections"]["egoprocel"]
+    measured = {row["method"] for row in egoprocel["rows"] if row["metric"] == "F1, average" and row["result"]}
+    assert {"random clusters", "uniform pieces", "untrained features", "linear probe", "HiERO"} < measured
+    assert not any(row["result"]["excluded"] for row in egoprocel["rows"] if row["result"])
+
     run = path.parent
     assert (run / "results.md").read_text().splitlines()[0].endswith("on the generated sample")
     assert len(list((run / "predictions").glob("egomcq_*.json"))) == 3
     assert len(list((run / "predictions").glob("egonlq_*_val.json"))) == 4
+    assert len(list((run / "predictions").glob("egoprocel_*.json"))) == 5
     assert {file.name for file in (run / "figures").glob("*.png")} == {
         "first_look.png",
         "training.png",
         "threads.png",
         "egonlq.png",
+        "keysteps.png",
     }
     for name in results["notebooks"]:
         notebook = nbformat.read(run / f"{name}.ipynb", as_version=4)
