@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from hiero_lib.benchmarks.grounding_metrics import LabelledSpan
 from hiero_lib.benchmarks.step_localization import LocalizationResult
 from hiero_lib.data.nlq import GOALSTEP_CHALLENGE, write_predictions
 from hiero_lib.files import write_json
@@ -47,9 +46,11 @@ def grounding_rows(task: StepTask, answers: Mapping[str, Answers], methods: Mapp
     """Rows of the zero-shot strategy, of HiERO-StepG and of its parts, and what was published."""
     rows: list[Row] = []
 
-    def add(benchmark: str, method: str, strategy: str, label: str | None = None) -> None:
+    def add(benchmark: str, method: str, strategy: str, label: str | None = None, few: bool = False) -> None:
         graph = methods[method].thread_graph
         for metric, value in grounding_metrics(task, answers[method], strategy).items():
+            if few and metric not in (*_PUBLISHED_METRICS, "mIoU"):
+                continue
             rows.append(Row(benchmark, label or method, metric, value, thread_graph=graph))
 
     for name in answers:
@@ -65,7 +66,7 @@ def grounding_rows(task: StepTask, answers: Mapping[str, Answers], methods: Mapp
     if HIERO in answers:
         for strategy in answers[HIERO].scores:
             if strategy not in (ZERO_SHOT, RELEASED_RUNS):
-                add(ABLATION, HIERO, strategy, strategy)
+                add(ABLATION, HIERO, strategy, strategy, few=True)
     return rows
 
 
@@ -203,21 +204,3 @@ def excluded_lines(answers: Mapping[str, Mapping[str, Answers]]) -> list[str]:
     return [
         f"{split}, {name}: {found.report.summary()}" for split, of in answers.items() for name, found in of.items()
     ]
-
-
-def best_labels(result: LocalizationResult, video_uid: str, *, step_s: float = 1.0) -> list[LabelledSpan]:
-    """One label at a time, for a picture: at each moment that of the best-scored span."""
-    spans = [span for span in result.predictions if span.video_uid == video_uid]
-    end_s = max((span.end_s for span in spans), default=0.0)
-    found: list[LabelledSpan] = []
-    for moment in np.arange(0.0, end_s, step_s).tolist():
-        over = [span for span in spans if span.start_s <= moment + step_s / 2 < span.end_s]
-        if not over:
-            continue
-        best = max(over, key=lambda span: span.score)
-        stop = min(moment + step_s, end_s)
-        if found and found[-1].label == best.label and found[-1].end_s == moment:
-            found[-1] = LabelledSpan(video_uid, found[-1].start_s, stop, best.label, max(found[-1].score, best.score))
-        else:
-            found.append(LabelledSpan(video_uid, moment, stop, best.label, best.score))
-    return found

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from hiero_lib import step_report, step_scoring
+from hiero_lib import step_figures, step_report, step_scoring
 from hiero_lib.__main__ import main
 from hiero_lib.benchmarks.grounding_metrics import LabelledSpan
 from hiero_lib.benchmarks.step_grounding import zero_shot
@@ -174,9 +174,38 @@ def test_steps_are_localised_and_scored(task: StepTask, methods: dict[str, Metho
     saved = json.loads(path.read_text())["results"]
     assert set(saved) == {"v0", "v2"}
     assert set(saved["v0"][0]) == {"segment", "label", "score"}
-    pieces = step_report.best_labels(results[PROBE], "v0")
+    pieces = step_figures.best_labels(results[PROBE].predictions, "v0")
     assert all(isinstance(piece, LabelledSpan) and piece.start_s < piece.end_s for piece in pieces)
     assert all(a.end_s <= b.start_s for a, b in itertools.pairwise(pieces))
+
+
+def test_tables_and_pictures(
+    task: StepTask, answers: dict[str, dict[str, Answers]], methods: dict[str, Method]
+) -> None:
+    _, shown = step_figures.query_table(task, count=3)
+    assert [row[2] for row in shown] == ["0.0 to 20.0 s", "40.0 to 60.0 s", "12.0 to 37.0 s"]
+    header, rows = step_figures.ablation_table(answers["val"])
+    assert header == ["strategy", *methods]
+    assert [row[0] for row in rows][:3] == [ZERO_SHOT, RELEASED_RUNS, FULL_STEPG]
+    panels = step_figures.example_panels(task, answers["val"], count=9)
+    assert len(panels) == 5
+    assert list(panels[0].answers) == [*methods, FULL_STEPG]
+    first = [answers["val"][HIERO].scores[ZERO_SHOT].per_query[key][0] for key in task_keys(task)]
+    assert panels[0].answers[HIERO][0] == answers["val"][HIERO].predictions[ZERO_SHOT][best_key(task, first)][0]
+    results = {HIERO: task.localize(methods[HIERO])}
+    (video,) = step_figures.example_videos(task, results, count=1)
+    truth, found = step_figures.localized_rows(video, results)
+    assert [(run.start_s, run.end_s, run.label) for run in truth.runs] == [(0.0, 12.0, 0), (12.0, 30.0, 1)]
+    assert truth.names[0] == "cuts the onion"
+    assert {run.label for run in found.runs} <= {-1, 0, 1}
+
+
+def task_keys(task: StepTask) -> list:
+    return [query.key for clip in task.splits["val"].clips for query in clip.queries]
+
+
+def best_key(task: StepTask, ious: list[float]):
+    return task_keys(task)[int(np.argmax(ious))]
 
 
 def test_what_a_model_or_the_data_lack_is_told(root: Path, task: StepTask, methods: dict[str, Method]) -> None:
