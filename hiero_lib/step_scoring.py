@@ -91,17 +91,22 @@ class StepTask:
         return VideoFeatures(fine, coarse, self.profile.features.stride_s)
 
     def ground(self, method: Method, split: str, strategies: Mapping[str, Strategy] | None = None) -> Answers:
-        """Answer the queries of a split by each strategy (None: ``strategies_of`` the profile), and score them."""
+        """Answer the queries of a split by each strategy, and score them.
+
+        Without ``strategies`` by those of the profile; the parts of HiERO-StepG only where the answers are known.
+        """
         config, clips = self.profile.step_grounding, self.splits[split].clips
+        truth = truth_of(clips)
+        if strategies is None:
+            strategies = strategies_of(config, ablation=bool(truth))
         predictions, report = compare_strategies(
             clips,
             groups=self.groups,
             features_of=lambda members: self.features(method, members),
             embed=method.embed_text,
-            strategies=strategies_of(config) if strategies is None else strategies,
+            strategies=strategies,
             released_groups=config.released_groups,
         )
-        truth = truth_of(clips)
         if truth and not report.predicted:
             raise DataError("not one query has features", file=self.store.folder, field=split, value=report.summary())
         scores = {}

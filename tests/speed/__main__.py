@@ -16,6 +16,7 @@ from tests.speed import (
     header_survey,
     search,
     spectral,
+    step_grounding,
     training_step,
 )
 
@@ -28,6 +29,7 @@ BENCHMARKS = {
     "search": search.run,
     "spectral": spectral.run,
     "spectral_sample": spectral.of_sample,
+    "step_grounding": step_grounding.run,
     "headers": header_survey.run,
 }
 
