@@ -84,7 +84,11 @@ def _parser() -> argparse.ArgumentParser:
         help="for the page's similarity panel (default: what the threads are called); repeatable",
     )
     command.add_argument(
-        "--threads", default="8", help="of each level, or auto: by the largest gap between eigenvalues (default: 8)"
+        "--threads",
+        nargs="+",
+        metavar="N",
+        help="of each level, the finest first, or one for all; or auto, by the largest gap between eigenvalues "
+        "(default: 4 at the coarsest level, twice as many below each)",
     )
 
     command = commands.add_parser("search", help="find the moments of all videos that answer a text")
@@ -319,8 +323,7 @@ def _export(options: argparse.Namespace) -> int:
     from hiero_lib.config import load_profile
 
     profile = load_profile(options.profile, _settings(options))
-    if options.threads != "auto" and not (options.threads.isdecimal() and int(options.threads) > 0):
-        raise ConfigError("a number of threads, or auto, is expected", field="--threads", value=options.threads)
+    threads = [_thread_count(given) for given in options.threads or ()]
 
     from hiero_lib import commands
     from hiero_lib.export.writers import WRITERS
@@ -334,10 +337,19 @@ def _export(options: argparse.Namespace) -> int:
         folder=options.out,
         formats=options.formats or tuple(WRITERS),
         queries=options.queries,
-        num_threads="auto" if options.threads == "auto" else int(options.threads),
+        num_threads=threads[0] if len(threads) == 1 else threads or None,
     )
     print(*written, sep="\n")
     return 0
+
+
+def _thread_count(given: str) -> Any:
+    """A positive number, or auto."""
+    if given == "auto":
+        return given
+    if not (given.isdecimal() and int(given) > 0):
+        raise ConfigError("a number of threads, or auto, is expected", field="--threads", value=given)
+    return int(given)
 
 
 def _search(options: argparse.Namespace) -> int:

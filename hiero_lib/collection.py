@@ -95,7 +95,7 @@ def named_hierarchy(
     video_uid: str,
     *,
     vocabulary: Phrases | None = None,
-    num_threads: ThreadCount | Sequence[ThreadCount] = "auto",
+    num_threads: ThreadCount | Sequence[ThreadCount] | None = "auto",
     partition: Callable[[Tensor], Partition] = output_partition,
 ) -> VideoHierarchy:
     """A video's hierarchy as a method sees it, its threads named after its narrations or a vocabulary's phrases.

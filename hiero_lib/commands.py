@@ -13,7 +13,7 @@ from hiero_lib.data.egomcq import load_questions
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.device import best_device
 from hiero_lib.errors import ConfigError, DataError
-from hiero_lib.export.reports import NUM_THREADS, video_record
+from hiero_lib.export.reports import video_record
 from hiero_lib.export.writers import WRITERS, check_formats, export
 from hiero_lib.methods import HIERO, PROBE, UNTRAINED, Method, open_methods
 from hiero_lib.models.spectral import ThreadCount
@@ -118,7 +118,7 @@ def export_video(
     folder: Path | None = None,
     formats: Sequence[str] = tuple(WRITERS),
     queries: Sequence[str] = (),
-    num_threads: ThreadCount = NUM_THREADS,
+    num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
 ) -> list[Path]:
     """Write a video's hierarchy in several formats; the files.
 
@@ -130,10 +130,17 @@ def export_video(
         queries, num_threads: as `hiero_lib.export.reports.video_record`.
 
     Raises:
-        ConfigError: a format that there is not.
+        ConfigError: a format that there is not, or not as many numbers of threads as levels.
         DataError: the video has no features; as `open_method`.
     """
     check_formats(formats)
+    if (
+        isinstance(num_threads, Sequence)
+        and not isinstance(num_threads, str)
+        and len(num_threads) != profile.model.depth
+    ):
+        problem = f"a number of threads for each of {profile.model.depth} levels is expected, or one for all"
+        raise ConfigError(problem, field="threads", value=list(num_threads))
     collection = open_collection(profile, device=best_device())
     collection.check(video_uid)
     opened = open_method(profile, run_folder, method=method, checkpoint=checkpoint)

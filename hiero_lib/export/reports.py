@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hiero_lib.collection import Collection, Phrases, as_narration, named_hierarchy, phrases_of
-from hiero_lib.data.paths import DataPaths
-from hiero_lib.data.sample.truth import read_truth
 from hiero_lib.export.page import write_report
 from hiero_lib.export.record import Query, VideoRecord, one_line
 from hiero_lib.files import safe_name
@@ -16,7 +14,6 @@ from hiero_lib.methods import Method
 from hiero_lib.models.spectral import ThreadCount
 from hiero_lib.viz.bars import Narrations, plain_narration
 
-NUM_THREADS = 8  # of each level, as many as the paper takes for step grounding
 _QUERIES = 6  # of a page, where none are given
 
 
@@ -26,7 +23,7 @@ def video_record(
     video_uid: str,
     *,
     queries: Sequence[str] = (),
-    num_threads: ThreadCount | Sequence[ThreadCount] = NUM_THREADS,
+    num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
     vocabulary: Phrases | None = None,
 ) -> VideoRecord:
     """Everything that is exported of a video.
@@ -37,7 +34,7 @@ def video_record(
         video_uid: the video.
         queries: texts for the page's similarity panel; none: what the threads of the coarsest level are called, those
             with the most seconds first.
-        num_threads: of each level, or one a level, the finest first.
+        num_threads: as `hiero_lib.hierarchy.video_hierarchy`; None: 4 at the coarsest level, twice as many below.
         vocabulary: names for a video without narrations; None: the collection's own.
 
     Raises:
@@ -72,7 +69,7 @@ def write_reports(
     method: Method,
     video_uids: Sequence[str],
     *,
-    num_threads: ThreadCount | Sequence[ThreadCount] = NUM_THREADS,
+    num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
     """Write ``<folder>/<video>.html`` for each video; their paths.
@@ -89,13 +86,6 @@ def write_reports(
         written.append(path)
         say(f"report: {path}")
     return written
-
-
-def report_videos(collection: Collection, *, most: int = 3) -> list[str]:
-    """A handful of videos to look at: of the sample those that no narration was trained on, else the first ones."""
-    paths = sorted(DataPaths.at(collection.profile.data_root).truth.glob("*.json"))
-    held_out = [truth.video_uid for truth in map(read_truth, paths) if truth.split == "val"]
-    return [uid for uid in held_out or collection.video_uids if uid in collection.store][:most]
 
 
 def _queries(method: Method, texts: Sequence[str]) -> tuple[Query, ...]:

@@ -1,0 +1,124 @@
+"""From a profile and a video's uid to files: the record, the command, the reports of a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from hiero_lib.__main__ import main
+from hiero_lib.collection import Collection, open_collection
+from hiero_lib.config import load_profile
+from hiero_lib.export.reports import typical_texts, video_record, write_reports
+from hiero_lib.methods import HIERO, UNTRAINED, Method, open_methods
+from tests.tiny import make_checkpoint, make_tiny
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def profile_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny(tmp_path_factory.mktemp("export") / "data", videos=3, features__text_projection=None)
+
+
+@pytest.fixture(scope="module")
+def collection(profile_file: Path) -> Collection:
+    return open_collection(load_profile(profile_file), device=CPU)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(collection: Collection, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("models") / "hiero", collection.profile, "hiero")
+
+
+@pytest.fixture(scope="module")
+def methods(collection: Collection, checkpoint: Path) -> dict[str, Method]:
+    return open_methods(collection.profile, checkpoints={"hiero": checkpoint}, device=CPU)
+
+
+def test_a_record_says_where_it_comes_from(collection: Collection, methods: dict[str, Method]) -> None:
+    record = video_record(collection, methods[HIERO], "v1", queries=["cut the onion", "#O a man waves"])
+    assert (record.video_uid, record.method, record.data_name) == ("v1", HIERO, "the generated sample")
+    assert record.fingerprint == methods[HIERO].fingerprint
+    assert record.thread_graph == "within_threads"
+    assert [query.text for query in record.queries] == ["cut the onion", "a man waves"]
+    expected = methods[HIERO].embed_text(["#C C cut the onion", "#O a man waves"])
+    torch.testing.assert_close(torch.stack([query.embedded for query in record.queries]), expected)
+    assert list(record.narrations.texts) == collection.narrations("v1")[1]
+    assert [len(level.seconds()) for level in record.hierarchy.levels] == [16, 8, 4]
+
+
+def test_without_queries_the_threads_give_them(collection: Collection, methods: dict[str, Method]) -> None:
+    record = video_record(collection, methods[HIERO], "v0")
+    coarsest = record.hierarchy.levels[-1]
+    seconds = coarsest.seconds()
+    names = {coarsest.names[thread]: seconds[thread] for thread in coarsest.names}
+    texts = typical_texts(record.hierarchy)
+    assert set(texts) == set(names)
+    assert [names[text] for text in texts] == sorted(names.values(), reverse=True)
+    assert len(record.queries) == len(texts)
+
+
+def test_features_without_a_text_space_have_a_record_without_names(
+    collection: Collection, methods: dict[str, Method]
+) -> None:
+    record = video_record(collection, methods[UNTRAINED], "v0")
+    assert record.queries == ()
+    assert all(not level.names for level in record.hierarchy.levels)
+
+
+def test_the_same_video_gives_the_same_page(
+    collection: Collection, methods: dict[str, Method], tmp_path: Path
+) -> None:
+    said: list[str] = []
+    written = write_reports(tmp_path / "a", collection, methods[HIERO], ["v0", "v2"], say=said.append)
+    again = write_reports(tmp_path / "b", collection, methods[HIERO], ["v2"])
+    assert [path.name for path in written] == ["v0.html", "v2.html"]
+    assert len(said) == 2
+    assert again[0].read_bytes() == written[1].read_bytes()
+
+
+def test_the_command_writes_what_is_asked_for(
+    profile_file: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    call = ["export", "v1", "--profile", str(profile_file), "--run", "r", "--checkpoint", str(checkpoint)]
+    assert main([*call, "--formats", "json", "vtt", "--threads", "6", "4", "auto"]) == 0
+    names = ["v1.json", "v1.level0.vtt", "v1.level1.vtt", "v1.level2.vtt"]
+    assert capsys.readouterr().out.splitlines() == [f"outputs/r/exports/{name}" for name in names]
+    levels = json.loads((tmp_path / "outputs/r/exports/v1.json").read_text())["levels"]
+    assert [len(level["threads"]) for level in levels][:2] == [6, 4]
+    assert main([*call, "--formats", "csv", "--out", "there", "--threads", "2"]) == 0
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["v1.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["v9"], "value 'v9': the video has no feature file. There are v0, v1, v2"),
+        (["v0", "--formats", "mp4"], "value 'mp4': no such format"),
+        (["v0", "--threads", "0"], "value '0': a number of threads, or auto"),
+        (["v0", "--threads", "3", "2"], "a number of threads for each of 3 levels"),
+        (["v0"], "no trained models"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    arguments: list[str],
+    message: str,
+    profile_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", *arguments, "--profile", str(profile_file)]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
