@@ -210,6 +210,7 @@ def _plotly(
                     "symbol": ["diamond" if node == edges.node else "circle" for node in nodes],
                     "size": [13 if node == edges.node else 7 for node in nodes],
                     "color": theme.background,
+                    "opacity": 1,  # else plotly pales markers of several sizes
                     "line": {"color": theme.text, "width": 1.5},
                 },
                 text=[_node_text(edges, node) for node in nodes],

@@ -187,7 +187,9 @@ def _plotly(
 def _screen_text(bar: Bar, end_s: float) -> str:
     """A bar's text, or its thread's number where the text cannot fit a page of usual width (800 pixels of bars)."""
     fits = 6 * len(bar.text) <= 800 * bar.run.length_s / end_s
-    return bar.text if fits or not bar.number else bar.number
+    if bar.number and not fits:
+        return bar.number
+    return f"\u00a0{bar.text}\u00a0" if bar.text else ""  # a blank on either side keeps off the neighbours
 
 
 def bar_trace(bars: Sequence[Bar], *, labels_until_s: float | None = None, **options: Any) -> Any:
@@ -209,10 +211,7 @@ def bar_trace(bars: Sequence[Bar], *, labels_until_s: float | None = None, **opt
         y=[bar.row for bar in bars],
         width=BAR_HEIGHT,
         marker={"color": colors[0] if len(set(colors)) == 1 else colors, "line": {"width": 0}},
-        # a blank on either side keeps off the neighbours
-        text=None
-        if labels_until_s is None
-        else [markup(f"\u00a0{_screen_text(bar, labels_until_s)}\u00a0") for bar in bars],
+        text=None if labels_until_s is None else [markup(_screen_text(bar, labels_until_s)) for bar in bars],
         textposition="none" if labels_until_s is None else "inside",
         insidetextanchor="middle",
         textangle=0,
