@@ -285,7 +285,7 @@ def _read_profile(path: Path, derived: tuple[Path, ...]) -> dict[str, Any]:
         raise ConfigError("there is no such profile", file=path, value=path.stem, hint=known)
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"not readable as YAML: {' '.join(str(error).split())}", file=path) from error
     if not isinstance(raw, dict):
         raise ConfigError("a profile is a mapping of sections", file=path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ import tempfile
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from hiero_lib.errors import DataError
 
@@ -64,7 +65,8 @@ def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        DataError: the file is missing, empty, not UTF-8 or not JSON; the message names the line and column.
+        DataError: the file is missing, empty, not UTF-8 or not JSON, the message names the line and column; or an
+            object has a name twice, of which JSON's readers silently keep the last.
     """
     path = Path(path)
     if not path.is_file():
@@ -76,7 +78,9 @@ def read_json(path: str | Path) -> Any:
     if not text.strip():
         raise DataError("the file is empty", file=path)
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_unique)
+    except _Twice as error:
+        raise DataError("the name occurs twice in one object", file=path, field=str(error)) from error
     except json.JSONDecodeError as error:
         raise DataError(
             f"not readable as JSON ({error.msg})",
@@ -84,6 +88,37 @@ def read_json(path: str | Path) -> Any:
             field=f"line {error.lineno} column {error.colno}",
             hint="The file may be truncated: fetch it again",
         ) from error
+
+
+class _Twice(Exception):
+    """A name that occurs twice in an object."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(next(name for name in names if names.count(name) > 1))
+    return found
+
+
+@contextlib.contextmanager
+def reading_csv(path: str | Path) -> Iterator[TextIO]:
+    """The text of a csv, UTF-8 with or without a mark at its start, for :mod:`csv` to read.
+
+    Raises:
+        DataError: the file is missing, or not UTF-8, or no csv where the block comes to read it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError("there is no such file", file=path)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            yield stream
+    except UnicodeDecodeError as error:
+        raise DataError("not UTF-8 text", file=path, field=f"byte {error.start}") from error
+    except csv.Error as error:
+        raise DataError(f"not readable as a csv ({error})", file=path) from error
 
 
 def sha256_of(path: str | Path) -> str:

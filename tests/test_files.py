@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import shutil
@@ -10,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from hiero_lib.errors import DataError, UnsafeFileError
-from hiero_lib.files import atomic_path, finish_interrupted, read_json, safe_name, sha256_of, write_json, write_text
+from hiero_lib.files import (
+    atomic_path,
+    finish_interrupted,
+    read_json,
+    reading_csv,
+    safe_name,
+    sha256_of,
+    write_json,
+    write_text,
+)
 
 
 def test_a_file_appears_whole_and_nothing_else_stays(tmp_path: Path) -> None:
@@ -151,3 +161,20 @@ def test_a_safe_name_stays_in_its_folder_and_tells_texts_apart(tmp_path: Path) -
         assert (tmp_path / name).resolve().parent == tmp_path.resolve()
         assert not name.startswith(".")
     assert len(list(tmp_path.iterdir())) == len(texts)
+
+
+def test_a_name_given_twice_in_an_object_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"x": [{"n": 1, "m": 2, "n": 3}]}')
+    with pytest.raises(DataError, match=r"a\.json, field 'n': the name occurs twice"):
+        read_json(tmp_path / "a.json")
+
+
+def test_a_csv_that_is_no_csv_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("\ufeffa,b\n", encoding="utf-8")
+    with reading_csv(tmp_path / "a.csv") as stream:
+        assert next(csv.reader(stream)) == ["a", "b"]
+    (tmp_path / "a.csv").write_text("a," + "b" * 200_000)
+    with pytest.raises(DataError, match=r"a\.csv: not readable as a csv"), reading_csv(tmp_path / "a.csv") as stream:
+        list(csv.reader(stream))
+    with pytest.raises(DataError, match="there is no such file"), reading_csv(tmp_path / "b.csv"):
+        pass

@@ -148,6 +148,8 @@ def _parse(
     """Query, five clips (video, start s, end s), answer and type of an entry, or a DataError."""
     where = f"question {question_id}"
     query = _get(file, where, _get(file, where, entry, "query", Mapping), "clip_text", str)
+    if not query.strip():
+        raise DataError("the query has no text", file=file, field=f"{where}: query: clip_text", value=query)
     answer = _get(file, where, entry, "answer", int)
     if not 0 <= answer < N_CHOICES:
         raise DataError("the answer is one of 0 to 4", file=file, field=f"{where}: answer", value=answer)

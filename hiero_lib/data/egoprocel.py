@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hiero_lib.errors import DataError
-from hiero_lib.files import atomic_path, read_json
+from hiero_lib.files import atomic_path, read_json, reading_csv
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,9 @@ def read_label_csv(path: str | Path, *, fps: float, n_keysteps: int) -> tuple[Ke
         DataError: the file is missing or empty, a row is not of that form (a header for instance), starts after
             its end, or names a key-step outside 1..n_keysteps; the message gives the line.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError("there is no such file", file=path)
     rate = int(fps)
     spans: list[KeystepSpan] = []
-    with path.open(encoding="utf-8-sig", newline="") as stream:
+    with reading_csv(path) as stream:
         reader = csv.reader(stream)
         for row in reader:
             if not row:
@@ -141,11 +138,8 @@ def read_frame_table(path: str | Path) -> dict[str, tuple[float, int]]:
     Raises:
         DataError: a column is missing, a video occurs twice, or a number is not positive.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError("there is no such file", file=path)
     table: dict[str, tuple[float, int]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as stream:
+    with reading_csv(path) as stream:
         reader = csv.DictReader(stream)
         missing = {"video", "fps", "num_frames"} - set(reader.fieldnames or ())
         if missing:
@@ -286,7 +280,9 @@ def read_step_names(path: str | Path) -> dict[int, str]:
         DataError: a line of another form, or an id that occurs twice.
     """
     names: dict[int, str] = {}
-    for index, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+    with reading_csv(path) as stream:
+        lines = stream.read().splitlines()
+    for index, line in enumerate(lines, start=1):
         found = re.fullmatch(r"(\d+)\s+(\S.*)", line)
         if found is None or int(found[1]) in names:
             raise DataError("expected '<id> <name>', each id once", file=path, field=f"line {index}", value=line)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hiero_lib.errors import DataError
-from hiero_lib.files import read_json, write_json
+from hiero_lib.files import read_json, reading_csv, write_json
 
 log = logging.getLogger(__name__)
 
@@ -182,11 +182,8 @@ def read_video_groups(path: str | Path) -> dict[str, tuple[str, ...]]:
     Raises:
         DataError: a column is missing, a row is no list of uids, or two groups start with the same video.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError("there is no such file", file=path)
     groups: dict[str, tuple[str, ...]] = {}
-    with path.open(encoding="utf-8", newline="") as stream:
+    with reading_csv(path) as stream:
         reader = csv.DictReader(stream, delimiter="\t")
         if "video_group" not in (reader.fieldnames or ()):
             raise DataError("the column is missing", file=path, field="video_group", value=reader.fieldnames)

@@ -27,7 +27,7 @@ from hiero_lib.data.sample.narrations import Narration
 from hiero_lib.data.sample.questions import SECONDS_OFF
 from hiero_lib.data.sample.story import Beat, Story
 from hiero_lib.errors import DataError
-from hiero_lib.files import read_json
+from hiero_lib.files import read_json, reading_csv
 
 KEYSTEPS_FPS = 10.0
 
@@ -113,7 +113,7 @@ def _objects(document: Iterable[Any], path: Path) -> list[dict[str, Any]]:
 
 def _table(path: Path) -> list[Row]:
     """Rows of a csv or tsv; the header's own delimiter counts, whatever the file is called."""
-    with path.open(encoding="utf-8-sig", newline="") as stream:
+    with reading_csv(path) as stream:
         header = stream.readline()
         stream.seek(0)
         reader = csv.DictReader(stream, delimiter="\t" if "\t" in header else ",")
@@ -171,7 +171,7 @@ def _seconds(cell: str, path: Path, at: str) -> float:
 
 
 def _epic_lengths(path: Path) -> dict[str, float]:
-    with path.open(encoding="utf-8", newline="") as stream:
+    with reading_csv(path) as stream:
         return {
             row["video_id"]: _seconds(row["duration"], path, f"{row['video_id']} duration")
             for row in csv.DictReader(stream)
