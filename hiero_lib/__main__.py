@@ -138,6 +138,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_extractor(command)
     command.add_argument("--out", type=Path, help="write here (default: outputs/explore/VIDEO)")
     command.add_argument("--threads", default="8", help="of each level, or auto (default: 8)")
+    command.add_argument(
+        "--formats",
+        nargs="+",
+        default=["html"],
+        metavar="FORMAT",
+        help="of html json csv vtt eaf png svg pdf (default: html)",
+    )
 
     command = commands.add_parser("train", help="train HiERO, or the linear probe, on EgoClip")
     command.set_defaults(command=_train)
@@ -463,7 +470,7 @@ def _explore(options: argparse.Namespace) -> int:
         progress=progress.of,
     )
     progress.close()
-    print(*write_report(found, num_threads=num_threads), sep="\n")
+    print(*write_report(found, num_threads=num_threads, formats=options.formats), sep="\n")
     return 0
 
 

@@ -14,9 +14,10 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -27,9 +28,14 @@ from hiero_lib.data.subtitles import TimedTexts, read_narrations
 from hiero_lib.features.extract import Extraction, Progress, check_fits, extract_video
 from hiero_lib.features.extractors.base import Extractor
 from hiero_lib.files import sha256_of, write_json, write_text
-from hiero_lib.methods import Method, open_methods, open_text
+from hiero_lib.methods import UNTRAINED, Method, open_methods, open_text
 from hiero_lib.models.checkpoints import read_card
 from hiero_lib.models.spectral import ThreadCount
+from hiero_lib.runs import Run, match_labels, relabelled
+
+if TYPE_CHECKING:
+    from hiero_lib.features.demo import Demo
+    from hiero_lib.viz.timeline import TimelineRow
 
 FEWEST_NARRATIONS = 8  # that a model is trained on
 NUM_THREADS = 8  # of each level
@@ -42,11 +48,13 @@ class Exploration:
     Attributes:
         collection: the one video, and its narrations where it has some; its profile is the one that was used.
         method: whose features show the threads; how: in words, why this one.
+        untrained: the features as they are, for comparison.
         video_uid: the file's stem; folder: holds everything that was made.
     """
 
     collection: Collection
     method: Method
+    untrained: Method
     how: str
     video_uid: str
     folder: Path
@@ -107,7 +115,8 @@ def explore(
     checkpoints = {} if chosen is None else {"chosen": chosen}
     methods = open_methods(profile, checkpoints=checkpoints, device=device, text=open_text(profile, device=device))
     method = list(methods.values())[-1]
-    return Exploration(open_collection(profile, device=device), method, f"{refused}{how}", uid, folder)
+    collection = open_collection(profile, device=device)
+    return Exploration(collection, method, methods[UNTRAINED], f"{refused}{how}", uid, folder)
 
 
 def why_not(checkpoint: str | Path, features: FeatureConfig, extractor: Extractor) -> str:
@@ -191,23 +200,57 @@ def _link(video: Path, place: Path) -> None:
             os.symlink(video.resolve(), place)
 
 
-def write_report(found: Exploration, *, num_threads: ThreadCount = NUM_THREADS) -> list[Path]:
-    """Write ``<uid>.html`` and ``about.json`` into the folder of an exploration; their paths.
+def write_report(
+    found: Exploration, *, num_threads: ThreadCount = NUM_THREADS, formats: Sequence[str] = ("html",)
+) -> list[Path]:
+    """Write the report of a video, and ``about.json``, into the folder of its exploration; their paths.
 
     Args:
         found: from :func:`explore`.
         num_threads: of each level; a level of fewer nodes has fewer.
-    """
-    from hiero_lib.viz.timeline import Narrations, TimelineRow, plot_timeline
+        formats: of :data:`hiero_lib.export.writers.WRITERS`.
 
-    hierarchy = named_hierarchy(found.collection, found.method, found.video_uid, num_threads=num_threads)
-    rows = [TimelineRow(f"level {level.level}", level.runs, level.names) for level in reversed(hierarchy.levels)]
-    times, texts = found.collection.narrations(found.video_uid)
-    told = Narrations(times, texts) if times else None
-    figure = plot_timeline(rows, title=f"{found.video_uid}: {found.how}", narrations=told, end_s=hierarchy.end_s)
-    page = found.folder / f"{found.video_uid}.html"
-    write_text(page, figure.to_html(include_plotlyjs=True))
-    about = found.folder / "about.json"
+    Raises:
+        ConfigError: a format that there is not.
+    """
+    from hiero_lib.export.reports import video_record
+    from hiero_lib.export.writers import check_formats, export
+
+    check_formats(formats)
     profile = found.collection.profile
+    record = video_record(found.collection, found.method, found.video_uid, num_threads=num_threads)
+    record = dataclasses.replace(record, data_name=f"a video of one's own ({found.how})")
+    about = found.folder / "about.json"
     write_json(about, {"how": found.how, "method": found.method.name, "profile": profile.to_dict()})
-    return [page, about]
+    return [*export(record, found.folder, formats=formats), about]
+
+
+def level_rows(
+    found: Exploration, method: Method, *, name: str, num_threads: ThreadCount, truth: TimelineRow | None = None
+) -> list[TimelineRow]:
+    """Rows of a timeline: the threads of every level as a method sees them, the coarsest first.
+
+    Args:
+        found: the video. method: one of ``found.method`` and ``found.untrained``; name: what the rows call it.
+        num_threads: of each level.
+        truth: threads to take numbers and names from, where they are known: each thread those of the one it covers.
+    """
+    from hiero_lib.viz.timeline import TimelineRow
+
+    hierarchy = named_hierarchy(found.collection, method, found.video_uid, num_threads=num_threads)
+    rows = []
+    for level in reversed(hierarchy.levels):
+        runs, names = list(level.runs), level.names
+        if truth is not None:
+            runs, names = relabelled(runs, match_labels(runs, truth.runs)), truth.names
+        rows.append(TimelineRow(f"{name}, level {level.level}", runs, names))
+    return rows
+
+
+def turns_row(demo: Demo) -> TimelineRow:
+    """The truth of the demo as a row of a timeline."""
+    from hiero_lib.viz.timeline import TimelineRow
+
+    activities = list(dict.fromkeys(activity for _, _, activity in demo.turns))
+    runs = [Run(start, end, activities.index(activity)) for start, end, activity in demo.turns]
+    return TimelineRow("what was drawn", runs, dict(enumerate(activities)))
