@@ -428,9 +428,11 @@ def _doctor(options: argparse.Namespace) -> int:
 
     from hiero_lib import machine
     from hiero_lib.data.doctor import examine, report
+    from hiero_lib.training_memory import training_memory_gb
 
     diagnosis = examine(profile, options.what, deep=options.deep)
     found, measured = machine.describe(profile.data_root), machine.measure(profile)
+    found["training_memory_gb"] = round(training_memory_gb(profile), 2)
     costs = machine.expected_costs(profile, diagnosis.segments, measured)
     if options.json:
         timing = {"forward_s_per_300_s": measured[0], "training_s_per_300_s": measured[1]}

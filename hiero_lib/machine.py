@@ -162,6 +162,8 @@ def report(found: dict[str, Any], measured: tuple[float, float], costs: list[Cos
         "expected time by notebook, from a measurement just now: of 300 s of video this profile's backbone takes"
         f" {measured[0]:.3f} s, {measured[1]:.3f} s in training",
     ]
+    if "training_memory_gb" in found:
+        lines.insert(2, f"memory of training: about {found['training_memory_gb']:.1f} GB in float32")
     for cost in costs:
         took = "-" if cost.seconds is None else _readable(cost.seconds)
         lines.append(f"{cost.notebook}  {took:>9}  {cost.how}")

@@ -249,6 +249,11 @@ def run_training(
         )
     say = accelerator.print
     say(f"device {accelerator.device}, {processes} process(es), precision {precision} ({reason})")
+    if accelerator.device.type == "cuda":
+        from hiero_lib.training_memory import memory_advice, training_memory_gb
+
+        device_gb = torch.cuda.get_device_properties(accelerator.device).total_memory / 1e9
+        say(memory_advice(profile, training_memory_gb(profile), device_gb * processes))
 
     encoder = None if profile.text.frozen else load_text_encoder(profile.text, data_root=profile.data_root)
     data = load_training_data(profile, accelerator, text_encoder=encoder)
