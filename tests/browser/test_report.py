@@ -12,6 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from hiero_lib.export.page import write_report
+from hiero_lib.export.record import thread_title
+from hiero_lib.export.text import chapters
 from tests.export.made import made_record
 
 pytestmark = pytest.mark.browser
@@ -123,6 +125,29 @@ def test_another_query_draws_another_curve_and_an_answer_is_jumped_to(browser: B
     eventually(page, "document.getElementById('timeline').layout.xaxis.range[0] > 0")
     assert seconds_shown(page, "timeline") == pytest.approx(seconds_shown(page, "query"))
     assert complaints == []
+    page.context.close()
+
+
+def test_the_browsers_own_parser_reads_all_chapters(browser: Browser) -> None:
+    record = made_record()
+    level = record.hierarchy.levels[1]
+    page = browser.new_context(offline=True).new_page()
+    page.set_content("<video><track kind='chapters'></video>")
+    cues = page.evaluate(
+        """async (text) => {
+            const track = document.querySelector("track");
+            track.track.mode = "hidden";
+            const loaded = new Promise((done, failed) => {
+                track.onload = done;
+                track.onerror = () => failed(new Error("not WebVTT"));
+            });
+            track.src = URL.createObjectURL(new Blob([text], {type: "text/vtt"}));
+            await loaded;
+            return [...track.track.cues].map((cue) => [cue.startTime, cue.endTime, cue.getCueAsHTML().textContent]);
+        }""",
+        chapters(record, level),
+    )
+    assert cues == [[run.start_s, run.end_s, thread_title(level, run.label)] for run in level.runs]
     page.context.close()
 
 

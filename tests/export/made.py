@@ -54,14 +54,17 @@ def made_hierarchy(
     return dataclasses.replace(hierarchy, levels=tuple(named))
 
 
-def made_record(num_segments: int = 90, *, narrations: int = 12, uid: str = "v", **options) -> VideoRecord:
-    """The hierarchy with narrations (two at one moment, and some nearer than a second) and two queries."""
+def made_record(
+    num_segments: int = 90, *, narrations: int = 12, uid: str = "v", queries: int = 2, **options
+) -> VideoRecord:
+    """The hierarchy with narrations (two at one moment, and some nearer than a second) and queries."""
     hierarchy = made_hierarchy(num_segments, uid=uid, **options)
     times = torch.linspace(0.2, hierarchy.end_s - 0.4, narrations).round(decimals=3).tolist()
     times[1:3] = [times[0], times[0] + 0.5]
     texts = [f"#C C {HOSTILE[i % len(HOSTILE)]}" for i in range(narrations)]
     dim = hierarchy.levels[0].text_x.shape[1]
-    queries = (Query(HOSTILE[0], torch.eye(dim)[0]), Query("the second", torch.eye(dim)[1]))
+    texts_asked = [HOSTILE[0], "the second", *(f"number {i}" for i in range(2, queries))]
+    asked = tuple(Query(text, torch.eye(dim)[i % dim]) for i, text in enumerate(texts_asked))
     return VideoRecord(
         hierarchy,
         method="HiERO",
@@ -70,5 +73,5 @@ def made_record(num_segments: int = 90, *, narrations: int = 12, uid: str = "v",
         fingerprint="f",
         thread_graph="within_threads",
         narrations=Narrations(times, texts),
-        queries=queries,
+        queries=asked,
     )
