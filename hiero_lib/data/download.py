@@ -179,6 +179,7 @@ def _fetch_from_mirrors(item: Item, job: _Job, path: Path) -> str:
                     policy=job.policy,
                     resolve=None if mirror.drive is None else drive.read_page,
                     size=item.size,
+                    room=1.0 if item.archive is None else 2.0,
                     on_bytes=lambda done, total: job.tally.report(item.id, done, total),
                     stop=job.stop,
                 )
@@ -217,7 +218,13 @@ def _unpack(item: Item, job: _Job, path: Path, digest: str) -> archives.Unpacked
     if item.under:
         place = archives.under(item.under)
     return archives.unpack(
-        path, job.root / item.target, kind=item.archive.format, journal=journal, place=place, stop=job.stop
+        path,
+        job.root / item.target,
+        kind=item.archive.format,
+        journal=journal,
+        place=place,
+        on_bytes=lambda done, total: job.tally.report(f"{item.id} unpacked", done, total),
+        stop=job.stop,
     )
 
 

@@ -91,11 +91,11 @@ def alone(path: Path, item: Item) -> Iterator[None]:
 
 
 class Tally:
-    """Bytes of all transfers in one bar, or in a line every few seconds."""
+    """Bytes of all transfers and archives in one bar, or in a line every few seconds."""
 
     def __init__(self, items: int, *, quiet: bool = False) -> None:
         self.lock, self.left, self.bytes = threading.Lock(), items, dict[str, tuple[int, int]]()
-        self.progress = Progress("downloaded MB", total=1, enabled=not quiet)
+        self.progress = Progress("MB fetched and unpacked", total=1, enabled=not quiet)
 
     def report(self, name: str, done: int, total: int | None) -> None:
         with self.lock:

@@ -75,6 +75,7 @@ def fetch(
     policy: Policy,
     resolve: Resolve | None = None,
     size: int | None = None,
+    room: float = 1.0,
     on_bytes: Callable[[int, int | None], None] = lambda done, total: None,
     stop: threading.Event | None = None,
 ) -> int | None:
@@ -87,6 +88,7 @@ def fetch(
         policy: how patient to be.
         resolve: reads a page that comes instead of the file; without it, a page is an error.
         size: bytes that the file must have; None where it is not known.
+        room: of the file's size that must be free on the disk; 2 where it will be unpacked beside itself.
         on_bytes: called with (bytes there, bytes in all or None).
         stop: ends the transfer when it is set.
 
@@ -106,6 +108,7 @@ def fetch(
                 policy=policy,
                 resolve=resolve,
                 size=size,
+                room=room,
                 on_bytes=on_bytes,
                 stop=stop,
             )
@@ -128,6 +131,7 @@ def _attempt(
     policy: Policy,
     resolve: Resolve | None,
     size: int | None,
+    room: float,
     on_bytes: Callable[[int, int | None], None],
     stop: threading.Event | None,
 ) -> int | None:
@@ -153,7 +157,9 @@ def _attempt(
         if begin is None:
             part.unlink(missing_ok=True)
             raise _TryAgain("the file has changed on the server since it was begun")
-        _check_room(part, total, begin, policy)
+        if total is not None:
+            folder = next(path for path in (part.parent, *part.parent.parents) if path.exists())
+            need_room(folder, int(total * room) - begin, policy.spare_bytes)
         if size is not None and total is not None and total != size:
             raise _TryAgain(f"the server has a file of {total} bytes; {size} are expected")
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -271,13 +277,6 @@ def _copy(
         raise DownloadError(
             f"cannot be written ({error.strerror or error}); {free / 1e9:.1f} GB are free on the disk", file=part
         ) from error
-
-
-def _check_room(part: Path, total: int | None, begin: int, policy: Policy) -> None:
-    if total is None:
-        return
-    folder = next(path for path in (part.parent, *part.parent.parents) if path.exists())
-    need_room(folder, total - begin, policy.spare_bytes)
 
 
 def need_room(folder: Path, needed: int, spare: int) -> None:

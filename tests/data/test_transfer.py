@@ -130,6 +130,10 @@ def test_a_full_disk_is_seen_before_it_is_full(
     with pytest.raises(DownloadError, match=r"too full: 0\.00 GB are needed.*take another data_root"):
         get(server, tmp_path / "a.part")
     assert not (tmp_path / "a.part").exists()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_500_000 + QUICK.spare_bytes))
+    with pytest.raises(DownloadError, match="too full"):  # an archive needs its size again
+        get(server, tmp_path / "a.part", room=2.0)
+    get(server, tmp_path / "a.part")
 
 
 def test_a_disk_that_becomes_full_is_named(
