@@ -195,7 +195,6 @@ def ablation_rows(
             published = PUBLISHED.get(row.name, {}).get(name) if comparable else None
             notes = [same[0]["note"]] * bool(same[0]["note"])
             notes += [f"failed with seed {', '.join(map(str, failed))}"] * bool(failed)
-            notes += [f"published: {_QUOTED}"] * (published is not None)
             notes += [_WHICH_R1] * (name == GROUNDING)
             table.append(
                 Row(
@@ -210,10 +209,9 @@ def ablation_rows(
                     spread=statistics.stdev(values) if len(values) > 1 else None,
                 )
             )
-    if not comparable:
-        table += [
-            Row(BENCHMARK, f"{name} ({PUBLISHED_FEATURES})", metric, None, published=value, note=_QUOTED)
-            for name, figures in PUBLISHED.items()
-            for metric, value in figures.items()
-        ]
+    table += [
+        Row(BENCHMARK, f"{name} ({PUBLISHED_FEATURES})", metric, None, published=value, note=_QUOTED)
+        for name, figures in PUBLISHED.items()
+        for metric, value in figures.items()
+    ]
     return table

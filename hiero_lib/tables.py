@@ -10,109 +10,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from hiero_lib.published import counterpart, has_published_rows
+from hiero_lib.entries import PUBLISHED, SAMPLE, Entry, all_entries, by_benchmark
 
-SAMPLE, REAL, PUBLISHED = "sample", "real", "as published"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line: a value that a run measured, or a published one that it quotes. Values are fractions.
-
-    Attributes:
-        run, section, benchmark, method, metric: where the value belongs.
-        data: ``sample``, ``real``, or ``as published`` for a quoted line.
-        here, spread, low, high: the run's value, its standard deviation over seeds, its 95 % interval.
-        published: the published value of this method on these features; in a quoted line, of the method it names.
-        comparable: whether the paper reports the method, so that a difference is missed where there is none.
-        n, excluded, thread_graph, seed, command, note: how it was measured.
-    """
-
-    run: str
-    section: str
-    benchmark: str
-    method: str
-    metric: str
-    data: str
-    here: float | None
-    spread: float | None
-    low: float | None
-    high: float | None
-    published: float | None
-    comparable: bool
-    n: int | None
-    excluded: int | None
-    thread_graph: str
-    seed: str
-    command: str
-    note: str
-
-    @property
-    def difference(self) -> float | None:
-        """The run's value minus the published one; None on the sample, or where one of them is missing."""
-        if self.data != REAL or self.here is None or self.published is None:
-            return None
-        return self.here - self.published
-
-
-def entries(results: Mapping[str, Any]) -> list[Entry]:
-    """The lines of one run; a quoted figure that stands beside the run's own is not repeated."""
-    found: list[Entry] = []
-    for name, section in results["sections"].items():
-        rows, folder = section["rows"], section["config"].get("features", {}).get("folder", "")
-        beside = [None if row["result"] is None else counterpart(row, rows, folder) for row in rows]
-        repeated = {id(row) for row in beside if row is not None} if not section["is_sample"] else set()
-        reported = {(row["benchmark"], row["metric"]) for row in rows if row["published"] is not None}
-        for row, quoted in zip(rows, beside):
-            if id(row) in repeated:
-                continue
-            result = row["result"] or {}
-            published = row["published"]
-            if published is None and quoted is not None and not section["is_sample"]:
-                published = quoted["published"]
-            measured = row["result"] is not None
-            data = (SAMPLE if section["is_sample"] else REAL) if measured else PUBLISHED
-            low, high = result.get("interval") or (None, None)
-            found.append(
-                Entry(
-                    run=results["run"],
-                    section=name,
-                    benchmark=row["benchmark"],
-                    method=row["method"],
-                    metric=row["metric"],
-                    data=data,
-                    here=result.get("value"),
-                    spread=row.get("spread"),
-                    low=low,
-                    high=high,
-                    published=published,
-                    comparable=(row["benchmark"], row["metric"]) in reported and has_published_rows(row["method"]),
-                    n=result.get("n"),
-                    excluded=result.get("excluded"),
-                    thread_graph=row.get("thread_graph") or "",
-                    seed=_seeds(row.get("seed"), section["seed"]) if measured else "",
-                    command=command_line(section) if measured else "",
-                    note=row["note"],
-                )
-            )
-    return found
-
-
-def command_line(section: Mapping[str, Any]) -> str:
-    """The command that wrote a section, as one would type it."""
-    command = section["environment"].get("command") or []
-    if not command:
-        return "unknown"
-    if command[0] == "__main__.py":
-        return shlex.join(["python", "-m", "hiero_lib", *command[1:]])
-    if command[0] == "ipykernel_launcher.py":
-        return "a notebook, by hand"
-    return shlex.join(command)
+_MANY_METRICS = 3
 
 
 def markdown(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -129,7 +32,7 @@ def csv_text(runs: Sequence[Mapping[str, Any]]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
-    for entry in _all_entries(runs):
+    for entry in all_entries(runs):
         values = [getattr(entry, column) for column in columns]
         writer.writerow(["" if value is None else value for value in values])
     return stream.getvalue()
@@ -138,7 +41,7 @@ def csv_text(runs: Sequence[Mapping[str, Any]]) -> str:
 def latex(runs: Sequence[Mapping[str, Any]]) -> str:
     """One ``table`` per table of the paper, for a document with the packages booktabs and textcomp."""
     lines = ["% needs \\usepackage{booktabs}"]
-    for benchmark, found in _by_benchmark(_all_entries(runs)).items():
+    for benchmark, found in by_benchmark(all_entries(runs)).items():
         header, *rows = _cells(found, several=len(runs) > 1)
         numeric = {"published", "here", "difference", "n", "excluded"}
         lines += [
@@ -191,11 +94,13 @@ def _introduction(runs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _tables(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     lines: list[str] = []
-    for benchmark, found in _by_benchmark(_all_entries(runs)).items():
-        cells = _cells(found, several=len(runs) > 1)
-        widths = [max(map(len, column)) for column in zip(*cells)]
-        lines += [f"## {benchmark}", "", _line(cells[0], widths), _line(["-" * width for width in widths], widths)]
-        lines += [_line(line, widths) for line in cells[1:]] + [""]
+    for benchmark, found in by_benchmark(all_entries(runs)).items():
+        several = len(runs) > 1
+        overview = _overview(found, several=several)
+        lines += [f"## {benchmark}", "", *overview]
+        lines += ["<details><summary>Every value with its interval, n and making</summary>", ""] * bool(overview)
+        lines += [*_markdown_table(_cells(found, several=several)), ""]
+        lines += ["</details>", ""] * bool(overview)
         notes = _notes(found)
         lines += [f"{at}. {note}" for at, note in enumerate(notes, start=1)] + [""] * bool(notes)
         commands = _commands(found)
@@ -204,6 +109,21 @@ def _tables(runs: Sequence[Mapping[str, Any]]) -> list[str]:
             "",
         ] * bool(commands)
     return lines
+
+
+def _overview(found: Sequence[Entry], *, several: bool) -> list[str]:
+    """Methods down and measures across, as papers have it; nothing where the lines below are few enough."""
+    metrics = list(dict.fromkeys(entry.metric for entry in found))
+    if len(metrics) < _MANY_METRICS:
+        return []
+    percent = _percent_of(found)
+    rows: dict[tuple[str, str, str], dict[str, str]] = {}
+    for entry in found:
+        run = entry.run if several and entry.data != PUBLISHED else ""
+        rows.setdefault((entry.data, run, entry.method), {})[entry.metric] = _value(entry, percent)
+    cells = [("data", "run", "method", *metrics)]
+    cells += [(*names, *(values.get(metric, "") for metric in metrics)) for names, values in rows.items()]
+    return [*_markdown_table(_without_empty_columns(cells)), ""]
 
 
 def _makings(runs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -223,21 +143,15 @@ def _makings(runs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _cells(found: Sequence[Entry], *, several: bool) -> list[tuple[str, ...]]:
     """Header and lines of one table, without the columns that say nothing in any line."""
-    digits = max((_digits(entry.published) for entry in found if entry.published is not None), default=1)
     notes = {note: str(at) for at, note in enumerate(_notes(found), start=1)}
-
-    def percent(value: float | None, sign: str = "") -> str:
-        return "" if value is None else f"{100 * value:{sign}.{digits}f}"
-
+    percent = _percent_of(found)
     columns: dict[str, Callable[[Entry], str]] = {
         "data": lambda entry: entry.data,
         "run": lambda entry: entry.run if several and entry.data != PUBLISHED else "",
         "method": lambda entry: entry.method,
         "metric": lambda entry: entry.metric,
         "published": lambda entry: percent(entry.published),
-        "here": lambda entry: (
-            percent(entry.here) + (f" ± {percent(entry.spread)}" if entry.spread is not None else "")
-        ),
+        "here": lambda entry: "" if entry.data == PUBLISHED else _value(entry, percent),
         "difference": lambda entry: _difference(entry, percent),
         "95 % interval": lambda entry: "" if entry.low is None else f"{percent(entry.low)} to {percent(entry.high)}",
         "n": lambda entry: "" if entry.n is None else str(entry.n),
@@ -246,8 +160,28 @@ def _cells(found: Sequence[Entry], *, several: bool) -> list[tuple[str, ...]]:
         "seed": lambda entry: entry.seed,
         "note": lambda entry: notes.get(entry.note, ""),
     }
-    table = [(name, *map(cell, found)) for name, cell in columns.items()]
-    return list(zip(*[column for column in table if any(column[1:])]))
+    return _without_empty_columns(list(zip(*((name, *map(cell, found)) for name, cell in columns.items()))))
+
+
+def _without_empty_columns(cells: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    return list(zip(*(column for column in zip(*cells) if any(column[1:]))))
+
+
+def _percent_of(found: Sequence[Entry]) -> Callable[..., str]:
+    """Writes fractions of a table as percentages, with as many decimals as its published ones have."""
+    digits = max((_digits(entry.published) for entry in found if entry.published is not None), default=1)
+
+    def percent(value: float | None, sign: str = "") -> str:
+        return "" if value is None else f"{100 * value:{sign}.{digits}f}"
+
+    return percent
+
+
+def _value(entry: Entry, percent: Callable[..., str]) -> str:
+    """What the run has, with its spread; in a quoted line what was published."""
+    if entry.data == PUBLISHED:
+        return percent(entry.published)
+    return percent(entry.here) + (f" ± {percent(entry.spread)}" if entry.spread is not None else "")
 
 
 def _difference(entry: Entry, percent: Callable[..., str]) -> str:
@@ -259,28 +193,6 @@ def _difference(entry: Entry, percent: Callable[..., str]) -> str:
 def _digits(fraction: float) -> int:
     """Decimals that a published percentage was given with: 91.6 has one, 12.65 two."""
     return 1 if f"{100 * fraction:.2f}".endswith("0") else 2
-
-
-def _all_entries(runs: Sequence[Mapping[str, Any]]) -> list[Entry]:
-    """The lines of all runs; what several runs quote alike stands there once."""
-    found: list[Entry] = []
-    quoted: set[tuple[str, str, str]] = set()
-    for entry in (entry for run in runs for entry in entries(run)):
-        key = (entry.benchmark, entry.method, entry.metric)
-        if entry.data == PUBLISHED:
-            if key in quoted:
-                continue
-            quoted.add(key)
-        found.append(entry)
-    return found
-
-
-def _by_benchmark(found: Sequence[Entry]) -> dict[str, list[Entry]]:
-    """Lines by table, what was measured above what is quoted."""
-    grouped: dict[str, list[Entry]] = {}
-    for entry in sorted(found, key=lambda entry: entry.data == PUBLISHED):
-        grouped.setdefault(entry.benchmark, []).append(entry)
-    return grouped
 
 
 def _notes(found: Sequence[Entry]) -> list[str]:
@@ -297,10 +209,10 @@ def _caption(benchmark: str, found: Sequence[Entry]) -> str:
     return f"{benchmark}, in percent" + (", on the generated sample" if sample else "")
 
 
-def _seeds(own: Any, of_section: int) -> str:
-    if isinstance(own, Sequence):
-        return ", ".join(map(str, own))
-    return str(of_section if own is None else own)
+def _markdown_table(cells: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    header, *rows = (_line(line, widths) for line in cells)
+    return [header, _line(["-" * width for width in widths], widths), *rows]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

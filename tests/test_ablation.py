@@ -22,11 +22,12 @@ from hiero_lib.ablation import (
     cells_of,
 )
 from hiero_lib.config import Profile, load_profile
+from hiero_lib.entries import entries
 from hiero_lib.errors import ConfigError
 from hiero_lib.models.checkpoints import read_card
 from hiero_lib.results import load, record
 from hiero_lib.sweep import SweepResult, run_sweep
-from hiero_lib.tables import entries, markdown
+from hiero_lib.tables import markdown
 from tests.test_tables import lines_of
 from tests.tiny import add_egoprocel, add_goalstep, make_tiny
 
@@ -89,7 +90,8 @@ def test_two_rows_two_seeds_resumed_after_a_killed_cell(tiny: Profile, tmp_path:
     assert [card.model.threads for card in cards] == [False, True, False, True]
 
     record(tmp_path, "ablation", ablation_rows(found, tiny, seeds=SEEDS, rows=TWO_ROWS), profile=tiny, seconds=1)
-    measured = [line for line in lines_of(markdown([load(tmp_path)])) if line["data"] == "sample"]
+    details = markdown([load(tmp_path)]).split("<details>")[1]
+    measured = [line for line in lines_of(details) if line["data"] == "sample"]
     metrics = [MCQ_INTER, MCQ_INTRA, F1, IOU, R1_LOOSE, R1_STRICT, GROUNDING]
     assert [line["metric"] for line in measured] == metrics * 2
     assert [line["method"] for line in measured] == ["L_vna"] * 7 + ["L_vna, threads, L_ft"] * 7
@@ -114,10 +116,12 @@ def test_figures_of_the_paper_stand_below_on_the_sample_and_beside_on_its_featur
     features = dataclasses.replace(tiny.features, folder="egovlp")
     real = dataclasses.replace(tiny, is_sample=False, features=features)
     rows = ablation_rows(result_for(values), real, seeds=SEEDS)
-    assert all(row.result is not None for row in rows)
     record(tmp_path / "r", "ablation", rows, profile=real, seconds=1)
-    first = lines_of(markdown([load(tmp_path / "r")]))[0]
-    assert (first["published"], first["here"], first["difference"]) == ("57.20", "59.50 ± 0.71", "+2.30")
+    first = entries(load(tmp_path / "r"))[0]
+    assert (first.published, first.here, first.seed) == (0.572, pytest.approx(0.595), "1, 2")
+    assert first.difference == pytest.approx(0.023)
+    assert first.spread == pytest.approx(0.01 / 2**0.5)
+    assert "57.20" in markdown([load(tmp_path / "r")]).split("<details>")[0]
 
 
 def test_a_failed_seed_is_said(tiny: Profile) -> None:

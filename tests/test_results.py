@@ -33,7 +33,7 @@ def test_record_keeps_raw_floats_and_how_they_were_made(tmp_path: Path) -> None:
     section = json.loads(path.read_text())["sections"]["egomcq"]
     assert section["rows"][0]["result"] == {"value": 0.91649, "n": 120, "excluded": 3, "interval": [0.88, 0.95]}
     assert section["rows"][1]["result"] is None
-    assert section["config"] == SAMPLE.to_dict()
+    assert section["config"] == json.loads(json.dumps(SAMPLE.to_dict()))
     assert section["seed"] == SAMPLE.training.seed
     assert section["seconds"] == 12.5
     assert section["extra"] == {"steps": 7}

@@ -13,10 +13,11 @@ import pytest
 
 from hiero_lib import scoring
 from hiero_lib.__main__ import main
+from hiero_lib.entries import command_line, entries
 from hiero_lib.methods import HIERO, PROBE, UNTRAINED
 from hiero_lib.published import published_method
 from hiero_lib.results import Metric, Row, load, record
-from hiero_lib.tables import command_line, csv_text, entries, latex, markdown
+from hiero_lib.tables import csv_text, latex, markdown
 from tests.test_results import REAL, SAMPLE
 
 QUOTED = [
@@ -51,11 +52,15 @@ def lines_of(text: str) -> list[dict[str, str]]:
 
 
 def test_a_difference_is_taken_from_the_same_method_on_the_same_features_alone(real: Path) -> None:
-    untrained, probe, hiero, other = lines_of(markdown([load(real)]))
+    untrained, probe, hiero, *quoted = lines_of(markdown([load(real)]))
     assert (untrained["published"], untrained["here"], untrained["difference"]) == ("57.2", "58.0", "+0.8")
     assert (hiero["published"], hiero["here"], hiero["difference"]) == ("59.6", "58.3", "-1.3")
     assert (probe["published"], probe["difference"]) == ("", "")
-    assert (other["method"], other["published"], other["here"]) == ("HiERO (LaViLa)", "64.4", "")
+    assert [(line["method"], line["published"], line["here"]) for line in quoted] == [
+        ("EgoVLP", "57.2", ""),
+        ("HiERO (EgoVLP)", "59.6", ""),
+        ("HiERO (LaViLa)", "64.4", ""),
+    ]
     assert (hiero["thread graph"], hiero["seed"], hiero["n"], hiero["excluded"]) == ("released", "7", "100", "2")
     assert untrained["thread graph"] == ""
 
@@ -171,3 +176,19 @@ def test_report_prints_or_writes(
     assert (tmp_path / "new" / "t.csv").read_text() == csv_text([load(real)])
     assert main(["report", str(tmp_path / "none")]) == 2
     assert "none/results.json: there is no such file" in capsys.readouterr().err
+
+
+def test_a_table_of_many_measures_has_methods_down_and_measures_across_first(tmp_path: Path) -> None:
+    rows = [Row("B", HIERO, f"R{k}", Metric(0.1 * k, 9), spread=0.01) for k in (1, 2, 3)]
+    rows += [Row("B", "HiERO (EgoVLP)", "R2", None, published=0.25), Row("B", UNTRAINED, "R3", Metric(0.05, 9))]
+    record(tmp_path, "b", rows, profile=REAL, seconds=1)
+    text = markdown([load(tmp_path)])
+    overview, details = text.split("<details>")
+    lines = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in overview.splitlines() if "|" in line]
+    assert lines[0] == ["data", "method", "R1", "R2", "R3"]
+    assert lines[2:] == [
+        ["real", HIERO, "10.0 ± 1.0", "20.0 ± 1.0", "30.0 ± 1.0"],
+        ["real", UNTRAINED, "", "", "5.0"],
+        ["as published", "HiERO (EgoVLP)", "", "25.0", ""],
+    ]
+    assert "-5.0" in details
