@@ -20,7 +20,7 @@ from hiero_lib.data.egoprocel import KeystepVideo
 from hiero_lib.data.egoprocel_files import KeystepData, open_keysteps
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.errors import ConfigError
-from hiero_lib.methods import UNTRAINED, Method
+from hiero_lib.methods import HIERO, PROBE, UNTRAINED, Method
 from hiero_lib.results import Row
 
 RANDOM, UNIFORM = "random clusters", "uniform pieces"
@@ -134,7 +134,8 @@ def at_positions(segments: VideoSegments, positions: Positions) -> VideoSegments
 def procedure_rows(
     results: Mapping[str, ProcedureResult], methods: Mapping[str, Method], profile: Profile
 ) -> list[Row]:
-    """F1 and IoU of every method and dataset, their average, the averages over all labels, and what was published."""
+    """F1 and IoU of every method and dataset, the averages (over all labels, too), HiERO's distance from the others,
+    and what was published."""
     config = profile.egoprocel
     datasets = [AVERAGE, *next(iter(results.values())).datasets]
     rows = []
@@ -147,6 +148,13 @@ def procedure_rows(
                 metric = metric_name(measure, dataset)
                 value = found[measure, dataset]
                 rows.append(Row("EgoProceL", name, metric, value, note=result.note, thread_graph=graph))
+    draws = {"resamples": config.bootstrap_resamples, "seed": config.bootstrap_seed}
+    for name in [name for name in (UNTRAINED, PROBE) if name in results and HIERO in results]:
+        difference = results[HIERO].difference(results[name], **draws)
+        for measure in ("F1", "IoU"):
+            above = difference[measure]
+            note = "points, on the same videos"
+            rows.append(Row("EgoProceL", f"{HIERO} minus {name}", metric_name(measure), above, note=note))
     for name, published in PUBLISHED_EGOPROCEL.items():
         for measure, figures in zip(("F1", "IoU"), published):
             for dataset, figure in zip(_COLUMNS, figures):

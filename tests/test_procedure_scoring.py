@@ -122,7 +122,16 @@ def test_rows_have_every_measure_and_what_was_published(
     results: dict[str, ProcedureResult], methods: dict[str, Method], profile: Profile
 ) -> None:
     rows = procedure_scoring.procedure_rows(results, methods, profile)
-    measured = [row for row in rows if row.result is not None]
+    differences = [row for row in rows if " minus " in row.method]
+    assert len(differences) == 2 * 2
+    for row in differences:
+        assert row.result is not None
+        below = results[row.method.removeprefix(f"{HIERO} minus ")]
+        measure = row.metric.removesuffix(", average")
+        assert row.result.value == pytest.approx(results[HIERO].value(measure) - below.value(measure))
+        assert row.result.interval is not None
+        assert row.result.interval[0] <= row.result.interval[1]
+    measured = [row for row in rows if row.result is not None and row not in differences]
     assert len(measured) == 5 * (2 * 4 + 2)  # F1 and IoU of the average and 3 datasets; 2 more over all labels
     for row in measured:
         assert row.result is not None
@@ -140,6 +149,11 @@ def test_rows_have_every_measure_and_what_was_published(
     assert published["HiERO (EgoVLP)", "F1, average"] == 0.445
     assert published["Omnivore", "IoU, CMU"] == 0.268
     assert published["OPEL", "F1, MECCANO"] == 0.392
+
+
+def test_a_result_does_not_differ_from_itself(results: dict[str, ProcedureResult]) -> None:
+    same = results[UNTRAINED].difference(results[UNTRAINED], resamples=20, seed=1)
+    assert {(metric.value, metric.interval) for metric in same.values()} == {(0.0, (0.0, 0.0))}
 
 
 def test_the_average_is_the_mean_of_the_datasets(results: dict[str, ProcedureResult]) -> None:
@@ -181,9 +195,7 @@ def test_labels_far_beyond_the_features_are_told(
     assert "'a'" in caplog.text
 
 
-def test_a_model_without_level_two_is_refused(
-    task: ProcedureTask, methods: dict[str, Method], tmp_path: Path
-) -> None:
+def test_a_model_without_level_two_is_refused(task: ProcedureTask, text: TextSide, tmp_path: Path) -> None:
     shallow = load_profile(Path(task.profile.data_root) / "tiny.yaml", {"model.depth": 2})
     path = make_checkpoint(tmp_path / "shallow", shallow, "hiero")
     method = open_methods(shallow, checkpoints={"hiero": path}, device=CPU, text=text)[HIERO]
@@ -223,7 +235,7 @@ def test_the_command_scores_and_records(
     assert "4 videos scored, 0 left out" in said
     section = json.loads((tmp_path / "outputs/r/results.json").read_text())["sections"]["egoprocel"]
     measured = {row["method"] for row in section["rows"] if row["result"] is not None}
-    assert measured == {RANDOM, UNIFORM, UNTRAINED, HIERO}
+    assert measured == {RANDOM, UNIFORM, UNTRAINED, HIERO, f"{HIERO} minus {UNTRAINED}"}
     assert section["extra"]["tasks"]["MECCANO/MECCANO"][HIERO]["F1"] > 0
     assert len(list((tmp_path / "outputs/r/predictions").iterdir())) == 4
     assert main([*arguments, "--set", "egoprocel.labels=/nowhere.json"]) == 2

@@ -113,6 +113,26 @@ class ProcedureResult:
 
         The interval is a bootstrap over the videos of each task; with few videos a task it is too narrow.
         """
+        drawn = self._draws(resamples, seed)
+        return {
+            (measure, name): Metric(self.value(measure, name), *self.counts(name), _interval(draws))
+            for (measure, name), draws in drawn.items()
+        }
+
+    def difference(self, other: ProcedureResult, *, resamples: int, seed: int) -> dict[str, Metric]:
+        """Measure -> how far the average lies above that of ``other``, on the same videos (a paired interval)."""
+        mine, theirs = self._draws(resamples, seed), other._draws(resamples, seed)
+        return {
+            measure: Metric(
+                self.value(measure) - other.value(measure),
+                *self.counts(),
+                _interval(mine[measure, AVERAGE] - theirs[measure, AVERAGE]),
+            )
+            for measure in MEASURES
+        }
+
+    def _draws(self, resamples: int, seed: int) -> dict[tuple[str, str], np.ndarray]:
+        """(measure, dataset or ``AVERAGE``) -> ``[resamples]`` values on videos drawn anew; the same for a seed."""
         rng = np.random.default_rng(seed)
         drawn: dict[str, list[np.ndarray]] = {}
         for dataset, task in self.tasks:
@@ -120,14 +140,11 @@ class ProcedureResult:
             table = np.array([dataclasses.astuple(scores) for scores in own])  # [videos, fields]
             drawn.setdefault(dataset, []).append(table[rng.integers(len(own), size=(resamples, len(own)))].mean(1))
         means = {dataset: np.mean(tasks, axis=0) for dataset, tasks in drawn.items()}  # [resamples, fields]
-        found = {}
+        found: dict[tuple[str, str], np.ndarray] = {}
         for measure, of in MEASURES.items():
             values = {name: np.array([of(KeystepScores(*row)) for row in rows]) for name, rows in means.items()}
-            values[AVERAGE] = np.mean(list(values.values()), axis=0)
-            for name, draws in values.items():
-                low, high = np.quantile(draws, [0.025, 0.975])
-                n, excluded = self.counts(name)
-                found[measure, name] = Metric(self.value(measure, name), n, excluded, (float(low), float(high)))
+            found |= {(measure, name): draws for name, draws in values.items()}
+            found[measure, AVERAGE] = np.mean(list(values.values()), axis=0)
         return found
 
     def counts(self, dataset: str = AVERAGE) -> tuple[int, int]:
@@ -137,6 +154,11 @@ class ProcedureResult:
             return sum(dataset in (video.task.dataset, AVERAGE) for video in videos)
 
         return those(entry.video for entry in self.videos), those(self.without_features)
+
+
+def _interval(draws: np.ndarray) -> tuple[float, float]:
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def score_video(
