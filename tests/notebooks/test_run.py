@@ -26,6 +26,7 @@ TINY = {
     "egonlq.epochs": 1,
     "egonlq.seeds": [1, 2],
     "egoprocel.bootstrap_resamples": 20,
+    "step_grounding.bootstrap_resamples": 20,
     "workers": 1,  # no processes beside the kernel
 }
 
@@ -42,6 +43,7 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
 
     results = json.loads(path.read_text())
     sections = ["data", "training", "egomcq", "threads", "egonlq", "egonlq_levels", "egoprocel"]
+    sections += ["step_grounding", "step_localization"]
     assert list(results["sections"]) == sections
     assert {outcome["status"] for outcome in results["notebooks"].values()} == {"done"}
     egomcq = results["sections"]["egomcq"]
@@ -62,17 +64,29 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
     assert {"random clusters", "uniform pieces", "untrained features", "linear probe", "HiERO"} < measured
     assert not any(row["result"]["excluded"] for row in egoprocel["rows"] if row["result"])
 
+    methods = {"untrained features", "linear probe", "HiERO"}
+    steps = results["sections"]["step_grounding"]
+    assert steps["extra"]["splits"]["test"]["excluded"] == {method: {} for method in methods}
+    assert methods < {row["method"] for row in steps["rows"] if row["result"] is not None}
+    localized = results["sections"]["step_localization"]["rows"]
+    assert {row["method"] for row in localized if row["metric"] == "mAP, average"} == methods
+
     run = path.parent
     assert (run / "results.md").read_text().splitlines()[0].endswith("on the generated sample")
     assert len(list((run / "predictions").glob("egomcq_*.json"))) == 3
     assert len(list((run / "predictions").glob("egonlq_*_val.json"))) == 4
     assert len(list((run / "predictions").glob("egoprocel_*.json"))) == 5
+    assert len(list((run / "predictions").glob("step_grounding_*.json"))) == 2 * 3 * 2  # splits, methods, strategies
+    assert len(list((run / "predictions").glob("step_localization_*.json"))) == 3
     assert {file.name for file in (run / "figures").glob("*.png")} == {
         "first_look.png",
         "training.png",
         "threads.png",
         "egonlq.png",
         "keysteps.png",
+        "step_grounding.png",
+        "step_localization_1.png",
+        "step_localization_2.png",
     }
     for name in results["notebooks"]:
         notebook = nbformat.read(run / f"{name}.ipynb", as_version=4)
