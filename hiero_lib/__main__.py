@@ -588,7 +588,7 @@ def _goalstep(options: argparse.Namespace) -> int:
 
     from hiero_lib import step_report, step_scoring
     from hiero_lib.device import best_device
-    from hiero_lib.methods import open_methods
+    from hiero_lib.methods import HIERO, open_methods
     from hiero_lib.results import TABLE_FILE, record
 
     folder = Path("outputs", options.run or profile.name)
@@ -603,7 +603,12 @@ def _goalstep(options: argparse.Namespace) -> int:
     if not methods:
         hint = "The profile's features have no text projection: name a --checkpoint"
         raise ConfigError("nothing to score", field="--checkpoint", hint=hint)
-    answers = {split: {name: task.ground(method, split) for name, method in methods.items()} for split in task.splits}
+    answers: dict[str, dict[str, step_scoring.Answers]] = {}
+    for split in task.splits:
+        for name, method in methods.items():
+            found = task.ground(method, split, parts=name == HIERO)  # the table of parts is about HiERO
+            answers.setdefault(split, {})[name] = found
+            print(f"{split}, {name}: {found.report.summary()} ({time.monotonic() - started:.0f} s)", flush=True)
     step_report.save_answers(answers, folder)
     more = {"checkpoints": list(checkpoints)}
     path = record(
@@ -621,8 +626,6 @@ def _goalstep(options: argparse.Namespace) -> int:
         rows = step_report.localization_rows(task, localized, methods)
         record(folder, "step_localization", rows, profile=profile, seconds=time.monotonic() - started, extra=more)
     print(path.with_name(TABLE_FILE).read_text("utf-8"))
-    for line in step_report.excluded_lines(answers):
-        print(line)
     return 0
 
 

@@ -90,15 +90,18 @@ class StepTask:
         fine, coarse = (method.project(levels[level].x) for level in (0, COARSE_LEVEL))
         return VideoFeatures(fine, coarse, self.profile.features.stride_s)
 
-    def ground(self, method: Method, split: str, strategies: Mapping[str, Strategy] | None = None) -> Answers:
+    def ground(
+        self, method: Method, split: str, strategies: Mapping[str, Strategy] | None = None, *, parts: bool = True
+    ) -> Answers:
         """Answer the queries of a split by each strategy, and score them.
 
-        Without ``strategies`` by those of the profile; the parts of HiERO-StepG only where the answers are known.
+        Without ``strategies`` by those of the profile; HiERO-StepG without each of its ``parts`` only where the
+        answers are known.
         """
         config, clips = self.profile.step_grounding, self.splits[split].clips
         truth = truth_of(clips)
         if strategies is None:
-            strategies = strategies_of(config, ablation=bool(truth))
+            strategies = strategies_of(config, ablation=parts and bool(truth))
         predictions, report = compare_strategies(
             clips,
             groups=self.groups,

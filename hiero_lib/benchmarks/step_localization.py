@@ -2,7 +2,8 @@
 
 The paper names this use of HiERO and its code has none. Here clusters of the projected features give the segments,
 at a coarse and a fine scale for steps and sub-steps, and similarity with the texts of the step taxonomy gives the
-labels; the measure is mean average precision over temporal IoU 0.1 to 0.5 (``detection_scores``).
+labels; the measure is mean average precision over temporal IoU 0.1 to 0.5 (``detection_scores``). No official
+Goal-Step file was at hand: only the sample's, in the layout of ``hiero_lib.data.goalstep``, have been scored.
 """
 
 from __future__ import annotations

@@ -80,9 +80,12 @@ def grow_peak(
     threshold = min(ratio * float(similarity[peak]), ceiling)
 
     def extent(line: np.ndarray) -> int:
-        above = np.r_[0, np.flatnonzero(line >= threshold) + 1]
-        too_far = np.flatnonzero(np.diff(above) > patience + 1)
-        return int(above[too_far[0]] if len(too_far) else above[-1])
+        reached = 0
+        for above in (np.flatnonzero(line >= threshold) + 1).tolist():
+            if above - reached > patience + 1:
+                break
+            reached = above
+        return reached
 
     left = extent(similarity[max(peak - reach, 0) : peak][::-1])
     right = extent(similarity[peak + 1 : peak + 1 + reach])
@@ -99,13 +102,18 @@ def widen(span: Span, *, min_length_s: float, duration_s: float) -> Span:
     return start, start + length
 
 
+def is_duplicate(span: Span, kept: Sequence[Span], *, iou: float) -> bool:
+    """Whether ``span`` overlaps one of ``kept`` by more than ``iou``."""
+    return bool(kept) and float(temporal_iou(np.asarray(span), np.asarray(kept)).max()) > iou
+
+
 def suppress(spans: Sequence[Span], *, iou: float, limit: int | None = None) -> list[Span]:
     """The spans that overlap no earlier kept one by more than ``iou``, at most ``limit``, order kept."""
     kept: list[Span] = []
     for span in spans:
         if limit is not None and len(kept) == limit:
             break
-        if not kept or float(temporal_iou(np.asarray(span), np.asarray(kept)).max()) <= iou:
+        if not is_duplicate(span, kept, iou=iou):
             kept.append(span)
     return kept
 
@@ -156,9 +164,9 @@ def _spans_of_peaks(
                     line, peak, ratio=ratio, ceiling=config.ceiling, patience=config.patience, reach=config.reach
                 )
             span = first * stride_s, (last + 1) * stride_s
-            kept.append(widen(span, min_length_s=config.min_length_s, duration_s=duration_s))
-            if config.use_suppression:
-                kept = suppress(kept, iou=config.duplicate_iou)
+            span = widen(span, min_length_s=config.min_length_s, duration_s=duration_s)
+            if not config.use_suppression or not is_duplicate(span, kept, iou=config.duplicate_iou):
+                kept.append(span)
             if len(kept) == config.answers:
                 return kept
     return kept

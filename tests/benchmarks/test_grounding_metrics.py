@@ -101,6 +101,24 @@ def test_mean_over_labels_and_thresholds():
     assert (got.n_labels, got.n_truth, got.n_predictions, got.unknown_labels) == (2, 2, 3, 1)
 
 
+def test_the_five_thresholds_over_two_videos_by_hand():
+    truth = (
+        spans((0, 10), (20, 30), label="cut") + spans((0, 20), video="w", label="cut") + spans((5, 6), label="stir")
+    )
+    predictions = [
+        *spans((0, 3.5, 0.9), label="cut"),  # IoU 0.35: right up to 0.3
+        *spans((0, 20, 0.8), video="w", label="cut"),  # exact
+        *spans((24, 30, 0.7), label="cut"),  # 0.6
+        *spans((5, 6, 0.6), video="w", label="stir"),  # the other video has no such step
+        *spans((5, 6, 0.5), label="stir"),  # right, behind a wrong one: precision 1/2
+    ]
+    got = detection_scores(truth, predictions)
+    # cut: three right ones, or from 0.4 on wrong, right, right: precision 2/3 at recalls 1/3 and 2/3.
+    cut = {0.1: 1.0, 0.2: 1.0, 0.3: 1.0, 0.4: 4 / 9, 0.5: 4 / 9}
+    assert got.mean_ap == pytest.approx({threshold: (value + 1 / 2) / 2 for threshold, value in cut.items()})
+    assert got.average == pytest.approx((3 * 0.75 + 2 * (4 / 9 + 1 / 2) / 2) / 5)
+
+
 def test_a_label_without_prediction_counts_zero():
     truth = spans((0, 10), label="cut") + spans((20, 30), label="stir")
     assert detection_scores(truth, spans((0, 10, 1.0), label="cut")).average == 0.5
