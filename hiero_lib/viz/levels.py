@@ -196,16 +196,23 @@ def _plotly(
             x, y = _arcs(edges, pairs, row, up=up)
             figure.add_trace(
                 go.Scatter(
-                    **{"x": x, "y": y, "mode": "lines", "hoverinfo": "skip", "showlegend": False},
-                    **{"name": f"{name}, level {edges.level.level}"},
+                    x=x,
+                    y=y,
+                    mode="lines",
+                    hoverinfo="skip",
+                    showlegend=False,
+                    name=f"{name}, level {edges.level.level}",
                     line={"color": theme.text if up else theme.muted_text, "width": 1.5, "dash": dash},
                 )
             )
         nodes = edges.nodes()
         figure.add_trace(
             go.Scatter(
-                **{"x": edges.level.pos[nodes].round(3), "y": [row] * len(nodes), "mode": "markers"},
-                **{"name": f"nodes, level {edges.level.level}", "showlegend": False},
+                x=edges.level.pos[nodes].round(3),
+                y=[row] * len(nodes),
+                mode="markers",
+                name=f"nodes, level {edges.level.level}",
+                showlegend=False,
                 marker={
                     "symbol": ["diamond" if node == edges.node else "circle" for node in nodes],
                     "size": [13 if node == edges.node else 7 for node in nodes],
@@ -219,7 +226,8 @@ def _plotly(
         )
     figure.update_layout(
         **page_layout(title, theme, height=140 + 130 * len(rows), note=note, top=84),
-        **{"barmode": "overlay", "hovermode": "closest"},
+        barmode="overlay",
+        hovermode="closest",
         xaxis=time_axis(view[1], theme, start_s=view[0]),
         yaxis={
             **{"range": [len(rows) - 0.5, -0.5], "tickvals": list(range(len(rows))), "fixedrange": True},

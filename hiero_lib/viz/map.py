@@ -63,7 +63,7 @@ def best_embedding() -> Embed:
 
 
 def map_points(level: LevelThreads, *, embed: Embed, most_points: int = 1500) -> Points:
-    """Place a level's nodes; of a long one, the means of neighbours in a run, ``most_points`` or a few more."""
+    """Place a level's nodes; of a long one, the means of neighbours: ``most_points``, and at most one more a run."""
     size = -(-len(level.pos) // most_points)
     run = level.run_of_node()
     first = np.searchsorted(run, run)
@@ -117,7 +117,11 @@ def _plotly(points: Points, level: LevelThreads, *, title: str, theme: Theme) ->
     xy = points.xy.round(4)
     figure = go.Figure(
         go.Scatter(
-            **{"x": xy[:, 0], "y": xy[:, 1], "mode": "lines", "name": "joined in time", "hoverinfo": "skip"},
+            x=xy[:, 0],
+            y=xy[:, 1],
+            mode="lines",
+            name="joined in time",
+            hoverinfo="skip",
             line={"color": theme.grid, "width": 0.8},
         )
     )
@@ -126,7 +130,10 @@ def _plotly(points: Points, level: LevelThreads, *, title: str, theme: Theme) ->
         name = thread_name(level, thread)
         figure.add_trace(
             go.Scatter(
-                **{"x": xy[mine, 0], "y": xy[mine, 1], "mode": "markers", "name": markup(shortened(name, 28))},
+                x=xy[mine, 0],
+                y=xy[mine, 1],
+                mode="markers",
+                name=markup(shortened(name, 28)),
                 marker={"color": thread_color(thread), "size": 7, "line": {"width": 0.5, "color": theme.background}},
                 text=[clock(time, decimals=1) for time in points.times[mine]],
                 hovertemplate=f"{markup(name)}<br>%{{text}}<extra></extra>",

@@ -139,13 +139,19 @@ def _plotly(
                 go.Scatter(
                     x=[run.start_s, run.start_s, run.end_s, run.end_s, run.start_s],
                     y=[low, high, high, low, low],
-                    **{"mode": "lines", "fill": "toself", "fillcolor": color, "opacity": 0.45},
-                    **{"line": {"width": 1, "color": color}, "hoveron": "fills", "showlegend": False},
+                    mode="lines",
+                    fill="toself",
+                    fillcolor=color,
+                    opacity=0.45,
+                    line={"width": 1, "color": color},
+                    hoveron="fills",
+                    showlegend=False,
                     name=f"answer {rank}, level {level.level}",
                     text=markup(f"answer {rank}: {thread_name(level, run.label)}\n{span}"),
                     hoverinfo="text",
                 ),
-                **{"row": row, "col": 1},
+                row=row,
+                col=1,
             )
             figure.add_annotation(
                 x=(run.start_s + run.end_s) / 2,
@@ -162,17 +168,28 @@ def _plotly(
             )
         figure.add_trace(
             go.Scatter(
-                **{"x": curve.times.round(2), "y": curve.cosine.round(3), "mode": "lines", "showlegend": False},
-                **{"name": f"level {level.level}", "line": {"color": theme.text, "width": 1.3}},
+                x=curve.times.round(2),
+                y=curve.cosine.round(3),
+                mode="lines",
+                showlegend=False,
+                name=f"level {level.level}",
+                line={"color": theme.text, "width": 1.3},
                 text=[clock(time, decimals=1) for time in curve.times],
                 hovertemplate="%{text}: cosine %{y}<extra></extra>",
             ),
-            **{"row": row, "col": 1},
+            row=row,
+            col=1,
         )
         figure.update_yaxes(
-            **{"range": [low, high], "title": {"text": f"level {level.level}"}, "gridcolor": theme.grid},
-            **{"zeroline": False, "nticks": 4, "fixedrange": True, "automargin": True},
-            **{"row": row, "col": 1},
+            range=[low, high],
+            title={"text": f"level {level.level}"},
+            gridcolor=theme.grid,
+            zeroline=False,
+            nticks=4,
+            fixedrange=True,
+            automargin=True,
+            row=row,
+            col=1,
         )
         axis = time_axis(hierarchy.end_s, theme, start_s=hierarchy.start_s)
         if row < len(curves):

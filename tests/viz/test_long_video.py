@@ -1,0 +1,51 @@
+"""Two hours, with as many runs as two hours of the sample have: figures stay small, and say what they leave out."""
+
+import numpy as np
+import pytest
+import torch
+
+from hiero_lib.viz.bars import Narrations
+from hiero_lib.viz.levels import plot_levels
+from hiero_lib.viz.map import pca, plot_map
+from hiero_lib.viz.query import plot_query
+from hiero_lib.viz.rows import hierarchy_rows
+from hiero_lib.viz.similarity import plot_similarity
+from hiero_lib.viz.threads import plot_threads
+from hiero_lib.viz.timeline import plot_timeline
+from hiero_lib.viz.tree import plot_tree
+from tests.made_up import record
+
+SEGMENTS = 13_500
+
+
+@pytest.fixture(scope="module")
+def hierarchy():
+    random = np.random.default_rng(0)
+    labels = []
+    for level, threads in enumerate((16, 8, 4)):
+        runs = 1200 // 2**level
+        borders = np.sort(random.integers(0, SEGMENTS // 2**level, runs))
+        which = random.integers(0, threads, runs + 1)
+        labels.append(which[np.searchsorted(borders, np.arange(SEGMENTS // 2**level), side="right")].tolist())
+    found = record(labels, channels=16)
+    assert sum(len(level.runs) for level in found.levels) > 1700
+    return found
+
+
+def test_all_figures_of_two_hours_take_less_than_two_megabytes_beside_plotly(hierarchy) -> None:
+    times = np.arange(0, hierarchy.end_s, 60 / 13).tolist()
+    told = Narrations(times, ["#C C takes the knife from the drawer"] * len(times))
+    figures = [
+        plot_timeline(hierarchy_rows(hierarchy), title="t", narrations=told),
+        plot_threads(hierarchy, level=1, title="t", narrations=told),
+        plot_tree(hierarchy, title="t"),
+        plot_similarity(hierarchy, level=0, title="t"),
+        plot_map(hierarchy, level=0, title="t", embed=pca),
+        plot_levels(hierarchy, at_s=3600, radius=1.0, thread_graph="within_threads", title="t"),
+        plot_query(hierarchy, "take the knife", torch.randn(16), title="t"),
+    ]
+    assert sum(len(figure.to_html(include_plotlyjs=False)) for figure in figures) < 2_000_000
+    assert "57 x 57 nodes" in figures[3].layout.title.text
+    assert "the mean of up to 9 nodes" in figures[4].layout.title.text
+    assert "the highest of up to 12 nodes" in figures[6].layout.title.text
+    assert len(figures[2].data[0].ids) < 600
