@@ -1,0 +1,104 @@
+"""Every plotly figure in a real Chromium: drawn, without a label that is cut off or lies over another."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import plotly.offline
+import pytest
+import torch
+from playwright.sync_api import sync_playwright
+
+from hiero_lib.viz.bars import Narrations
+from hiero_lib.viz.levels import plot_levels
+from hiero_lib.viz.map import pca, plot_map
+from hiero_lib.viz.query import plot_query
+from hiero_lib.viz.rows import hierarchy_rows
+from hiero_lib.viz.similarity import plot_similarity
+from hiero_lib.viz.threads import plot_threads
+from hiero_lib.viz.timeline import plot_timeline
+from hiero_lib.viz.tree import plot_tree, tree_cells
+from tests.browser.test_jupyterlab import CHROMIUM_FLAGS, chromium
+from tests.made_up import THREE, record
+
+# Texts that are seen: what plotly hides for want of room has no size.
+TEXTS = """plot => [...plot.querySelectorAll('text')].map(text => {
+    const box = text.getBoundingClientRect();
+    const kept = text.closest('.xtick, .ytick, .legend, .g-gtitle, .infolayer, .cbtitle, .annotation') !== null;
+    return {words: text.textContent, x0: box.left, y0: box.top, x1: box.right, y1: box.bottom, kept};
+}).filter(box => box.words && box.x1 - box.x0 > 1 && box.y1 - box.y0 > 1)"""
+
+
+def named(hierarchy):
+    """With names as long as narrations are."""
+    levels = [
+        dataclasses.replace(
+            level, names={thread: f"picks up the thing number {thread} from the shelf" for thread in level.seconds()}
+        )
+        for level in hierarchy.levels
+    ]
+    return dataclasses.replace(hierarchy, levels=tuple(levels))
+
+
+def figures(hierarchy, theme):
+    """Name -> figure."""
+    told = Narrations([1.0, 6.0, 15.0], ["#C C cuts", "#C C cooks", "#C C eats"])
+    text = torch.tensor([0.3, -1.0, 0.5, 0.2, 0.1, 0.4])
+    options = {"title": "A video of the generated sample", "theme": theme}
+    return {
+        "timeline": plot_timeline(hierarchy_rows(hierarchy), narrations=told, **options),
+        "threads": plot_threads(hierarchy, level=0, narrations=told, **options),
+        "icicle": plot_tree(hierarchy, **options),
+        "sunburst": plot_tree(hierarchy, shape="sunburst", **options),
+        "similarity": plot_similarity(hierarchy, level=0, order="threads", **options),
+        "map": plot_map(hierarchy, level=0, embed=pca, **options),
+        "levels": plot_levels(hierarchy, at_s=10, radius=1.0, thread_graph="within_threads", **options),
+        "query": plot_query(hierarchy, "where do I wash the pan?", text, **options),
+    }
+
+
+@pytest.mark.browser
+def test_no_figure_is_blank_cuts_a_label_off_or_lays_one_over_another(tmp_path) -> None:
+    network = [[-1] * 40, [i % 3 for i in range(20)], [i % 2 for i in range(10)]]
+    hierarchy = named(record(THREE, channels=6, network=network))
+    drawn = {theme: figures(hierarchy, theme) for theme in ("light", "dark")}
+    (tmp_path / "plotly.js").write_text(plotly.offline.get_plotlyjs(), encoding="utf-8")
+    for theme, of_theme in drawn.items():
+        parts = [figure.to_html(full_html=False, include_plotlyjs=False, div_id=n) for n, figure in of_theme.items()]
+        page = f"<meta charset='utf-8'><body style='margin:0'><script src='plotly.js'></script>{''.join(parts)}"
+        (tmp_path / f"{theme}.html").write_text(page, encoding="utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        for theme, width in (("light", 1280), ("dark", 1920)):
+            page = browser.new_page(viewport={"width": width, "height": 900})
+            wrong: list[str] = []
+            page.on("console", lambda message, to=wrong: to.append(message.text))
+            page.on("pageerror", lambda error, to=wrong: to.append(str(error)))
+            page.goto(f"file://{tmp_path / theme}.html")
+            page.wait_for_function("document.querySelectorAll('.main-svg').length >= 8")
+            page.wait_for_timeout(500)  # labels are placed in a second pass
+            assert wrong == []
+            cells = len(tree_cells(hierarchy))
+            for name in drawn[theme]:
+                plot = page.query_selector(f"#{name}")
+                frame = plot.bounding_box()
+                texts = plot.evaluate(TEXTS)
+                assert any("A video of the" in text["words"] for text in texts), name
+                for text in texts:
+                    assert text["x0"] >= frame["x"] - 1, (name, width, text)
+                    assert text["x1"] <= frame["x"] + frame["width"] + 1, (name, width, text)
+                    assert frame["y"] - 1 <= text["y0"], (name, width, text)
+                    assert text["y1"] <= frame["y"] + frame["height"] + 1, (name, width, text)
+                kept = [text for text in texts if text["kept"]]
+                assert len(kept) > (0 if name in ("icicle", "sunburst") else 6), name
+                for i, a in enumerate(kept):
+                    for b in kept[:i]:
+                        apart = a["x1"] <= b["x0"] + 1 or b["x1"] <= a["x0"] + 1
+                        apart = apart or a["y1"] <= b["y0"] + 2 or b["y1"] <= a["y0"] + 2
+                        assert apart, (name, width, a["words"], b["words"])
+                if name in ("icicle", "sunburst"):
+                    slices = plot.query_selector_all("path.surface")
+                    boxes = [found.bounding_box() for found in slices]
+                    assert len([box for box in boxes if box and box["width"] * box["height"] > 0]) == cells, name
+            page.close()
+        browser.close()
