@@ -160,9 +160,9 @@ def cells_of(
     for seed in seeds:  # a sweep that is cut off has all rows, with fewer seeds
         for row in rows:
             own = row.apply(profile, seed)
-            trained = training_digest(own) if row.settings is not None else "untrained"
+            trained = "untrained" if row.settings is None else training_digest(own)[:8]
             name = "".join(c if c.isalnum() else "-" for c in row.name.lower())
-            folder = Path(run_folder) / "ablation" / f"{name}-seed{seed}-{trained[:8]}"
+            folder = Path(run_folder) / "ablation" / f"{name}-seed{seed}-{trained}"
             work = functools.partial(
                 measure_cell, own, folder, train=row.settings is not None, measures=tuple(measures)
             )

@@ -39,27 +39,22 @@ def csv_text(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def latex(runs: Sequence[Mapping[str, Any]]) -> str:
-    """One ``table`` per table of the paper, for a document with the packages booktabs and textcomp."""
-    lines = ["% needs \\usepackage{booktabs}"]
+    """The same for a document with the packages booktabs and longtable: first methods against measures, then all."""
+    lines = ["% needs \\usepackage{booktabs,longtable}"]
+    several = len(runs) > 1
     for benchmark, found in by_benchmark(all_entries(runs)).items():
-        header, *rows = _cells(found, several=len(runs) > 1)
-        numeric = {"published", "here", "difference", "n", "excluded"}
-        lines += [
-            "\\begin{table}",
-            "\\centering",
-            f"\\caption{{{_tex(_caption(benchmark, found))}}}",
-            f"\\begin{{tabular}}{{{''.join('r' if name in numeric else 'l' for name in header)}}}",
-            "\\toprule",
-            _tex_line(header),
-            "\\midrule",
-            *map(_tex_line, rows),
-            "\\bottomrule",
-            "\\end{tabular}",
-        ]
+        caption = _tex(_caption(benchmark, found))
+        if overview := _overview(found, several=several):
+            columns, *rows = _tex_table(overview)
+            lines += ["\\begin{table}", "\\centering\\footnotesize", f"\\caption{{{caption}}}"]
+            lines += [f"\\begin{{tabular}}{{{columns}}}", *rows, "\\bottomrule", "\\end{tabular}", "\\end{table}", ""]
+        columns, top, header, middle, *rows = _tex_table(_cells(found, several=several))
+        lines += ["{\\footnotesize\\setlength{\\tabcolsep}{3pt}", f"\\begin{{longtable}}{{{columns}}}"]
+        lines += [f"\\caption{{{caption}}}\\\\", top, header, middle, "\\endhead", *rows]
+        lines += ["\\bottomrule", "\\end{longtable}"]
         remarks = [f"({at}) {note}." for at, note in enumerate(_notes(found), start=1)]
         remarks += [f"Made with: {command}." for command in _commands(found)]
-        lines += [f"\\par\\smallskip\\footnotesize {_tex(remark)}" for remark in remarks]
-        lines += ["\\end{table}", ""]
+        lines += [f"\\noindent {_tex(remark)}\\par" for remark in remarks] + ["}", ""]
     return "\n".join(lines)
 
 
@@ -97,7 +92,7 @@ def _tables(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     for benchmark, found in by_benchmark(all_entries(runs)).items():
         several = len(runs) > 1
         overview = _overview(found, several=several)
-        lines += [f"## {benchmark}", "", *overview]
+        lines += [f"## {benchmark}", "", *([*_markdown_table(overview), ""] if overview else [])]
         lines += ["<details><summary>Every value with its interval, n and making</summary>", ""] * bool(overview)
         lines += [*_markdown_table(_cells(found, several=several)), ""]
         lines += ["</details>", ""] * bool(overview)
@@ -111,8 +106,8 @@ def _tables(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _overview(found: Sequence[Entry], *, several: bool) -> list[str]:
-    """Methods down and measures across, as papers have it; nothing where the lines below are few enough."""
+def _overview(found: Sequence[Entry], *, several: bool) -> list[tuple[str, ...]]:
+    """Methods down and measures across, as papers have it; nothing where the lines of all values are few enough."""
     metrics = list(dict.fromkeys(entry.metric for entry in found))
     if len(metrics) < _MANY_METRICS:
         return []
@@ -123,22 +118,30 @@ def _overview(found: Sequence[Entry], *, several: bool) -> list[str]:
         rows.setdefault((entry.data, run, entry.method), {})[entry.metric] = _value(entry, percent)
     cells = [("data", "run", "method", *metrics)]
     cells += [(*names, *(values.get(metric, "") for metric in metrics)) for names, values in rows.items()]
-    return [*_markdown_table(_without_empty_columns(cells)), ""]
+    return _without_empty_columns(cells)
 
 
 def _makings(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    lines = []
+    """How every section was made, how long the notebooks took, and with which versions."""
+    lines, versions = [], []
     for run in runs:
+        of_run = f"`{run['run']}` " if len(runs) > 1 else ""
         for name, section in run["sections"].items():
             made = section["environment"]
-            versions = ", ".join(f"{package} {version}" for package, version in made["versions"].items())
-            of_run = f"`{run['run']}` " if len(runs) > 1 else ""
             lines.append(
                 f"- {of_run}`{name}`: profile `{section['config']['name']}`, seed {section['seed']},"
                 f" {section['seconds']:.0f} s on {made['device']} with {made['threads']} threads,"
-                f" finished {section['finished']}, commit {made['commit']}; {versions}"
+                f" finished {section['finished']}, commit {made['commit']}"
             )
-    return lines
+            versions.append(", ".join(f"{package} {version}" for package, version in made["versions"].items()))
+        outcomes = [f"`{name}` {_outcome(notebook)}" for name, notebook in run["notebooks"].items()]
+        lines += [f"- {of_run}notebooks: {', '.join(outcomes)}"] * bool(outcomes)
+    return lines + [f"- {packages}" for packages in dict.fromkeys(versions)]
+
+
+def _outcome(notebook: Mapping[str, Any]) -> str:
+    seconds = f" {notebook['seconds']:.0f} s" if "seconds" in notebook else ""
+    return f"{notebook['status']}{' in' if seconds else ''}{seconds}"
 
 
 def _cells(found: Sequence[Entry], *, several: bool) -> list[tuple[str, ...]]:
@@ -220,13 +223,21 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return f"| {' | '.join(escaped)} |"
 
 
+def _tex_table(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Alignment of the columns, then rule, header, rule and rows."""
+    header, *rows = cells
+    words = {"data", "run", "method", "metric", "95 % interval", "thread graph", "seed", "note"}
+    columns = "".join("l" if name in words else "r" for name in header)
+    return [columns, "\\toprule", _tex_line(header), "\\midrule", *map(_tex_line, rows)]
+
+
 def _tex_line(cells: Sequence[str]) -> str:
     return f"{' & '.join(map(_tex, cells))} \\\\"
 
 
 _TEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$",
-    "<": r"$<$", ">": r"$>$", "|": r"$|$", "'": r"\textquotesingle{}", '"': r"\textquotedbl{}",
+    "<": r"$<$", ">": r"$>$", "|": r"$|$", "'": r"\textquotesingle{}", '"': "''",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }  # fmt: skip
 

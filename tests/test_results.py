@@ -118,7 +118,9 @@ def test_a_failed_notebook_is_named_in_both_files(tmp_path: Path) -> None:
     text = (tmp_path / "results.md").read_text()
     assert "notebook `02_egomcq` failed in cell 7: ValueError: no" in text
     record_notebook(tmp_path, "02_egomcq", {"status": "done", "seconds": 1})
-    assert "Not complete" not in (tmp_path / "results.md").read_text()
+    text = (tmp_path / "results.md").read_text()
+    assert "Not complete" not in text
+    assert "- notebooks: `02_egomcq` done in 1 s" in text
 
 
 def test_a_foreign_results_file_is_not_overwritten(tmp_path: Path) -> None:

@@ -131,10 +131,15 @@ def test_latex_is_booktabs_and_escaped(real: Path, tmp_path: Path) -> None:
     assert r"odd\_run & a\textbackslash{}b\{c\}\textasciitilde{}\textasciicircum{} & x$<$y" in text
     assert r"see \$HOME" in text
     assert "$-$1.3" in text
-    for word in (r"\toprule", r"\midrule", r"\bottomrule", r"\end{table}"):
+    for word in (r"\toprule", r"\midrule", r"\bottomrule", r"\end{longtable}"):
         assert text.count(word) == 2
-    for block in re.findall(r"\\begin\{tabular\}\{(\w+)\}\n(.*?)\\end", text, flags=re.DOTALL):
-        lines = [line for line in block[1].splitlines() if line.endswith(r"\\")]
+    many = [Row("B", HIERO, f"R{k}", Metric(0.1, 9)) for k in range(3)]
+    record(tmp_path / "many", "s", many, profile=REAL, seconds=1)
+    text += latex([load(tmp_path / "many")])
+    blocks = re.findall(r"\\begin\{(?:tabular|longtable)\}\{(\w+)\}\n(.*?)\\end\{(?:tab|long)", text, flags=re.DOTALL)
+    assert len(blocks) == 4
+    for block in blocks:
+        lines = [line for line in block[1].splitlines() if line.endswith(r"\\") and r"\caption" not in line]
         assert {len(re.findall(r"(?<!\\)&", line)) + 1 for line in lines} == {len(block[0])}
 
 
