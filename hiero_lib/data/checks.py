@@ -22,7 +22,7 @@ NAMED = 10  # broken files that are named
 VALUES, DURATIONS = "values of the features", "features against video_dur"
 NLQ_TRAIN, NLQ_VAL = "EgoNLQ questions, training", "EgoNLQ questions, validation"
 STEPS_QUERIES, STEPS_GROUPS = "Goal-Step queries", "Goal-Step groups of videos"
-STEPS_TRAIN, STEPS_VAL = "Goal-Step steps, training", "Goal-Step steps, validation"
+STEPS_VAL = "Goal-Step steps, validation"
 EGOPROCEL = "EgoProceL"
 
 
@@ -134,14 +134,13 @@ def benchmark_rows(
     goalstep = paths.annotations / "goalstep"
     groups = goalstep / "goalstep_video_groups.tsv"
     nlq = paths.annotations / "nlq_train.json", paths.annotations / "nlq_val.json"
-    steps = goalstep / "goalstep_train.json", goalstep / "goalstep_val.json"
+    steps = goalstep / "goalstep_val.json"
     looks: dict[str, tuple[Path, Callable[[], str]]] = {
         NLQ_TRAIN: (nlq[0], lambda: _grounding(nlq[0], None, store, profile)),
         NLQ_VAL: (nlq[1], lambda: _grounding(nlq[1], None, store, profile)),
         STEPS_QUERIES: (goalstep / "val.json", lambda: _grounding(goalstep / "val.json", groups, store, profile)),
         STEPS_GROUPS: (groups, lambda: f"{len(read_video_groups(groups))} groups"),
-        STEPS_TRAIN: (steps[0], lambda: _steps(steps[0], groups, store)),
-        STEPS_VAL: (steps[1], lambda: _steps(steps[1], groups, store)),
+        STEPS_VAL: (steps, lambda: _steps(steps, groups, store)),
         EGOPROCEL: (paths.annotations / "egoprocel", lambda: _egoprocel(profile)),
     }
     return [row(title, *looks[title]) for title in looks if title in needed]

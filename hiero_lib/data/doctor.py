@@ -40,7 +40,7 @@ NEEDS = {
     "egonlq": Need("03", (*_FEATURES, checks.NLQ_TRAIN, checks.NLQ_VAL, *_TEXT)),
     "egoprocel": Need("04", (checks.EGOPROCEL,)),
     "step_grounding": Need("05", (*_FEATURES, checks.STEPS_QUERIES, checks.STEPS_GROUPS, *_TEXT)),
-    "step_localization": Need("05", (*_FEATURES, checks.STEPS_TRAIN, checks.STEPS_VAL, *_TEXT)),
+    "step_localization": Need("05", (*_FEATURES, checks.STEPS_VAL, checks.STEPS_GROUPS, *_TEXT)),
     "explorer": Need("06", _FEATURES),
 }
 

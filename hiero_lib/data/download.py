@@ -113,8 +113,7 @@ def _one(item: Item, job: _Job) -> Outcome:
         with alone(job.folder() / f"{item.id}.lock", item):
             return _ensure(item, job)
     except DataError as error:
-        hand = by_hand(item, job.root, job.manifest)
-        return Outcome(item, "failed", f"{error}. {hand}" if not str(error).endswith(".") else f"{error} {hand}")
+        return Outcome(item, "failed", f"{error}\n    {by_hand(item, job.root, job.manifest)}")
     except OSError as error:  # requests' own are told apart before
         return Outcome(item, "failed", f"the disk does not do it: {error}")
     except Stopped:
@@ -233,7 +232,14 @@ def _ensure_folder(item: Item, job: _Job) -> Outcome:
     folder_id = str(item.mirrors[0].drive_folder)
     place = archives.under(item.under) if item.under else PurePosixPath
     target, files = job.root / item.target, dict[str, dict[str, Any]]()
-    for file_id, name in job.list_folder(folder_id):
+    try:
+        listed = job.list_folder(folder_id)
+    except DownloadError:
+        placed = [path for path in sorted(target.rglob("*")) if path.is_file() and path.suffix != ".part"]
+        if not placed:
+            raise
+        return _adopt(item, job, placed)
+    for file_id, name in listed:
         member = PurePosixPath(name)
         if member.is_absolute() or ".." in member.parts:
             raise DownloadError("refused: a name that leads out of the folder", value=name)
@@ -264,6 +270,9 @@ def _ensure_ego4d(item: Item, job: _Job, arguments: str) -> Outcome:
     """Run the ego4d command and move what is asked for to its target."""
     out, target = job.folder() / "ego4d", job.root / item.target
     found = sorted(out.glob(str(item.take)))
+    placed = sorted(target.glob(PurePosixPath(str(item.take)).name))
+    if not found and placed and not read_record(job.record(item)):
+        return _adopt(item, job, placed)
     if not found:
         if shutil.which("ego4d") is None:
             raise DownloadError("the ego4d command is not installed, which fetches what needs Ego4D's licence")
@@ -283,6 +292,18 @@ def _ensure_ego4d(item: Item, job: _Job, arguments: str) -> Outcome:
     record = {"id": item.id, "source": f"ego4d {arguments}", "size": size, "date": now(), "files": files}
     write_json(job.record(item), record)
     return Outcome(item, "fetched", f"{len(files)} files, {readable_size(size)}, in {target}")
+
+
+def _adopt(item: Item, job: _Job, placed: Sequence[Path]) -> Outcome:
+    """Record files that a person put into an item's folder."""
+    target = job.root / item.target
+    files = {}
+    for path in placed:
+        inspect(path)
+        files[path.relative_to(target).as_posix()] = {"size": path.stat().st_size, "sha256": sha256_of(path)}
+    size = sum(path.stat().st_size for path in placed)
+    write_json(job.record(item), {"id": item.id, "source": "by hand", "size": size, "date": now(), "files": files})
+    return Outcome(item, "there", f"{len(files)} files, {readable_size(size)}, put into {target} by hand")
 
 
 def _is_whole(item: Item, root: Path, record: Mapping[str, Any]) -> bool:

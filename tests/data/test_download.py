@@ -276,6 +276,29 @@ def test_a_folder_does_not_lead_out(server: FileServer, tmp_path: Path, root: Pa
     assert f"open {server.base}/drive/folders/F in a browser, put its files into {root}/a" in outcome.details
 
 
+def test_files_put_into_a_folder_by_hand_are_taken(server: FileServer, tmp_path: Path, root: Path) -> None:
+    def refused(_: str) -> list[tuple[str, str]]:
+        raise DownloadError("the folder cannot be listed")
+
+    items = {"folder": {"target": "a", "mirrors": [{"drive_folder": "F"}]}}
+    items["nlq"] = {
+        "target": "b",
+        "take": "*/annotations/nlq_*.json",
+        "mirrors": [{"ego4d": "--datasets annotations"}],
+    }
+    manifest = manifest_of(server, tmp_path, **items)
+    outcomes = get(manifest, root, list_folder=refused)
+    assert "cannot be listed\n    By hand: open" in outcomes["folder"].details
+    for name, content in {"a/MECCANO/v1.csv": "0,1,1 a\n", "b/nlq_val.json": "{}", "b/other.json": "{}"}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content)
+    for _ in range(2):
+        outcomes = get(manifest, root, list_folder=refused)
+        assert {outcome.status for outcome in outcomes.values()} == {"there"}
+    record = json.loads((root / "downloads/nlq.json").read_text())
+    assert list(record["files"]) == ["nlq_val.json"]
+
+
 EGO4D = """#!{python}
 import pathlib, sys
 out = pathlib.Path(sys.argv[sys.argv.index("--output_directory") + 1]) / "v2" / "annotations"
