@@ -61,6 +61,7 @@ def make_tiny(root: Path, *, videos: int = 9, segments: int = 60, dim: int = 12,
             "training.epochs": 5,
             "training.lr": 1e-3,
             "training.checkpoint_every_steps": 3,
+            "training.validate_every_epochs": 1,
             **{name.replace("__", "."): value for name, value in settings.items()},
         },
     )
