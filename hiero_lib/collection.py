@@ -78,10 +78,11 @@ def open_collection(profile: Profile, *, device: torch.device) -> Collection:
 
 @dataclass(frozen=True)
 class Phrases:
-    """Texts and their features ``[len(texts), D]`` in a method's text space."""
+    """Texts and their features ``[len(texts), D]`` in a method's text space; of narrations, also their seconds."""
 
     texts: Sequence[str]
     embedded: Tensor
+    times: Sequence[float] | None = None
 
 
 def phrases_of(method: Method, texts: Sequence[str]) -> Phrases:
@@ -120,14 +121,26 @@ def named_hierarchy(
         num_threads=num_threads,
         partition=partition,
     )
+    return named(hierarchy, phrases_for(collection, method, video_uid, vocabulary=vocabulary))
+
+
+def phrases_for(
+    collection: Collection, method: Method, video_uid: str, *, vocabulary: Phrases | None = None
+) -> Phrases | None:
+    """What a video's threads are named after: its narrations, else a vocabulary; None without a text space."""
     if not method.text_space:
-        return hierarchy
+        return None
     times, texts = collection.narrations(video_uid)
-    if texts:
-        return with_names(hierarchy, texts, phrases_of(method, texts).embedded, times=times)
-    if vocabulary is not None and vocabulary.texts:
-        return with_names(hierarchy, vocabulary.texts, vocabulary.embedded)
-    return hierarchy
+    if not texts:
+        return vocabulary
+    return Phrases(texts, method.embed_text(texts).cpu(), times)
+
+
+def named(hierarchy: VideoHierarchy, phrases: Phrases | None) -> VideoHierarchy:
+    """The same video with its threads named, where there is anything to name them after."""
+    if phrases is None or not phrases.texts:
+        return hierarchy
+    return with_names(hierarchy, phrases.texts, phrases.embedded, times=phrases.times)
 
 
 def as_narration(text: str) -> str:

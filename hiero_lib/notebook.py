@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from hiero_lib.benchmarks.thread_recovery import ThreadRecovery
+    from hiero_lib.collection import Collection
     from hiero_lib.config import Profile
     from hiero_lib.data.egoclip import EgoClipIndex
     from hiero_lib.data.sample import Truth
@@ -260,6 +261,30 @@ def narrations_of(index: EgoClipIndex, video_uid: str) -> Narrations:
     video = index.video_uids.index(video_uid)
     times = index.times[index.offsets[video] : index.offsets[video + 1]]
     return Narrations(times.tolist(), index.texts(video_uid))
+
+
+def narrations_in(collection: Collection, video_uid: str) -> Narrations | None:
+    """A video's narrations; None where nothing is told of it."""
+    from hiero_lib.viz.timeline import Narrations
+
+    times, texts = collection.narrations(video_uid)
+    return Narrations(times, texts) if texts else None
+
+
+def truth_of_video(run: NotebookRun, video_uid: str) -> TimelineRow | None:
+    """The true threads of a video of the sample; None where there is no truth."""
+    from hiero_lib.data.paths import DataPaths
+    from hiero_lib.data.sample import read_truth
+
+    path = DataPaths.at(run.profile.data_root).truth / f"{video_uid}.json"
+    return truth_row(read_truth(path)) if path.is_file() else None
+
+
+def in_batch() -> bool:
+    """Whether `reproduce` runs this kernel: nobody will click on anything."""
+    from hiero_lib.results import COMMAND_VARIABLE
+
+    return COMMAND_VARIABLE in os.environ
 
 
 def truth_row(truth: Truth, *, level: str = "thread", name: str = "truth") -> TimelineRow:

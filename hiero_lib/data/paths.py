@@ -41,6 +41,16 @@ class DataPaths:
         return self.root / "raw" / "features" / folder
 
     @property
+    def videos(self) -> Path:
+        """Folder of the videos themselves, which only the explorer shows."""
+        return self.root / "raw" / "videos"
+
+    @property
+    def frames(self) -> Path:
+        """Folders of single frames, one folder a video."""
+        return self.root / "raw" / "frames"
+
+    @property
     def processed(self) -> Path:
         """Whatever can be made again from ``raw``."""
         return self.root / "processed"

@@ -1,0 +1,48 @@
+"""What can be shown of a video beside its features: the file itself, or frames of it. Either may be missing.
+
+``<root>/raw/videos/<video_uid>.mp4`` (or .webm, .mov, .mkv), and ``<root>/raw/frames/<video_uid>/<seconds>.jpg`` (or
+.png): one picture at each time given by the file's name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hiero_lib.data.paths import DataPaths
+from hiero_lib.files import safe_name
+
+_VIDEO_SUFFIXES = (".mp4", ".webm", ".mov", ".mkv")
+_PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+@dataclass(frozen=True)
+class Media:
+    """The video's file, and its frames ``(seconds, file)`` in time order."""
+
+    video: Path | None = None
+    frames: tuple[tuple[float, Path], ...] = ()
+
+    def frames_between(self, start_s: float, end_s: float, *, most: int = 6) -> list[tuple[float, Path]]:
+        """Frames of a span, evenly spread; where it has none, the one nearest to its middle."""
+        inside = [frame for frame in self.frames if start_s <= frame[0] < end_s]
+        if not inside:
+            middle = (start_s + end_s) / 2
+            return sorted(self.frames, key=lambda frame: abs(frame[0] - middle))[:1]
+        step = max(1, -(-len(inside) // most))
+        return inside[::step]
+
+
+def find_media(paths: DataPaths, video_uid: str) -> Media:
+    """What there is of a video; names in the folder of frames that are no numbers are passed over."""
+    name = safe_name(video_uid)
+    files = (paths.videos / f"{name}{suffix}" for suffix in _VIDEO_SUFFIXES)
+    pictures = paths.frames / name
+    frames = []
+    for path in pictures.iterdir() if pictures.is_dir() else ():
+        if path.suffix.lower() in _PICTURE_SUFFIXES:
+            try:
+                frames.append((float(path.stem), path))
+            except ValueError:
+                continue
+    return Media(next((path for path in files if path.is_file()), None), tuple(sorted(frames)))

@@ -1,0 +1,107 @@
+"""Notebook 06 as a person meets it: slider, search and click in a real JupyterLab in a real Chromium."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import papermill
+import pytest
+import torch
+from playwright.sync_api import Page
+
+from hiero_lib.collection import as_narration, open_collection
+from hiero_lib.config import load_profile
+from hiero_lib.hierarchy import video_hierarchy
+from hiero_lib.methods import HIERO, open_methods, read_video
+from hiero_lib.notebook import NotebookRun, trained_models
+from hiero_lib.reproduce import NOTEBOOKS, reproduce
+from hiero_lib.runs import Run
+from hiero_lib.viz.query import nearest_runs
+from tests.browser.lab import open_notebook, picture_of_all, run_all_cells
+from tests.notebooks.test_run import TINY
+
+LEVEL = 1
+TIMELINE = ".jp-OutputArea-output .hiero-figure >> nth=0"
+SHAPES = "node => (node.layout.shapes || []).filter(s => s.name).map(s => [s.x0, s.x1, s.name])"
+RUNS = "node => node.data.filter(t => t.type == 'bar').map(t => t.base.length).reduce((a, b) => a + b, 0)"
+
+
+def right_query(run_folder: Path, settings: dict[str, object]) -> tuple[str, str, Run]:
+    """A video, a narration of it that the model finds, and the run in which it was told and found."""
+    profile = load_profile("sample", settings)
+    device = torch.device("cpu")
+    checkpoints = trained_models(NotebookRun(profile, run_folder))
+    method = open_methods(profile, checkpoints=checkpoints, device=device)[HIERO]
+    collection = open_collection(profile, device=device)
+    uid = next(uid for uid in collection.video_uids if collection.narrations(uid)[1])
+    video = read_video(collection.store, profile, uid, device=device)
+    stride_s = profile.features.stride_s
+    hierarchy = video_hierarchy(method.levels(video), stride_s=stride_s, project=method.project)
+    times, texts = collection.narrations(uid)
+    for at, text in zip(times, texts):
+        plain = text.removeprefix("#C C ")
+        if plain == text or texts.count(text) > 1:
+            continue
+        (run,) = nearest_runs(hierarchy.levels[LEVEL], method.embed_text([as_narration(plain)])[0], most=1)
+        if run.start_s <= at < run.end_s:
+            return uid, plain, run
+    raise AssertionError("the tiny model finds nothing at all")
+
+
+def redrawn(page: Page, expression: str, before: object) -> object:
+    """The value of an expression over the timeline once it is not what it was."""
+    for _ in range(100):
+        page.wait_for_timeout(100)
+        figure = page.locator(TIMELINE)
+        if figure.count() and figure.evaluate("node => Boolean(node.data)"):
+            value = figure.evaluate(expression)
+            if value != before:
+                return value
+    raise AssertionError(f"{expression} stays {before}")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_slider_search_and_click(tmp_path: Path) -> None:
+    profile_settings = {name: value for name, value in TINY.items() if "." in name}
+    settings = profile_settings | {"data_root": str(tmp_path / "data"), "training.epochs": 6}
+    sizes = {name: value for name, value in TINY.items() if "." not in name}
+    reproduce("sample", run="r", only="00", outputs=tmp_path, settings=settings | sizes)
+    reproduce("sample", run="r", only="01", outputs=tmp_path, settings=settings)
+    video_uid, query, run = right_query(tmp_path / "r", settings)
+
+    notebook = tmp_path / "06.ipynb"
+    parameters = {"run": "r", "outputs": str(tmp_path), "settings": settings, "level": LEVEL, "reports": 0}
+    parameters["video_uid"] = video_uid
+    source = NOTEBOOKS / "06_hierarchy_explorer.ipynb"
+    papermill.execute_notebook(source, notebook, parameters, prepare_only=True, progress_bar=False)
+    with open_notebook(notebook, tmp_path, width=1280) as page:
+        assert run_all_cells(page, timeout_s=240) == []
+        page.locator(TIMELINE).scroll_into_view_if_needed()
+        runs = redrawn(page, RUNS, None)
+
+        # a move of the slider divides the level anew
+        page.locator(".widget-hslider .noUi-handle, .widget-hslider .ui-slider-handle").first.focus()
+        page.keyboard.press("ArrowRight")
+        assert redrawn(page, RUNS, runs) != runs
+        page.keyboard.press("ArrowLeft")
+
+        # a query marks the answers, the best one first
+        box = page.get_by_placeholder("where do I wash the pan?")
+        box.fill(query)
+        box.press("Enter")
+        shapes = redrawn(page, SHAPES, [])
+        assert isinstance(shapes, list)
+        assert [run.start_s, run.end_s, "1"] in shapes
+        panel = page.locator(".widget-html-content", has_text=f"level {LEVEL}").last
+        assert query in panel.inner_text()
+
+        # a click on the first run of the coarsest level shows its narrations
+        bar = page.locator(f"{TIMELINE} >> .barlayer .point path >> nth=0")
+        corner = bar.bounding_box()
+        assert corner is not None
+        page.mouse.click(corner["x"] + corner["width"] / 2, corner["y"] + corner["height"] / 2)
+        clicked = page.locator(".widget-html-content", has_text="level 2, 00:0").last
+        clicked.wait_for(timeout=20_000)
+        assert "Narrated" in clicked.inner_text()
+        picture_of_all(page, tmp_path / "06.png")
