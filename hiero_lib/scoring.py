@@ -126,16 +126,13 @@ def save_predictions(results: Mapping[str, EgoMCQResult], run_folder: str | Path
 
 
 def held_out_videos(profile: Profile, *, device: torch.device) -> tuple[dict[str, VideoSegments], dict[str, Truth]]:
-    """Whole videos of the sample that no narration was trained on, and their truth.
+    """Whole videos of the sample that no narration was trained on and whose threads are known, and their truth.
 
-    Raises:
-        DataError: the profile's data has no truth (real data have none), or nothing is held out.
+    Real data have none, nor has a sample made from timelines, which know no threads.
     """
     paths = DataPaths.at(profile.data_root)
     truths = [read_truth(path) for path in sorted(paths.truth.glob("*.json"))]
-    truth = {found.video_uid: found for found in truths if found.split == "val"}
-    if not truth:
-        raise DataError("no truth of a held-out video", file=paths.truth, hint="Only the sample has a truth")
+    truth = {found.video_uid: found for found in truths if found.split == "val" and found.levels["thread"]}
     store = FeatureStore(paths.features(profile.features.folder), dim=profile.features.dim)
     videos = {uid: read_video(store, profile, uid, device=device) for uid in truth}
     return videos, truth

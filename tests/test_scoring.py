@@ -13,6 +13,7 @@ from hiero_lib.benchmarks.egomcq import EgoMCQResult
 from hiero_lib.benchmarks.thread_recovery import ThreadRecovery
 from hiero_lib.config import load_profile
 from hiero_lib.errors import DataError
+from hiero_lib.files import write_json
 from hiero_lib.methods import HIERO, PROBE, UNTRAINED, open_methods
 from hiero_lib.scoring import EgoMCQTask, open_egomcq
 from tests.tiny import make_checkpoint, make_tiny
@@ -84,10 +85,17 @@ def test_no_question_left_is_an_error(tmp_path: Path) -> None:
         open_egomcq(profile, device=CPU)
 
 
-def test_real_data_have_no_truth(tmp_path: Path) -> None:
+def test_only_held_out_videos_with_threads_can_be_compared(tmp_path: Path) -> None:
+    """Real data have no truth, and a sample of timelines one without threads."""
     profile = load_profile(make_tiny(tmp_path / "data"))
-    with pytest.raises(DataError, match="Only the sample has a truth"):
-        scoring.held_out_videos(profile, device=CPU)
+    assert scoring.held_out_videos(profile, device=CPU) == ({}, {})
+    span = {"start_s": 0.0, "end_s": 9.0, "id": 3, "text": "washing up"}
+    for uid, split, threads in (("v0", "val", [span]), ("v1", "val", []), ("v2", "train", [span])):
+        levels = {"action": [], "step": [], "thread": threads, "procedure": []}
+        truth = {"version": 1, "video_uid": uid, "split": split, "scenario": "", "duration_s": 9.0, "levels": levels}
+        write_json(tmp_path / "data" / "truth" / f"{uid}.json", truth)
+    videos, truths = scoring.held_out_videos(profile, device=CPU)
+    assert list(videos) == list(truths) == ["v0"]
 
 
 def test_the_typical_video_is_the_median_one() -> None:
