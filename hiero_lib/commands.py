@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hiero_lib.collection import as_narration, open_collection
@@ -148,11 +148,13 @@ def export_video(
     return export(exported, folder or run_folder / "exports", formats=formats)
 
 
-def search_recall(profile: Profile, run_folder: Path, *, count: int = 5) -> str:
+def search_recall(
+    profile: Profile, run_folder: Path, *, count: int = 5, say: Callable[[str], None] | None = None
+) -> str:
     """Recall of the right span of held-out narrations, per level, for every method of the run.
 
     The narrations are EgoMCQ's queries, searched for in the videos of their right clips. Recorded as the section
-    ``search`` of ``results.json``.
+    ``search`` of ``results.json``. ``say`` receives a line for each video that has to be indexed (stderr when None).
 
     Returns:
         the table of results.
@@ -170,7 +172,7 @@ def search_recall(profile: Profile, run_folder: Path, *, count: int = 5) -> str:
     methods = open_methods(profile, checkpoints=_trained(profile, run_folder), device=device)
     found = {
         name: recall(
-            open_index(run_folder, collection, method, video_uids=uids, say=_say),
+            open_index(run_folder, collection, method, video_uids=uids, say=say or _say),
             moments,
             embed_text=method.embed_text,
             count=count,

@@ -63,12 +63,9 @@ def redrawn(page: Page, expression: str, before: object) -> object:
 @pytest.mark.browser
 @pytest.mark.slow
 def test_slider_search_and_click(tmp_path: Path) -> None:
-    profile_settings = {name: value for name, value in TINY.items() if name.split(".")[0] in ("model", "alignment")}
-    settings = profile_settings | {
-        "data_root": str(tmp_path / "data"),
-        "training.epochs": 6,
-        "training.batch_size": 2,
-    }
+    settings = {name: value for name, value in TINY.items() if name.split(".")[0] in ("model", "alignment")}
+    settings |= {"training.epochs": 60, "training.lr": 3e-3, "training.validate_every_epochs": 60}
+    settings |= {"training.batch_size": 2, "data_root": str(tmp_path / "data")}
     sizes = {name: TINY[name] for name in ("sample_videos", "sample_minutes")}
     reproduce("sample", run="r", only="00", outputs=tmp_path, settings=settings | sizes)
     reproduce("sample", run="r", only="01", outputs=tmp_path, settings=settings)
