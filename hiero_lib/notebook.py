@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hiero_lib.viz.timeline import Narrations, TimelineRow
 
 _NOT_ON_COLAB = {"jupyterlab"}  # it breaks Colab's own server
+_LISTED = 12  # files of a folder; of more, their number is told
 
 
 class IncompleteResults(RuntimeError):
@@ -192,9 +193,18 @@ def show_written(run: NotebookRun) -> None:
     """Display which files of the run this notebook has written; folders of many are summed up."""
     written = [path for path in sorted(run.folder.rglob("*")) if path.is_file()]
     written = [path for path in written if path.stat().st_mtime >= run.started]
-    sizes = {str(path.relative_to(run.folder)): path.stat().st_size for path in written}
+    by_folder: dict[Path, list[Path]] = {}
+    for path in written:
+        by_folder.setdefault(path.parent.relative_to(run.folder), []).append(path)
+    rows = []
+    for folder, paths in by_folder.items():
+        sizes = [path.stat().st_size for path in paths]
+        if len(paths) > _LISTED:
+            rows.append([f"`{folder}/`, {len(paths)} files", _size(sum(sizes))])
+        else:
+            rows += [[f"`{path.relative_to(run.folder)}`", _size(size)] for path, size in zip(paths, sizes)]
     print(f"in {run.folder}:")
-    show_table(["file", "size"], [[f"`{name}`", _size(size)] for name, size in sizes.items()])
+    show_table(["file", "size"], rows)
 
 
 def check_results(

@@ -135,6 +135,10 @@ def test_what_was_written_is_listed_with_its_size(
     (run.folder / "sub").mkdir()
     (run.folder / "sub" / "a.bin").write_bytes(b"x" * 1234)
     show_written(run)
-    assert shown == [[["`sub/a.bin`", "1 kB"]]]
+    for number in range(20):
+        (run.folder / "many").mkdir(exist_ok=True)
+        (run.folder / "many" / f"{number}.bin").write_bytes(b"x" * 100)
+    show_written(run)
+    assert shown == [[["`sub/a.bin`", "1 kB"]], [["`many/`, 20 files", "2 kB"], ["`sub/a.bin`", "1 kB"]]]
     show_written(NotebookRun(run.profile, run.folder, started=time.time() + 5))
-    assert shown[1] == []
+    assert shown[2] == []

@@ -80,8 +80,9 @@ class Explorer:
         depth = collection.profile.model.depth
         wide = {"description_width": "initial"}
         self.video = widgets.Dropdown(options=uids, value=video_uid or uids[0], description="video", style=wide)
-        self.level = widgets.ToggleButtons(options=list(range(depth)), value=level, description="level", style=wide)
-        self.level.style.button_width = "3em"
+        self.level = widgets.Dropdown(
+            options=list(range(depth)), value=level, description="level", style=wide, layout={"width": "100px"}
+        )
         self.threads = widgets.IntSlider(
             value=4, min=1, max=MOST_THREADS, description="threads", continuous_update=False, style=wide
         )
@@ -138,6 +139,7 @@ class Explorer:
             theme=self.theme,
             end_s=self.hierarchy.end_s,
         )
+        figure.update_layout(showlegend=False)  # a click tells the name, and the lanes below show all
         row_of = {found.level: row for row, found in enumerate(reversed(self.hierarchy.levels))}
         marks = []
         if self._asked is not None:

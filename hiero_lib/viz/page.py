@@ -93,7 +93,7 @@ def page_layout(title: str, theme: Theme, *, height: int, note: str = "", top: i
 
 def time_axis(end_s: float, theme: Theme, *, start_s: float = 0.0) -> dict[str, Any]:
     """Plotly's axis of time: a numeric axis chooses decimal ticks, so they are fixed at round steps of the clock."""
-    ticks = tick_times(end_s, most=20, start_s=start_s)
+    ticks = tick_times(end_s, most=11, start_s=start_s)
     return {
         "range": [start_s, end_s],
         "title": {"text": time_title(end_s)},

@@ -14,7 +14,7 @@ def test_the_engine_decides() -> None:
 def test_ticks_of_a_part_are_at_round_times() -> None:
     assert tick_times(70, most=8, start_s=61.5) == [62, 64, 66, 68, 70]
     axis = time_axis(7200, THEMES["dark"], start_s=3500)
-    assert axis["ticktext"][:2] == ["1:00:00", "1:05:00"]
+    assert axis["ticktext"][:2] == ["1:00:00", "1:10:00"]
     assert axis["range"] == [3500, 7200]
 
 
