@@ -76,7 +76,7 @@ class SearchIndex:
             raise ValueError(f"the query must be {self.runs.dim} finite numbers, not of shape {query.shape}")
         if count < 1:
             raise ValueError(f"count must be at least 1, not {count}")
-        rows = self._rows(level, videos)
+        rows = self.rows(level, videos)
         if max_overlap is None:
             scores, found = self._nearest(normalised(query), count, rows)
             return [self._answer(row, score) for score, row in zip(scores.tolist(), found.tolist())]
@@ -101,7 +101,12 @@ class SearchIndex:
             if len(found) < wanted:
                 return
 
-    def _rows(self, level: int | None, videos: Collection[str] | None) -> slice | np.ndarray:
+    def rows(self, level: int | None, videos: Collection[str] | None) -> slice | np.ndarray:
+        """Rows of the runs of a level and of some videos (None: of all).
+
+        Raises:
+            ValueError: a level or video that is not there.
+        """
         if level is not None and level not in self.levels:
             raise ValueError(f"there are runs of levels {self.levels}, not of level {level}")
         levels = self.levels if level is None else [level]

@@ -112,11 +112,12 @@ def recall_rows(found: Mapping[str, Sequence[LevelRecall]], *, count: int = 5) -
 
 
 def _right_runs(index: SearchIndex, level: int, moments: Sequence[tuple[str, float]]) -> int:
-    runs, right = index.runs, np.zeros(len(index), dtype=bool)
+    runs, right = index.runs, set()
     for uid, at in moments:
         if uid in runs.video_uids:
-            right |= (runs.video == runs.video_uids.index(uid)) & (runs.start_s <= at) & (at < runs.end_s)
-    return int((right & (runs.level == level)).sum())
+            rows = np.asarray(index.rows(level, [uid]))
+            right.update(rows[(runs.start_s[rows] <= at) & (at < runs.end_s[rows])].tolist())
+    return len(right)
 
 
 def _by_chance(right: int, total: int, count: int) -> float:

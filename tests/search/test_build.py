@@ -181,7 +181,10 @@ def test_recall_counts_the_texts_whose_moment_lies_in_an_answer(
     )
     assert [level.level for level in found] == index.levels
     assert found[0].hits.tolist() == [True, False]
-    assert found[0].by_chance == pytest.approx(0.5 / len(level0))
+    assert found[0].by_chance == pytest.approx(0.5 / len(level0))  # one right run for one of the two texts
+    twice = {"here": [inside, (inside[0], inside[1] + 1e-3), (index.runs.video_uids[0], -5.0)]}
+    same = recall(index, twice, embed_text=lambda _: torch.from_numpy(index.runs.vectors[row : row + 1]), count=1)
+    assert same[0].by_chance == pytest.approx(1 / len(level0))
     assert found[0].answer_s == pytest.approx(index.runs.end_s[row] - index.runs.start_s[row])
     rows = recall_rows({"HiERO": found}, count=1)
     assert (rows[0].metric, rows[0].result.value, rows[0].result.n) == ("recall at 1, level 0", 0.5, 2)  # type: ignore[union-attr]
