@@ -176,7 +176,7 @@ def test_videos_without_features_are_counted(
     assert result.counts() == (3, 1)
     assert result.counts("MECCANO") == (1, 1)
     assert result.counts("CMU") == (1, 0)
-    assert "1 videos without features" in caplog.text
+    assert "left out without features: 1, such as b" in caplog.text
     metric = result.metrics(resamples=5, seed=0)["F1", AVERAGE]
     assert (metric.n, metric.excluded) == (3, 1)
 

@@ -247,7 +247,8 @@ def evaluate(
     if not done:
         raise DataError("no video has features", field="videos", value=len(missing))
     if missing:
-        log.warning("EgoProceL: %d videos without features are left out", len(missing))
+        names = [video.video_uid for video in missing[:5]]
+        log.warning("EgoProceL: left out without features: %d, such as %s", len(missing), ", ".join(names))
     beyond = [entry.video.video_uid for entry in done if entry.uncovered > _MOST_UNCOVERED]
     if beyond:
         problem = "EgoProceL: %d videos have labels that reach beyond their features (a wrong frame rate?): %s"
