@@ -9,6 +9,7 @@ import numpy as np
 
 from hiero_lib.benchmarks.bootstrap import mean_metric
 from hiero_lib.benchmarks.egonlq import EgoNLQResult, mean_and_spread, measures
+from hiero_lib.benchmarks.grounding_metrics import GroundingScores, grounding_scores
 from hiero_lib.config import EgoNLQConfig, FeatureLevel
 from hiero_lib.data.nlq import truth_of
 from hiero_lib.egonlq_scoring import FED, Head, NLQTask, compared_levels
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 BENCHMARK = "EgoNLQ"
 LEVELS_BENCHMARK = "EgoNLQ, the level that feeds the head"
+RANDOM = "random spans"
+_RANDOM_DRAWS = 20
 MEASURES = ("R1@0.3", "R3@0.3", "R5@0.3", "R1@0.5", "R3@0.5", "R5@0.5", "mIoU")
 
 # R1@0.3, R5@0.3, R1@0.5, R5@0.5 as published (ICCV 2025, table 2), on Ego4D's validation set.
@@ -33,13 +36,13 @@ PUBLISHED = {
 }
 
 
-def per_query(results: Sequence[EgoNLQResult], measure: str) -> np.ndarray:
-    """``[n]`` each query's hits (for ``mIoU`` its IoU) as a mean over the seeds, in the order of the keys."""
-    keys = sorted(results[0].scores.per_query)
+def per_query(results: Sequence[GroundingScores], measure: str) -> np.ndarray:
+    """``[n]`` each query's hits (for ``mIoU`` its IoU) as a mean over the results, in the order of the keys."""
+    keys = sorted(results[0].per_query)
     values = np.zeros((len(results), len(keys)))
     for row, result in enumerate(results):
         for column, key in enumerate(keys):
-            ious = result.scores.per_query[key]
+            ious = result.per_query[key]
             if measure == "mIoU":
                 values[row, column] = ious[0] if ious else 0.0
             else:
@@ -48,17 +51,40 @@ def per_query(results: Sequence[EgoNLQResult], measure: str) -> np.ndarray:
     return values.mean(axis=0)
 
 
+def random_scores(task: NLQTask, trained: Mapping[Head, EgoNLQResult]) -> list[GroundingScores]:
+    """What chance is worth: spans as long as training answers, at random places of the clip, drawn several times."""
+    rng = np.random.default_rng(task.profile.egonlq.bootstrap_seed)
+    spans = truth_of(task.clips["train"]).values()
+    lengths = np.asarray([end - start for start, end in spans])
+    durations = {query.key: clip.duration_s for clip in task.clips["val"] for query in clip.queries}
+    truth, answered = truth_of(task.clips["val"]), next(iter(trained.values())).predictions
+    found = []
+    for _ in range(_RANDOM_DRAWS):
+        answers = {}
+        for key in answered:
+            length = np.minimum(rng.choice(lengths, size=task.profile.egonlq.answers), durations[key])
+            start = rng.uniform(0.0, durations[key] - length)
+            answers[key] = list(zip(start.tolist(), (start + length).tolist()))
+        found.append(grounding_scores(truth, answers))
+    return found
+
+
 def egonlq_rows(
     task: NLQTask, trained: Mapping[Head, EgoNLQResult], methods: Mapping[str, Method] | None = None
 ) -> list[Row]:
-    """Each method at the profile's level, HiERO against raw features on the same queries, and the published figures.
+    """Chance, each method at the profile's level, HiERO against raw features, and the published figures.
 
     Values are means over the seeds, with the spread over them and the 95 % bootstrap interval over queries.
     ``methods`` tell which thread graph each was made with.
     """
     config = task.profile.egonlq
     found = {name: _results(trained, name, config.level) for name in FED}
-    rows: list[Row] = []
+    chance = random_scores(task, trained)
+    note = f"as long as training answers, at random places; mean of {_RANDOM_DRAWS} draws"
+    rows = [
+        Row(BENCHMARK, RANDOM, measure, _metric(task, chance[0], per_query(chance, measure)), note=note)
+        for measure in MEASURES
+    ]
     graph = None
     for name, results in found.items():
         if results:
@@ -136,7 +162,7 @@ def example_panels(task: NLQTask, trained: Mapping[Head, EgoNLQResult], *, count
 
     config = task.profile.egonlq
     shown = {name: trained[Head(name, config.level, config.seeds[0])] for name in FED}
-    quality = sum(per_query([result], "mIoU") for result in shown.values())
+    quality = sum(per_query([result.scores], "mIoU") for result in shown.values())
     keys = sorted(shown[HIERO].scores.per_query)
     order = np.argsort(-np.asarray(quality), kind="stable")
     chosen = [keys[order[at]] for at in np.linspace(0, len(keys) - 1, min(count, len(keys))).round().astype(int)]
@@ -180,7 +206,7 @@ def _rows(
             benchmark,
             name,
             measure,
-            _metric(task, results[0], per_query(results, measure)),
+            _metric(task, results[0].scores, per_query(_scores(results), measure)),
             note=note,
             thread_graph=graph,
             seed=seeds,
@@ -197,13 +223,13 @@ def _difference(
     measure: str,
     graph: str | None,
 ) -> Row:
-    gain = per_query(ours, measure) - per_query(theirs, measure)
+    gain = per_query(_scores(ours), measure) - per_query(_scores(theirs), measure)
     by_seed = [mean_and_spread([a])[measure][0] - mean_and_spread([b])[measure][0] for a, b in zip(ours, theirs)]
     return Row(
         BENCHMARK,
         f"{HIERO} minus {UNTRAINED}",
         measure,
-        _metric(task, ours[0], gain),
+        _metric(task, ours[0].scores, gain),
         note="points, on the same queries with the same seeds",
         thread_graph=graph,
         seed=tuple(result.seed for result in ours),
@@ -211,8 +237,12 @@ def _difference(
     )
 
 
-def _metric(task: NLQTask, result: EgoNLQResult, values: np.ndarray) -> Metric:
+def _scores(results: Sequence[EgoNLQResult]) -> list[GroundingScores]:
+    return [result.scores for result in results]
+
+
+def _metric(task: NLQTask, scores: GroundingScores, values: np.ndarray) -> Metric:
     """Mean over queries; excluded are those without text and those whose video has no features."""
     config = task.profile.egonlq
-    excluded = result.scores.excluded + task.reports["val"].without_text
+    excluded = scores.excluded + task.reports["val"].without_text
     return mean_metric(values, excluded=excluded, resamples=config.bootstrap_resamples, seed=config.bootstrap_seed)

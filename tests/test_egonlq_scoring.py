@@ -116,7 +116,11 @@ def test_rows_have_the_mean_the_spread_and_what_was_published(
     rows = egonlq_rows(task, trained, methods)
     measured = {(row.method, row.metric): row for row in rows if row.result is not None}
     gain = f"{HIERO} minus {UNTRAINED}"
-    assert list(measured) == [(method, measure) for method in (*FED, gain) for measure in MEASURES]
+    assert list(measured) == [(method, measure) for method in ("random spans", *FED, gain) for measure in MEASURES]
+    chance = measured["random spans", "R5@0.3"].result
+    assert chance is not None
+    assert 0.2 < chance.value < 0.7  # spans of 4 s in 30 s: each is a hit with a probability of about 0.15
+    assert (chance.n, chance.excluded, measured["random spans", "mIoU"].thread_graph) == (12, 0, None)
     values = [trained[Head(HIERO, 0, seed)].scores.recall[1, 0.3] for seed in (3, 5)]
     row = measured[HIERO, "R1@0.3"]
     assert row.result is not None
@@ -309,7 +313,7 @@ def test_what_the_format_allows_is_counted(
     assert said in task.reports["val"].summary()
     heads = [Head(UNTRAINED, 0, 3)]
     trained = train_heads(task, methods, folder=tmp_path, heads=heads, say=quiet)
-    row = egonlq_rows(task, trained, methods)[0]
+    row = next(row for row in egonlq_rows(task, trained, methods) if row.method == UNTRAINED)
     assert row.result is not None
     assert {"n": row.result.n, "excluded": row.result.excluded} == expected
 

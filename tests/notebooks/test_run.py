@@ -56,7 +56,7 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
 
     egonlq = results["sections"]["egonlq"]
     measured = {row["method"] for row in egonlq["rows"] if row["result"] is not None}
-    assert measured == {"untrained features", "HiERO", "HiERO minus untrained features"}
+    assert measured == {"random spans", "untrained features", "HiERO", "HiERO minus untrained features"}
     assert len(egonlq["extra"]["heads"]) == 7  # two seeds of each method, one of HiERO's other levels
 
     egoprocel = results["sections"]["egoprocel"]
