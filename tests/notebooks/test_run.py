@@ -28,6 +28,7 @@ TINY = {
     "egoprocel.bootstrap_resamples": 20,
     "step_grounding.bootstrap_resamples": 20,
     "workers": 1,  # no processes beside the kernel
+    "video_settings": {"training.epochs": 3},
 }
 
 
@@ -44,7 +45,7 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
     results = json.loads(path.read_text())
     sections = ["data", "training", "egomcq", "threads", "egonlq", "egonlq_levels", "egoprocel"]
     sections += ["step_grounding", "step_localization"]
-    assert list(results["sections"]) == sections
+    assert list(results["sections"]) == [*sections, "own_video"]
     assert {outcome["status"] for outcome in results["notebooks"].values()} == {"done"}
     egomcq = results["sections"]["egomcq"]
     assert egomcq["config"]["model"]["hidden_size"] == 32
@@ -71,6 +72,10 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
     localized = results["sections"]["step_localization"]["rows"]
     assert {row["method"] for row in localized if row["metric"] == "mAP, average"} == methods
 
+    own = results["sections"]["own_video"]["extra"]
+    assert own["how"] == "threads of a small model trained on this video alone, on its 24 narrations"
+    assert all(Path(file).is_file() for file in own["files"])
+
     run = path.parent
     assert (run / "results.md").read_text().splitlines()[0].endswith("on the generated sample")
     assert len(list((run / "predictions").glob("egomcq_*.json"))) == 3
@@ -87,6 +92,7 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
         "step_grounding.png",
         "step_localization_1.png",
         "step_localization_2.png",
+        "own_video.png",
     }
     for name in results["notebooks"]:
         notebook = nbformat.read(run / f"{name}.ipynb", as_version=4)
