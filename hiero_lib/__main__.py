@@ -715,7 +715,10 @@ def _report(options: argparse.Namespace) -> int:
     for folder in options.runs:
         if not (folder / results.RESULTS_FILE).is_file():
             raise DataError("there is no such file", file=folder / results.RESULTS_FILE, hint="Name folders of runs")
-    text = FORMATS[options.format]([results.load(folder) for folder in options.runs])
+    runs = [results.load(folder) for folder in options.runs]
+    if len({run["run"] for run in runs}) < len(runs):  # runs of one name, in different folders
+        runs = [run | {"run": str(folder)} for run, folder in zip(runs, options.runs)]
+    text = FORMATS[options.format](runs)
     if options.out is None:
         print(text, end="")
     else:

@@ -48,7 +48,7 @@ def latex(runs: Sequence[Mapping[str, Any]]) -> str:
             columns, *rows = _tex_table(overview)
             lines += ["\\begin{table}", "\\centering\\footnotesize", f"\\caption{{{caption}}}"]
             lines += [f"\\begin{{tabular}}{{{columns}}}", *rows, "\\bottomrule", "\\end{tabular}", "\\end{table}", ""]
-        columns, top, header, middle, *rows = _tex_table(_cells(found, several=several))
+        columns, top, header, middle, *rows = _tex_table(_cells(found, several=several, quoted=not overview))
         lines += ["{\\footnotesize\\setlength{\\tabcolsep}{3pt}", f"\\begin{{longtable}}{{{columns}}}"]
         lines += [f"\\caption{{{caption}}}\\\\", top, header, middle, "\\endhead", *rows]
         lines += ["\\bottomrule", "\\end{longtable}"]
@@ -94,7 +94,7 @@ def _tables(runs: Sequence[Mapping[str, Any]]) -> list[str]:
         overview = _overview(found, several=several)
         lines += [f"## {benchmark}", "", *([*_markdown_table(overview), ""] if overview else [])]
         lines += ["<details><summary>Every value with its interval, n and making</summary>", ""] * bool(overview)
-        lines += [*_markdown_table(_cells(found, several=several)), ""]
+        lines += [*_markdown_table(_cells(found, several=several, quoted=not overview)), ""]
         lines += ["</details>", ""] * bool(overview)
         notes = _notes(found)
         lines += [f"{at}. {note}" for at, note in enumerate(notes, start=1)] + [""] * bool(notes)
@@ -111,13 +111,18 @@ def _overview(found: Sequence[Entry], *, several: bool) -> list[tuple[str, ...]]
     metrics = list(dict.fromkeys(entry.metric for entry in found))
     if len(metrics) < _MANY_METRICS:
         return []
-    percent = _percent_of(found)
+    percent, notes = _percent_of(found), _notes(found)
     rows: dict[tuple[str, str, str], dict[str, str]] = {}
+    marks: dict[tuple[str, str, str], list[str]] = {}
     for entry in found:
-        run = entry.run if several and entry.data != PUBLISHED else ""
-        rows.setdefault((entry.data, run, entry.method), {})[entry.metric] = _value(entry, percent)
-    cells = [("data", "run", "method", *metrics)]
-    cells += [(*names, *(values.get(metric, "") for metric in metrics)) for names, values in rows.items()]
+        row = entry.data, entry.run if several and entry.data != PUBLISHED else "", entry.method
+        rows.setdefault(row, {})[entry.metric] = _value(entry, percent)
+        mark = str(notes.index(entry.note) + 1) if entry.note else ""
+        if mark and mark not in marks.setdefault(row, []):
+            marks[row].append(mark)
+    cells = [("data", "run", "method", *metrics, "note")]
+    for row, values in rows.items():
+        cells.append((*row, *(values.get(metric, "") for metric in metrics), ", ".join(marks.get(row, []))))
     return _without_empty_columns(cells)
 
 
@@ -144,8 +149,11 @@ def _outcome(notebook: Mapping[str, Any]) -> str:
     return f"{notebook['status']}{' in' if seconds else ''}{seconds}"
 
 
-def _cells(found: Sequence[Entry], *, several: bool) -> list[tuple[str, ...]]:
-    """Header and lines of one table, without the columns that say nothing in any line."""
+def _cells(found: Sequence[Entry], *, several: bool, quoted: bool) -> list[tuple[str, ...]]:
+    """Header and lines of one table, without the columns that say nothing in any line.
+
+    ``quoted``: with the lines that only quote, which an overview has already.
+    """
     notes = {note: str(at) for at, note in enumerate(_notes(found), start=1)}
     percent = _percent_of(found)
     columns: dict[str, Callable[[Entry], str]] = {
@@ -163,7 +171,8 @@ def _cells(found: Sequence[Entry], *, several: bool) -> list[tuple[str, ...]]:
         "seed": lambda entry: entry.seed,
         "note": lambda entry: notes.get(entry.note, ""),
     }
-    return _without_empty_columns(list(zip(*((name, *map(cell, found)) for name, cell in columns.items()))))
+    lines = [entry for entry in found if quoted or entry.data != PUBLISHED]
+    return _without_empty_columns(list(zip(*((name, *map(cell, lines)) for name, cell in columns.items()))))
 
 
 def _without_empty_columns(cells: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
@@ -175,7 +184,7 @@ def _percent_of(found: Sequence[Entry]) -> Callable[..., str]:
     digits = max((_digits(entry.published) for entry in found if entry.published is not None), default=1)
 
     def percent(value: float | None, sign: str = "") -> str:
-        return "" if value is None else f"{100 * value:{sign}.{digits}f}"
+        return "" if value is None else f"{100 * value:{sign}z.{digits}f}"
 
     return percent
 

@@ -179,21 +179,35 @@ def test_report_prints_or_writes(
     assert capsys.readouterr().out == markdown([load(real), load(sample)])
     assert main(["report", str(real), "--format", "csv", "--out", str(tmp_path / "new" / "t.csv")]) == 0
     assert (tmp_path / "new" / "t.csv").read_text() == csv_text([load(real)])
+    record(tmp_path / "other" / "tiny", "egomcq", MEASURED, profile=SAMPLE, seconds=1)
+    capsys.readouterr()
+    assert main(["report", str(sample), str(tmp_path / "other" / "tiny"), "--format", "csv"]) == 0
+    told = {row["run"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
+    assert told == {str(sample), str(tmp_path / "other" / "tiny")}  # two runs of one name
     assert main(["report", str(tmp_path / "none")]) == 2
     assert "none/results.json: there is no such file" in capsys.readouterr().err
 
 
 def test_a_table_of_many_measures_has_methods_down_and_measures_across_first(tmp_path: Path) -> None:
     rows = [Row("B", HIERO, f"R{k}", Metric(0.1 * k, 9), spread=0.01) for k in (1, 2, 3)]
-    rows += [Row("B", "HiERO (EgoVLP)", "R2", None, published=0.25), Row("B", UNTRAINED, "R3", Metric(0.05, 9))]
+    rows += [
+        Row("B", "HiERO (EgoVLP)", "R2", None, published=0.25, note="quoted"),
+        Row("B", UNTRAINED, "R3", Metric(0.05, 9)),
+    ]
     record(tmp_path, "b", rows, profile=REAL, seconds=1)
     text = markdown([load(tmp_path)])
     overview, details = text.split("<details>")
     lines = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in overview.splitlines() if "|" in line]
-    assert lines[0] == ["data", "method", "R1", "R2", "R3"]
+    assert lines[0] == ["data", "method", "R1", "R2", "R3", "note"]
     assert lines[2:] == [
-        ["real", HIERO, "10.0 ± 1.0", "20.0 ± 1.0", "30.0 ± 1.0"],
-        ["real", UNTRAINED, "", "", "5.0"],
-        ["as published", "HiERO (EgoVLP)", "", "25.0", ""],
+        ["real", HIERO, "10.0 ± 1.0", "20.0 ± 1.0", "30.0 ± 1.0", ""],
+        ["real", UNTRAINED, "", "", "5.0", ""],
+        ["as published", "HiERO (EgoVLP)", "", "25.0", "", "1"],
     ]
     assert "-5.0" in details
+    assert "as published" not in details
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_minus(tmp_path: Path) -> None:
+    record(tmp_path, "b", [Row("B", "m", "R1", Metric(-0.0000001, 9))], profile=REAL, seconds=1)
+    assert lines_of(markdown([load(tmp_path)]))[0]["here"] == "0.0"
