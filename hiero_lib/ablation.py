@@ -1,7 +1,8 @@
 """The paper's ablation as one sweep: rows of settings, several seeds each, several benchmarks.
 
 A cell trains one row with one seed and measures what came of it. Its training goes on where it was cut off, and
-measuring something else does not train again. The rows stand in the table as they come out.
+measuring something else does not train again. The rows stand in the table as they come out. A seed changes the
+training: clustering at evaluation has a fixed seed, as in every benchmark here.
 """
 
 from __future__ import annotations
@@ -194,6 +195,7 @@ def ablation_rows(
             values = [one["result"]["value"] for one in same]
             published = PUBLISHED.get(row.name, {}).get(name) if comparable else None
             notes = [same[0]["note"]] * bool(same[0]["note"])
+            notes += ["nothing is trained, so the seed changes nothing"] * (row.settings is None)
             notes += [f"failed with seed {', '.join(map(str, failed))}"] * bool(failed)
             notes += [_WHICH_R1] * (name == GROUNDING)
             table.append(

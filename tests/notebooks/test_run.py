@@ -77,7 +77,12 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
     assert all(Path(file).is_file() for file in own["files"])
 
     run = path.parent
-    assert (run / "results.md").read_text().splitlines()[0].endswith("on the generated sample")
+    table = (run / "results.md").read_text()
+    assert table.splitlines()[0].endswith("on the generated sample")
+    for benchmark in ("EgoMCQ", "EgoNLQ", "EgoProceL", "Goal-Step step grounding", "Goal-Step step localisation"):
+        part = table.split(f"\n## {benchmark}\n")[1].split("\n## ")[0]
+        assert "| untrained features " in part
+        assert "Command: `python -m hiero_lib reproduce --profile sample --run tiny --outputs " in part
     assert len(list((run / "predictions").glob("egomcq_*.json"))) == 3
     assert len(list((run / "predictions").glob("egonlq_*_val.json"))) == 4
     assert len(list((run / "predictions").glob("egoprocel_*.json"))) == 5
