@@ -115,6 +115,7 @@ def expected_costs(profile: Profile, segments: dict[str, int], measured: tuple[f
         forwards("04", "egoprocel", "all videos of EgoProceL, for one model"),
         forwards("05", "all", "all videos once at most, for one model"),
         Cost("06", 10 * forward_s, "one video of 50 minutes"),
+        Cost("07", None, "a drawn video of 40 s: under a minute; your own: its features, for the most part"),
     ]
 
 
