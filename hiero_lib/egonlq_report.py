@@ -81,10 +81,9 @@ def egonlq_rows(
     found = {name: _results(trained, name, config.level) for name in FED}
     chance = random_scores(task, trained)
     note = f"as long as training answers, at random places; mean of {_RANDOM_DRAWS} draws"
-    rows = [
-        Row(BENCHMARK, RANDOM, measure, _metric(task, chance[0], per_query(chance, measure)), note=note)
-        for measure in MEASURES
-    ]
+    draws = [(measure, _metric(task, chance[0], per_query(chance, measure))) for measure in MEASURES]
+    seed = config.bootstrap_seed
+    rows = [Row(BENCHMARK, RANDOM, measure, metric, note=note, seed=seed) for measure, metric in draws]
     graph = None
     for name, results in found.items():
         if results:
@@ -107,7 +106,7 @@ def level_rows(
     graph = methods[HIERO].thread_graph if methods and HIERO in methods else None
     rows: list[Row] = []
     for level, results in _compared(task, trained).items():
-        rows += _rows(task, LEVELS_BENCHMARK, level_name(level), results, graph=graph, measures=("R1@0.3", "mIoU"))
+        rows += _rows(task, LEVELS_BENCHMARK, level_name(level), results, graph=graph, measures=MEASURES)
     return rows
 
 
@@ -122,7 +121,8 @@ def level_table(task: NLQTask, trained: Mapping[Head, EgoNLQResult]) -> tuple[li
     for level, results in _compared(task, trained).items():
         channels = results[0].video_dim
         cells = [level_name(level), str(channels), ", ".join(str(result.seed) for result in results)]
-        for mean, spread in mean_and_spread(results).values():
+        found = mean_and_spread(results)
+        for mean, spread in (found[measure] for measure in MEASURES):
             cells.append(f"{100 * mean:.1f}" + (f" ± {100 * spread:.1f}" if len(results) > 1 else ""))
         rows.append(cells)
     return ["features", "channels", "seeds", *MEASURES], rows

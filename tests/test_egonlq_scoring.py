@@ -151,7 +151,12 @@ def test_levels_are_compared_on_the_same_seeds(
     assert {(row.seed, row.spread) for row in rows} == {((3,), None)}
     header, lines = egonlq_report.level_table(task, trained)
     assert [line[0] for line in lines] == names
-    assert {len(line) for line in lines} == {len(header)}
+    for line in lines:
+        shown = dict(zip(header, line, strict=True))
+        for row in rows:
+            if row.method == shown["features"]:
+                assert row.result is not None
+                assert shown[row.metric] == f"{100 * row.result.value:.1f}"
 
 
 def test_official_files_of_validation_and_test(
