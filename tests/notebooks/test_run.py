@@ -29,6 +29,7 @@ TINY = {
     "step_grounding.bootstrap_resamples": 20,
     "workers": 1,  # no processes beside the kernel
     "video_settings": {"training.epochs": 3},
+    "reports": 1,
 }
 
 
@@ -44,8 +45,8 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
 
     results = json.loads(path.read_text())
     sections = ["data", "training", "egomcq", "threads", "egonlq", "egonlq_levels", "egoprocel"]
-    sections += ["step_grounding", "step_localization"]
-    assert list(results["sections"]) == [*sections, "own_video"]
+    sections += ["step_grounding", "step_localization", "search", "explorer", "own_video"]
+    assert list(results["sections"]) == sections
     assert {outcome["status"] for outcome in results["notebooks"].values()} == {"done"}
     egomcq = results["sections"]["egomcq"]
     assert egomcq["config"]["model"]["hidden_size"] == 32
@@ -76,6 +77,10 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
     assert own["how"] == "threads of a small model trained on this video alone, on its 24 narrations"
     assert all(Path(file).is_file() for file in own["files"])
 
+    searched = {row["method"] for row in results["sections"]["search"]["rows"]}
+    assert searched == methods
+    assert results["sections"]["explorer"]["extra"]["videos_searched"] == 10
+
     run = path.parent
     table = (run / "results.md").read_text()
     assert table.splitlines()[0].endswith("on the generated sample")
@@ -83,6 +88,7 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
         part = table.split(f"\n## {benchmark}\n")[1].split("\n## ")[0]
         assert "| untrained features " in part
         assert "Command: `python -m hiero_lib reproduce --profile sample --run tiny --outputs " in part
+    assert len(list((run / "reports").glob("*.html"))) == 1
     assert len(list((run / "predictions").glob("egomcq_*.json"))) == 3
     assert len(list((run / "predictions").glob("egonlq_*_val.json"))) == 4
     assert len(list((run / "predictions").glob("egoprocel_*.json"))) == 5
@@ -98,6 +104,7 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
         "step_localization_1.png",
         "step_localization_2.png",
         "own_video.png",
+        *(f"{name}.png" for name in ("hierarchy", "lanes", "tree", "similarity", "query")),
     }
     for name in results["notebooks"]:
         notebook = nbformat.read(run / f"{name}.ipynb", as_version=4)
