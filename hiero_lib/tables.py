@@ -122,7 +122,9 @@ def _overview(found: Sequence[Entry], *, several: bool) -> list[tuple[str, ...]]
             marks[row].append(mark)
     cells = [("data", "run", "method", *metrics, "note")]
     for row, values in rows.items():
-        cells.append((*row, *(values.get(metric, "") for metric in metrics), ", ".join(marks.get(row, []))))
+        cells.append(
+            (*row, *(values.get(metric, "") for metric in metrics), ", ".join(sorted(marks.get(row, []), key=int)))
+        )
     return _without_empty_columns(cells)
 
 
