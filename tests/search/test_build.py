@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from hiero_lib import commands
+from hiero_lib import finished_run
 from hiero_lib.__main__ import main
 from hiero_lib.collection import Collection, as_narration, named_hierarchy, open_collection, phrases_of
 from hiero_lib.config import Profile, load_profile
@@ -229,16 +229,16 @@ def test_the_command_prints_a_table(
 
 def test_without_a_trained_model_the_error_says_what_to_do(profile: Profile, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no trained models.*reproduce"):
-        commands.search(profile, tmp_path, "x")
+        finished_run.search(profile, tmp_path, "x")
     with pytest.raises(DataError, match="without a text space"):
-        commands.search(profile, tmp_path, "x", method="untrained")
+        finished_run.search(profile, tmp_path, "x", method="untrained")
 
 
 def test_recall_of_a_run_is_recorded(profile: Profile, checkpoint: Path, tmp_path: Path) -> None:
     trained = {"hiero": {"last_checkpoint": str(checkpoint)}}
     record(tmp_path, "training", [], profile=profile, seconds=0.0, extra=trained)
-    table = commands.search_recall(profile, tmp_path)
+    table = finished_run.search_recall(profile, tmp_path)
     assert "recall at 5, level 2" in table
     assert "chance" in table
     with pytest.raises(ConfigError, match="levels"):
-        commands.search(profile, tmp_path, "x", level=9)
+        finished_run.search(profile, tmp_path, "x", level=9)

@@ -1,4 +1,4 @@
-"""What the commands `search` and `export` do: the run's models opened, the work called, lines to print."""
+"""What can be asked of a finished run: the moments that answer a text, how often they do, a video's hierarchy."""
 
 from __future__ import annotations
 

@@ -1,0 +1,117 @@
+"""Arguments that several commands share, and what is read from them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from hiero_lib.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hiero_lib.config import Profile
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+_WEIGHTS = "a model folder that training wrote, or an authors' .pth file"
+
+
+def add_profile(command: argparse.ArgumentParser, default: str | None = None) -> None:
+    """``--profile``, which must be given unless there is a default, and ``--set``."""
+    help = "name of a packaged profile, or a YAML file" + (f" (default: {default})" if default else "")
+    command.add_argument("--profile", required=default is None, default=default, help=help)
+    command.add_argument(
+        "--set",
+        dest="settings",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="change a setting, for example training.epochs=2; repeatable",
+    )
+
+
+def add_run(command: argparse.ArgumentParser, use: str = "write to") -> None:
+    """``--run``, a folder under ``outputs``."""
+    command.add_argument("--run", help=f"{use} outputs/RUN (default: the profile's name)")
+
+
+def add_checkpoint(command: argparse.ArgumentParser, help: str = _WEIGHTS) -> None:
+    """``--checkpoint``, at most one."""
+    command.add_argument("--checkpoint", type=Path, help=help)
+
+
+def add_checkpoints(command: argparse.ArgumentParser) -> None:
+    """``--checkpoint``, any number of them."""
+    command.add_argument(
+        "--checkpoint", dest="checkpoints", type=Path, action="append", default=[], help=f"{_WEIGHTS}; repeatable"
+    )
+
+
+def add_method(command: argparse.ArgumentParser) -> None:
+    """``--run``, ``--method`` and ``--checkpoint``: one method of a finished run."""
+    add_run(command, "take the models of")
+    command.add_argument(
+        "--method", choices=("hiero", "probe", "untrained"), default="hiero", help="(default: %(default)s)"
+    )
+    add_checkpoint(command, "a model folder or an authors' .pth instead of the run's")
+
+
+def add_extractor(command: argparse.ArgumentParser) -> None:
+    """``--extractor``, ``--weights`` and ``--device``."""
+    command.add_argument(
+        "--extractor", help="efficientnet_lite0, egovlp, omnivore_video_swinl or clip (default: the profile's folder)"
+    )
+    command.add_argument("--weights", help="file or folder of the extractor's weights, or a name on the hub")
+    command.add_argument("--device", help="cuda, cpu, ... (default: the best there is)")
+
+
+def add_formats(command: argparse.ArgumentParser, default: list[str] | None = None) -> None:
+    """``--formats`` of a video's hierarchy; None: all."""
+    help = f"of html json csv vtt eaf png svg pdf (default: {' '.join(default or ['all'])})"
+    command.add_argument("--formats", nargs="+", default=default, metavar="FORMAT", help=help)
+
+
+def open_profile(options: argparse.Namespace) -> Profile:
+    """The profile with its changed settings.
+
+    Commands call it first: a mistake is told before anything slow is imported.
+
+    Raises:
+        ConfigError: the profile or a setting is wrong.
+    """
+    from hiero_lib.config import load_profile
+
+    return load_profile(options.profile, changed_settings(options))
+
+
+def changed_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What ``--set`` gave, by name.
+
+    Raises:
+        ConfigError: one is not NAME=VALUE.
+    """
+    settings: dict[str, Any] = {}
+    for given in options.settings:
+        name, equals, value = given.partition("=")
+        if not equals or not name:
+            raise ConfigError("write a setting as NAME=VALUE", field="--set", value=given)
+        settings[name.strip()] = value
+    return settings
+
+
+def run_folder(options: argparse.Namespace, profile: Profile) -> Path:
+    """``outputs/RUN``."""
+    return Path("outputs", options.run or profile.name)
+
+
+def thread_count(given: str) -> int | Literal["auto"]:
+    """A positive number of threads, or ``auto``.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if given == "auto":
+        return "auto"
+    if not (given.isdecimal() and int(given) > 0):
+        raise ConfigError("a number of threads, or auto, is expected", field="--threads", value=given)
+    return int(given)

@@ -1,0 +1,125 @@
+"""Data of the published runs and of the sample: make it, fetch it, examine it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hiero_lib.cli import arguments
+from hiero_lib.errors import ConfigError
+
+
+def add_parsers(commands: arguments.Commands) -> None:
+    """Add ``sample``, ``download`` and ``doctor``."""
+    command = commands.add_parser("sample", help="make the sample data")
+    command.set_defaults(command=_sample)
+    command.add_argument("--root", type=Path, default=Path("data/sample"), help="where (default: %(default)s)")
+    command.add_argument("--seed", type=int, default=0, help="same seed, same files (default: %(default)s)")
+    command.add_argument("--dim", type=int, default=256, help="channels of a segment (default: %(default)s)")
+    command.add_argument("--videos", type=int, default=40, help="(default: %(default)s)")
+    command.add_argument(
+        "--minutes",
+        type=float,
+        nargs=2,
+        default=[3.0, 30.0],
+        metavar=("SHORTEST", "LONGEST"),
+        help="of the videos (default: 3 30)",
+    )
+    command.add_argument(
+        "--timelines", type=Path, help="take videos, times and texts from this file (data/README.md)"
+    )
+    command.add_argument("--held-out", type=float, default=0.3, help="share of its videos (default: %(default)s)")
+    command.add_argument("--force", action="store_true", help="replace another sample that is there")
+
+    command = commands.add_parser("download", help="fetch annotations, features and weights")
+    command.set_defaults(command=_download)
+    command.add_argument("what", nargs="*", metavar="WHAT", help="ids, or how they begin; needed (default), all")
+    arguments.add_profile(command)
+    command.add_argument("--list", action="store_true", help="say what there is, and fetch nothing")
+    command.add_argument("--jobs", type=int, default=3, help="files at the same time (default: %(default)s)")
+    command.add_argument("--delete-archives", action="store_true", help="remove archives when they are unpacked")
+    command.add_argument("--verify", action="store_true", help="compare what is there with its recorded SHA-256")
+    command.add_argument("--manifest", type=Path, help="a manifest of your own, with other mirrors")
+
+    command = commands.add_parser("doctor", help="say what is there, what is broken and what can run")
+    command.set_defaults(command=_doctor)
+    command.add_argument("what", nargs="*", metavar="WHAT", help="benchmarks, for example egomcq (default: all)")
+    arguments.add_profile(command)
+    command.add_argument("--json", action="store_true", help="for machines")
+    command.add_argument("--deep", action="store_true", help="read the values of all features, not of a sample")
+
+
+def _sample(options: argparse.Namespace) -> int:
+    from hiero_lib.data.sample import make_sample, make_sample_from_timelines
+
+    if options.timelines is not None:
+        report = make_sample_from_timelines(
+            options.root,
+            options.timelines,
+            seed=options.seed,
+            dim=options.dim,
+            held_out=options.held_out,
+            force=options.force,
+        )
+    else:
+        report = make_sample(
+            options.root,
+            seed=options.seed,
+            num_videos=options.videos,
+            dim=options.dim,
+            minutes=(options.minutes[0], options.minutes[1]),
+            force=options.force,
+        )
+    print(report.summary())
+    return 0
+
+
+def _download(options: argparse.Namespace) -> int:
+    from hiero_lib.data.download import download
+    from hiero_lib.data.download_aids import listing
+    from hiero_lib.data.manifest import is_needed, load_manifest
+    from hiero_lib.data.paths import DataPaths
+
+    profile = arguments.open_profile(options)
+    manifest, root = load_manifest(options.manifest), DataPaths.at(profile.data_root).root
+    if options.list:
+        needed = {item.id for item in manifest.items.values() if is_needed(item, profile)}
+        items = manifest.select(options.what, profile) if options.what else list(manifest.items.values())
+        print(listing(items, root, needed=needed))
+        return 0
+    if profile.is_sample and not options.what:
+        raise ConfigError("the sample is made, not fetched", field="--profile", hint="python -m hiero_lib sample")
+    outcomes = download(
+        manifest.select(options.what, profile),
+        root,
+        manifest=manifest,
+        jobs=options.jobs,
+        delete_archives=options.delete_archives,
+        verify=options.verify,
+        say=lambda line: print(line, flush=True),
+    )
+    failed = sum(outcome.status == "failed" for outcome in outcomes)
+    print(f"{len(outcomes) - failed} of {len(outcomes)} are in {root}")
+    return 1 if failed else 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    import json
+
+    profile = arguments.open_profile(options)
+
+    from hiero_lib import machine
+    from hiero_lib.data.doctor import examine, report
+    from hiero_lib.training_memory import training_memory_gb
+
+    diagnosis = examine(profile, options.what, deep=options.deep)
+    found, measured = machine.describe(profile.data_root), machine.measure(profile)
+    found["training_memory_gb"] = round(training_memory_gb(profile), 2)
+    costs = machine.expected_costs(profile, diagnosis.segments, measured)
+    if options.json:
+        timing = {"forward_s_per_300_s": measured[0], "training_s_per_300_s": measured[1]}
+        written = diagnosis.to_dict() | {"machine": found | timing, "costs": [vars(cost) for cost in costs]}
+        print(json.dumps(written, indent=1))
+    else:
+        print(f"{report(diagnosis)}\n\n{machine.report(found, measured, costs)}")
+    return 0 if diagnosis.healthy else 1

@@ -1,0 +1,88 @@
+"""Training: one model, or those of the paper's ablation."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from hiero_lib.cli import arguments
+
+
+def add_parsers(commands: arguments.Commands) -> None:
+    """Add ``train`` and ``ablation``."""
+    command = commands.add_parser("train", help="train HiERO, or the linear probe, on EgoClip")
+    command.set_defaults(command=_train)
+    arguments.add_profile(command)
+    # No --run here: torchrun would take it for an abbreviation of its own --run-path.
+    command.add_argument("--folder", type=Path, help="write here (default: outputs/PROFILE/train/BACKBONE)")
+    command.add_argument("--backbone", choices=("hiero", "probe"), default="hiero", help="(default: %(default)s)")
+    command.add_argument("--max-steps", type=int, help="stop early, after this many steps in all")
+
+    command = commands.add_parser("ablation", help="train and measure the rows of the paper's ablation")
+    command.set_defaults(command=_ablation)
+    arguments.add_profile(command)
+    arguments.add_run(command)
+    command.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="(default: 1 2 3)")
+    command.add_argument("--workers", type=int, default=1, help="local processes (default: %(default)s)")
+    command.add_argument(
+        "--measures",
+        nargs="+",
+        default=["egomcq", "egoprocel", "grounding"],
+        help="leave out what there is no data for (default: egomcq egoprocel grounding)",
+    )
+
+
+def _train(options: argparse.Namespace) -> int:
+    profile = arguments.open_profile(options)
+
+    from hiero_lib.data.paths import DataPaths
+    from hiero_lib.device import best_device
+    from hiero_lib.scoring import open_egomcq
+    from hiero_lib.training import TrainingDiverged, run_training
+
+    folder = options.folder or Path("outputs", profile.name, "train", options.backbone)
+    validate, questions = None, DataPaths.at(profile.data_root).egomcq
+    if questions.is_file():
+        validate = open_egomcq(profile, device=best_device()).validate
+    try:
+        summary = run_training(
+            profile, folder, backbone=options.backbone, max_steps=options.max_steps, validate=validate
+        )
+    except TrainingDiverged as error:
+        if options.debug:
+            raise
+        print(f"hiero_lib: {error}", file=sys.stderr)
+        return 1
+    if int(os.environ.get("RANK", 0)) == 0:
+        unknown = "not validated" if validate else f"not validated, there is no {questions}"
+        accuracies = ", ".join(f"{name} {100 * value:.1f} %" for name, value in summary.best_metrics.items())
+        print(f"{summary.steps} steps, {summary.epochs:.2f} epochs, {summary.seconds:.0f} s")
+        print(f"validation of the best: {accuracies or unknown}")
+        print(f"last: {summary.last_checkpoint}\nbest: {summary.best_checkpoint}")
+    return 0
+
+
+def _ablation(options: argparse.Namespace) -> int:
+    started = time.monotonic()
+    profile = arguments.open_profile(options)
+
+    from hiero_lib.ablation import ablation_rows, cells_of
+    from hiero_lib.results import TABLE_FILE, record
+    from hiero_lib.sweep import SweepResult, run_sweep
+
+    folder, seeds = arguments.run_folder(options, profile), options.seeds
+    cells = cells_of(profile, folder, seeds=seeds, measures=options.measures)
+
+    def keep(found: SweepResult) -> None:
+        seconds = time.monotonic() - started
+        rows = ablation_rows(found, profile, seeds=seeds)
+        record(folder, "ablation", rows, profile=profile, seconds=seconds, extra={"failed": found.failed})
+
+    found = run_sweep(cells, workers=options.workers, on_done=keep, say=lambda line: print(line, flush=True))
+    print(f"\n{(folder / TABLE_FILE).read_text('utf-8')}")
+    for name, problem in found.failed.items():
+        print(f"hiero_lib: {name}: {problem}", file=sys.stderr)
+    return 1 if found.failed else 0

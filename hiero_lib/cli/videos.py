@@ -1,0 +1,100 @@
+"""Videos of one's own: segment features of a folder of them, and one as a page of its threads."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hiero_lib.cli import arguments
+from hiero_lib.errors import DataError
+
+
+def add_parsers(commands: arguments.Commands) -> None:
+    """Add ``extract`` and ``explore``."""
+    command = commands.add_parser("extract", help="make segment features of every video of a folder")
+    command.set_defaults(command=_extract)
+    command.add_argument("videos", type=Path, metavar="FOLDER", help="of video files, at any depth")
+    arguments.add_profile(command)
+    arguments.add_extractor(command)
+    command.add_argument("--to", type=Path, help="write here (default: the profile's folder of features)")
+    command.add_argument("--batch", type=int, help="windows of a forward pass (default: 32 frames' worth)")
+    command.add_argument("--workers", type=int, default=1, help="processes, or jobs with --slurm (default: 1)")
+    command.add_argument("--slurm", action="store_true", help="submit the workers as SLURM jobs (needs submitit)")
+    command.add_argument("--partition", help="of SLURM")
+    command.add_argument("--gpus", type=int, default=1, help="of a SLURM job (default: 1)")
+    command.add_argument("--hours", type=float, default=12.0, help="of a SLURM job (default: 12)")
+    command.add_argument(
+        "--slurm-set", dest="slurm_options", metavar="NAME=VALUE", action="append", default=[], help="for submitit"
+    )
+
+    command = commands.add_parser("explore", help="from a video file to its activity threads, as a page")
+    command.set_defaults(command=_explore)
+    command.add_argument("video", type=Path, metavar="VIDEO", help="an mp4, mov, mkv, GIF, ...")
+    command.add_argument("--narrations", type=Path, help=".srt, .vtt, .csv or .tsv with times")
+    arguments.add_checkpoint(command, "used where it was trained on such features")
+    arguments.add_profile(command, default="own_video")
+    arguments.add_extractor(command)
+    command.add_argument("--out", type=Path, help="write here (default: outputs/explore/VIDEO)")
+    command.add_argument("--threads", default="8", help="of each level, or auto (default: 8)")
+    arguments.add_formats(command, ["html"])
+
+
+def _extract(options: argparse.Namespace) -> int:
+    profile = arguments.open_profile(options)
+
+    from hiero_lib.data.paths import DataPaths
+    from hiero_lib.features.folder import Plan, extract_folder, slurm_executor, videos_of
+
+    videos = videos_of(options.videos)
+    plan = Plan(
+        options.extractor or profile.features.folder,
+        options.weights,
+        profile.features,
+        (options.to or DataPaths.at(profile.data_root).features(profile.features.folder)).resolve(),
+        device=options.device,
+        batch=options.batch,
+    )
+    plan.check()
+    executor = None
+    if options.slurm:
+        executor = slurm_executor(
+            plan.folder / ".slurm",
+            partition=options.partition,
+            gpus=options.gpus,
+            hours=options.hours,
+            options=options.slurm_options,
+        )
+    report = extract_folder(videos, plan, workers=options.workers, executor=executor)
+    print(f"{report.summary()}\nin {plan.folder}")
+    return 1 if report.failed else 0
+
+
+def _explore(options: argparse.Namespace) -> int:
+    profile = arguments.open_profile(options)
+    num_threads = arguments.thread_count(options.threads)
+    if not options.video.is_file():
+        raise DataError("there is no such file", file=options.video)
+
+    import torch
+
+    from hiero_lib.device import best_device
+    from hiero_lib.explore import explore, write_report
+    from hiero_lib.features.extractors.choose import open_extractor
+    from hiero_lib.progress import Progress
+
+    device = torch.device(options.device) if options.device else best_device()
+    extractor = open_extractor(options.extractor or profile.features.folder, options.weights).to(device)
+    progress = Progress("features", total=0)
+    found = explore(
+        options.video,
+        options.out or Path("outputs", "explore", options.video.stem),
+        profile=profile,
+        extractor=extractor,
+        device=device,
+        narrations=options.narrations,
+        checkpoint=options.checkpoint,
+        progress=progress.of,
+    )
+    progress.close()
+    print(*write_report(found, num_threads=num_threads, formats=options.formats), sep="\n")
+    return 0
