@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import plotly.offline
 import pytest
@@ -18,7 +19,7 @@ from hiero_lib.viz.similarity import plot_similarity
 from hiero_lib.viz.threads import plot_threads
 from hiero_lib.viz.timeline import plot_timeline
 from hiero_lib.viz.tree import plot_tree, tree_cells
-from tests.browser.test_jupyterlab import CHROMIUM_FLAGS, chromium
+from tests.browser.lab import CHROMIUM_FLAGS, chromium
 from tests.made_up import THREE, record
 
 # Texts that are seen: what plotly hides for want of room has no size.
@@ -69,7 +70,7 @@ def test_no_figure_is_blank_cuts_a_label_off_or_lays_one_over_another(tmp_path) 
         (tmp_path / f"{theme}.html").write_text(page, encoding="utf-8")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        for theme, width in (("light", 1280), ("dark", 1920)):
+        for theme, width in itertools.product(("light", "dark"), (1280, 1920)):
             page = browser.new_page(viewport={"width": width, "height": 900})
             wrong: list[str] = []
             page.on("console", lambda message, to=wrong: to.append(message.text))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,17 +12,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from hiero_lib.export.page import write_report
 from hiero_lib.export.record import thread_title
 from hiero_lib.export.text import chapters
+from tests.browser.lab import chromium
 from tests.export.made import made_record
 
 pytestmark = pytest.mark.browser
-
-
-def chromium() -> str:
-    """Path of Chromium: ``HIERO_CHROMIUM``, or what is installed."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = os.environ.get("HIERO_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    assert found, "no Chromium: apt-get install chromium, or set HIERO_CHROMIUM to one"
-    return found
 
 
 @pytest.fixture(scope="module")
