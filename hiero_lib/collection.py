@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hiero_lib.config import Profile
-from hiero_lib.data.egoclip import EgoClipIndex
+from hiero_lib.data.egoclip import EgoClipIndex, open_egoclip
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.errors import DataError
@@ -72,7 +72,7 @@ def open_collection(profile: Profile, *, device: torch.device) -> Collection:
     """
     paths = DataPaths.at(profile.data_root)
     store = FeatureStore(paths.features(profile.features.folder), dim=profile.features.dim)
-    told = EgoClipIndex.open(paths.egoclip, paths.processed) if paths.egoclip.is_file() else None
+    told = open_egoclip(paths) if paths.egoclip.is_file() else None
     return Collection(profile, store, told, device)
 
 

@@ -39,6 +39,7 @@ from hiero_lib.data.nlq import (
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.token_cache import TokenCache
 from hiero_lib.errors import DataError
+from hiero_lib.files import file_slug
 from hiero_lib.methods import HIERO, UNTRAINED, Method, read_video
 from hiero_lib.models.text_encoders import load_text_encoder
 from hiero_lib.progress import Progress
@@ -236,7 +237,7 @@ def train_heads(
             decisive = _digest(parts, task.tokens.folder.name, training_settings(profile.egonlq))
             data[key] = parts[0], parts[1], decisive
         training, validation, digest = data[key]
-        name = f"{head.method.lower().replace(' ', '_')}-level{head.level}-seed{head.seed}-{digest}"
+        name = f"{file_slug(head.method)}-level{head.level}-seed{head.seed}-{digest}"
         job = functools.partial(
             egonlq.train,
             training,
@@ -286,7 +287,7 @@ def save_predictions(
             max_tokens = max(settings["max_tokens"], data.longest)
             answers["test"] = predict(best, data, config=config, max_tokens=max_tokens, device=task.device)
         for split, found in answers.items():
-            name = f"egonlq_{head.method.lower().replace(' ', '_')}_seed{head.seed}_{split}.json"
+            name = f"egonlq_{file_slug(head.method)}_seed{head.seed}_{split}.json"
             path = Path(run_folder) / "predictions" / name
             write_predictions(path, found, challenge=NLQ_CHALLENGE)
             written.append(path)

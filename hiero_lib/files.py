@@ -130,6 +130,16 @@ def sha256_of(path: str | Path) -> str:
     return digest.hexdigest()
 
 
+def file_slug(name: str) -> str:
+    """Part of a file name for a method's or strategy's name: ``linear probe`` -> ``linear_probe``.
+
+    A checkpoint in brackets keeps its letters, and what no file name may have is encoded as in :func:`safe_name`.
+    """
+    plain, bracket, checkpoint = name.partition(" (")
+    slug = plain.lower().replace(" ", "_").replace("-", "_")
+    return safe_name(f"{slug}_({checkpoint}" if bracket else slug)
+
+
 def safe_name(text: str) -> str:
     """A file name for any text: no separators, not hidden, not too long.
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from hiero_lib.benchmarks.thread_recovery import ThreadRecovery
     from hiero_lib.collection import Collection
     from hiero_lib.config import Profile
-    from hiero_lib.data.egoclip import EgoClipIndex
     from hiero_lib.data.sample import Truth
     from hiero_lib.methods import Method
     from hiero_lib.viz.timeline import Narrations, TimelineRow
@@ -262,15 +261,6 @@ def run_methods(run: NotebookRun, *, device: torch.device, which: str = "last") 
     from hiero_lib.methods import open_methods
 
     return open_methods(run.profile, checkpoints=trained_models(run, which=which), device=device)
-
-
-def narrations_of(index: EgoClipIndex, video_uid: str) -> Narrations:
-    """A video's narrations, for a timeline."""
-    from hiero_lib.viz.timeline import Narrations
-
-    video = index.video_uids.index(video_uid)
-    times = index.times[index.offsets[video] : index.offsets[video + 1]]
-    return Narrations(times.tolist(), index.texts(video_uid))
 
 
 def narrations_in(collection: Collection, video_uid: str) -> Narrations | None:

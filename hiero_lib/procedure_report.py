@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hiero_lib.benchmarks.procedure_learning import AVERAGE, MEASURES, ProcedureResult, VideoScores, unmatched_share
-from hiero_lib.files import write_json
+from hiero_lib.files import file_slug, write_json
 from hiero_lib.procedure_scoring import ProcedureTask
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def save_clusters(results: Mapping[str, ProcedureResult], run_folder: str | Path
     """
     written = []
     for name, result in results.items():
-        path = Path(run_folder) / "predictions" / f"egoprocel_{name.lower().replace(' ', '_')}.json"
+        path = Path(run_folder) / "predictions" / f"egoprocel_{file_slug(name)}.json"
         write_json(path, {"version": 1, "method": name, "videos": [_record(entry) for entry in result.videos]})
         written.append(path)
     return written

@@ -24,6 +24,7 @@ from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.sample.truth import Truth, read_truth
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.errors import DataError
+from hiero_lib.files import file_slug
 from hiero_lib.methods import HIERO, PROBE, Method, TextSide, open_text, read_video
 from hiero_lib.models.alignment import AlignedModel
 from hiero_lib.results import Row
@@ -119,7 +120,7 @@ def save_predictions(results: Mapping[str, EgoMCQResult], run_folder: str | Path
     """Write each method's answers to ``<run>/predictions/egomcq_<method>.json``."""
     written = []
     for method, result in results.items():
-        path = Path(run_folder) / "predictions" / f"egomcq_{method.lower().replace(' ', '_')}.json"
+        path = Path(run_folder) / "predictions" / f"egomcq_{file_slug(method)}.json"
         result.save(path)
         written.append(path)
     return written

@@ -10,7 +10,7 @@ import numpy as np
 
 from hiero_lib.benchmarks.step_localization import LocalizationResult
 from hiero_lib.data.nlq import GOALSTEP_CHALLENGE, write_predictions
-from hiero_lib.files import write_json
+from hiero_lib.files import file_slug, write_json
 from hiero_lib.methods import HIERO, Method
 from hiero_lib.results import Metric, Row
 from hiero_lib.step_scoring import FULL_STEPG, RANKS, RELEASED_RUNS, THRESHOLDS, ZERO_SHOT, Answers, StepTask
@@ -150,7 +150,7 @@ def save_answers(answers: Mapping[str, Mapping[str, Answers]], run_folder: str |
     for split, of in answers.items():
         for method, found in of.items():
             for strategy in (ZERO_SHOT, FULL_STEPG):
-                name = f"step_grounding_{split}_{_slug(method)}_{_slug(strategy)}.json"
+                name = f"step_grounding_{split}_{file_slug(method)}_{file_slug(strategy)}.json"
                 path = Path(run_folder) / "predictions" / name
                 if found.report.predicted:  # an official file holds one answer at least
                     write_predictions(path, found.predictions[strategy], challenge=GOALSTEP_CHALLENGE)
@@ -169,14 +169,10 @@ def save_localization(results: Mapping[str, LocalizationResult], run_folder: str
         for span in result.predictions:
             entry = {"segment": [span.start_s, span.end_s], "label": span.label, "score": span.score}
             found.setdefault(span.video_uid, []).append(entry)
-        path = Path(run_folder) / "predictions" / f"step_localization_{_slug(method)}.json"
+        path = Path(run_folder) / "predictions" / f"step_localization_{file_slug(method)}.json"
         write_json(path, {"version": "1.0", "results": found})
         written.append(path)
     return written
-
-
-def _slug(name: str) -> str:
-    return name.lower().replace(" ", "_").replace("-", "_")
 
 
 def extra(task: StepTask, answers: Mapping[str, Mapping[str, Answers]]) -> dict[str, Any]:

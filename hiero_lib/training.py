@@ -29,7 +29,7 @@ from torch_geometric.data import Batch
 from torch_geometric.loader import DataLoader
 
 from hiero_lib.config import Profile, TrainingConfig
-from hiero_lib.data.egoclip import EgoClipDataset, EgoClipIndex, EgoClipReport
+from hiero_lib.data.egoclip import EgoClipDataset, EgoClipReport, open_egoclip
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.segments import FOLLOW_BATCH
@@ -194,7 +194,7 @@ def load_training_data(profile: Profile, accelerator: Accelerator, *, text_encod
     paths = DataPaths.at(profile.data_root)
     store = FeatureStore(paths.features(profile.features.folder), dim=profile.features.dim)
     with accelerator.main_process_first():
-        index = EgoClipIndex.open(paths.egoclip, paths.processed / "egoclip")
+        index = open_egoclip(paths)
         chunks, report = index.chunks(store, profile.features, chunk_s=profile.training.chunk_s)
         if not chunks:
             raise DataError(
@@ -392,6 +392,7 @@ class _Run:
         self.checkpoints = folder / "checkpoints"
         self.metrics_file = folder / "metrics.jsonl"
         self._board: Any = None
+        self._with_board = importlib.util.find_spec("tensorboard") is not None
 
     def checkpoint(self, step: int) -> Path:
         """Folder of the checkpoint after ``step`` steps."""
@@ -492,7 +493,7 @@ class _Run:
             return
         with open(self.metrics_file, "a", encoding="utf-8") as stream:
             stream.write(json.dumps(record) + "\n")
-        if importlib.util.find_spec("tensorboard") is not None:
+        if self._with_board:
             if self._board is None:
                 from torch.utils.tensorboard import SummaryWriter
 

@@ -13,6 +13,7 @@ import pytest
 from hiero_lib.errors import DataError, UnsafeFileError
 from hiero_lib.files import (
     atomic_path,
+    file_slug,
     finish_interrupted,
     read_json,
     reading_csv,
@@ -161,6 +162,19 @@ def test_a_safe_name_stays_in_its_folder_and_tells_texts_apart(tmp_path: Path) -
         assert (tmp_path / name).resolve().parent == tmp_path.resolve()
         assert not name.startswith(".")
     assert len(list(tmp_path.iterdir())) == len(texts)
+
+
+def test_a_file_slug_is_short_for_a_method_and_tells_checkpoints_apart() -> None:
+    assert [file_slug(name) for name in ("linear probe", "HiERO", "HiERO-StepG")] == [
+        "linear_probe",
+        "hiero",
+        "hiero_stepg",
+    ]
+    names = [
+        file_slug(f"HiERO ({path})") for path in ("outputs/x/best", "outputs/X/best", "outputs/x-y/z", "a b", "a_b")
+    ]
+    assert len(set(names)) == 5
+    assert not any("/" in name for name in names)
 
 
 def test_a_name_given_twice_in_an_object_is_an_error(tmp_path: Path) -> None:

@@ -66,6 +66,15 @@ def test_every_method_answers_the_same_questions(task: EgoMCQTask, tmp_path: Pat
     }
 
 
+def test_checkpoints_of_one_kind_have_files_side_by_side(task: EgoMCQTask, tmp_path: Path) -> None:
+    checkpoints = {f"outputs/{name}/best": make_checkpoint(tmp_path / name, task.profile, "hiero") for name in "ab"}
+    methods = open_methods(task.profile, checkpoints=checkpoints, device=CPU, text=task.text)
+    results = {name: task.evaluate(method.scorer) for name, method in methods.items() if method.scorer is not None}
+    written = scoring.save_predictions(results, tmp_path)
+    assert len({path.name for path in written}) == 3
+    assert all(path.parent == tmp_path / "predictions" and path.is_file() for path in written)
+
+
 def test_the_question_table_marks_right_and_wrong(task: EgoMCQTask) -> None:
     questions = task.questions[:2]
     similarity = np.zeros((2, 5), dtype=np.float32)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from hiero_lib.config import Profile, TextConfig
-from hiero_lib.data.egoclip import EgoClipIndex
+from hiero_lib.data.egoclip import open_egoclip
 from hiero_lib.data.egomcq import load_questions
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.paths import DataPaths
@@ -94,7 +94,7 @@ def _features(profile: Profile, store: FeatureStore) -> str:
 
 
 def _egoclip(profile: Profile, paths: DataPaths, store: FeatureStore) -> str:
-    index = EgoClipIndex.open(paths.egoclip, paths.processed / "egoclip")
+    index = open_egoclip(paths)
     _, report = index.chunks(store, profile.features, chunk_s=profile.training.chunk_s)
     return report.summary()
 

@@ -13,6 +13,7 @@ import torch
 from hiero_lib.config import FeatureConfig
 from hiero_lib.data.egoclip_index import TextTable, build_index, identity
 from hiero_lib.data.features import FeatureStore, row_at
+from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.data.text_cache import TextCache
 from hiero_lib.errors import DataError
@@ -179,6 +180,11 @@ class EgoClipIndex:
             narrations_used=sum(len(chunk.times) for chunk in chunks),
         )
         return chunks, report
+
+
+def open_egoclip(paths: DataPaths) -> EgoClipIndex:
+    """The index of a data root's ``egoclip.csv``, kept in ``processed/egoclip``; see :meth:`EgoClipIndex.open`."""
+    return EgoClipIndex.open(paths.egoclip, paths.processed / "egoclip")
 
 
 class EgoClipDataset(torch.utils.data.Dataset[VideoSegments]):

@@ -23,7 +23,7 @@ from hiero_lib.collection import Collection, Phrases, named_hierarchy, phrases_o
 from hiero_lib.config import Profile
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.errors import DataError
-from hiero_lib.files import safe_name
+from hiero_lib.files import file_slug, safe_name
 from hiero_lib.hierarchy import MOST_POINTS, VideoHierarchy
 from hiero_lib.methods import Method
 from hiero_lib.models.spectral import Partition, spectral_partition
@@ -69,7 +69,7 @@ def index_folder(run_folder: str | Path, method: Method, profile: Profile) -> Pa
     ]
     decisive += [profile.features.stride_frames, profile.features.fps, profile.features.folder]
     key = hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:8]
-    return Path(run_folder) / "search" / f"{safe_name(method.name.lower().replace(' ', '_'))}-{key}"
+    return Path(run_folder) / "search" / f"{file_slug(method.name)}-{key}"
 
 
 def grounding_partition(x: Tensor) -> Partition:

@@ -13,6 +13,7 @@ from hiero_lib.__main__ import main
 from hiero_lib.collection import Collection, as_narration, named_hierarchy, open_collection, phrases_of
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.data.egomcq import Question, Window
+from hiero_lib.data.paths import DataPaths
 from hiero_lib.errors import ConfigError, DataError
 from hiero_lib.methods import HIERO, UNTRAINED, Method, open_methods
 from hiero_lib.results import record
@@ -46,6 +47,11 @@ def checkpoint(profile: Profile, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture(scope="module")
 def methods(profile: Profile, checkpoint: Path) -> dict[str, Method]:
     return open_methods(profile, checkpoints={"hiero": checkpoint}, device=CPU)
+
+
+def test_narrations_are_indexed_where_training_looks_for_them(collection: Collection, profile: Profile) -> None:
+    assert collection.told is not None
+    assert collection.told.folder.parent == DataPaths.at(profile.data_root).processed / "egoclip"
 
 
 def test_the_index_holds_the_runs_of_every_level_and_is_made_once(
