@@ -151,20 +151,24 @@ def why_not(checkpoint: str | Path, features: FeatureConfig, extractor: Extracto
 
 
 def _moved(profile: Profile, root: Path) -> Profile:
-    """The profile over another data root; files of its own that lie under the old one are still found."""
+    """The profile over another data root; its own files are still those under the old one."""
     old = DataPaths.at(profile.data_root).root.resolve()
 
-    def kept(name: str | None) -> str | None:
-        return name if name is None or not (old / name).exists() else str(old / name)
+    def under_old(name: str | None) -> Path | None:
+        return None if name is None else old / name
 
-    projection = profile.features.text_projection
-    found = kept(projection)
+    projection, weights = under_old(profile.features.text_projection), under_old(profile.text.weights)
+    source = old / profile.text.source
     return dataclasses.replace(
         profile,
         data_root=str(root.resolve()),
-        features=dataclasses.replace(profile.features, text_projection=None if found == projection else found),
+        features=dataclasses.replace(
+            profile.features, text_projection=str(projection) if projection and projection.exists() else None
+        ),
         text=dataclasses.replace(
-            profile.text, source=kept(profile.text.source) or "", weights=kept(profile.text.weights)
+            profile.text,
+            source=str(source) if source.exists() else profile.text.source,
+            weights=None if weights is None else str(weights),
         ),
     )
 

@@ -155,6 +155,16 @@ def test_an_extractor_that_does_not_fit_the_profile(demo: Demo, extractor: Netwo
         explore(demo.video, tmp_path, profile=load_profile("egovlp"), extractor=extractor, device=CPU)
 
 
+def test_missing_text_weights_are_looked_for_where_the_profile_has_its_data(
+    demo: Demo, extractor: NetworkExtractor, tmp_path: Path
+) -> None:
+    settings = TINY | {"data_root": str(tmp_path / "ego4d"), "text.weights": "pretrained/text.pth"}
+    profile = load_profile("own_video", settings)
+    with pytest.raises(DataError) as error:
+        explore(demo.video, tmp_path / "mine", profile=profile, extractor=extractor, device=CPU)
+    assert error.value.file == (tmp_path / "ego4d/pretrained/text.pth").resolve()
+
+
 def test_the_demo_is_what_it_says(demo: Demo, tmp_path: Path) -> None:
     assert demo.turns[-1][1] == 40.0
     assert {activity for _, _, activity in demo.turns} == {"dough", "stove", "sink"}
