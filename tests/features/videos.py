@@ -69,7 +69,10 @@ def write_video(
 
 
 def packet_times(path: Path) -> list[float]:
-    """Timestamps of the video's packets in seconds, sorted, from the start of the file's timeline: as ffprobe's."""
+    """Timestamps of the video's packets in seconds, sorted, from the start of the file's timeline.
+
+    PyAV reads them from the container, as ``ffprobe -show_packets`` prints them; ffprobe itself is not run.
+    """
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         origin = (container.start_time or 0) / 1e6
