@@ -31,22 +31,22 @@ class Cost:
     how: str
 
 
-def describe(data_root: str | Path) -> dict[str, Any]:
-    """Versions, device, precision, memory and free disk (GB)."""
+def describe(profile: Profile) -> dict[str, Any]:
+    """Versions, device, the precision of the profile's training, memory and free disk of its data (GB)."""
     import torch
 
     from hiero_lib.device import best_device, choose_precision
 
     device = best_device()
-    precision, reason = choose_precision("auto")
+    precision, reason = choose_precision(profile.training.precision)
     found: dict[str, Any] = {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "device": device.type,
-        "precision_auto": f"{precision} ({reason})",
+        "precision": f"{precision} ({reason})",
         "memory_gb": _memory_gb(),
-        "disk_free_gb": round(shutil.disk_usage(_existing(Path(data_root).expanduser())).free / 1e9, 1),
+        "disk_free_gb": round(shutil.disk_usage(_existing(Path(profile.data_root).expanduser())).free / 1e9, 1),
         "colab": "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ,
         "versions": {name: _version(name) for name in PACKAGES},
     }
@@ -114,7 +114,7 @@ def expected_costs(profile: Profile, segments: dict[str, int], measured: tuple[f
         forwards("03", "all", "features of all videos once at most; the head's training on top"),
         forwards("04", "egoprocel", "all videos of EgoProceL, for one model"),
         forwards("05", "all", "all videos once at most, for one model"),
-        Cost("06", 10 * forward_s, "one video of 50 minutes"),
+        forwards("06", "all", "all videos once, to search in them; their clustering at every level on top"),
         Cost("07", None, "a drawn video of 40 s: under a minute; your own: its features, for the most part"),
     ]
 
@@ -157,7 +157,7 @@ def report(found: dict[str, Any], measured: tuple[float, float], costs: list[Cos
     free = f"{found['memory_gb']} GB of memory, {found['disk_free_gb']} GB of disk"
     lines = [
         f"Python {found['python']}, {found['platform']}; {versions}",
-        f"device {found.get('device_name', found['device'])}{memory}, precision {found['precision_auto']};"
+        f"device {found.get('device_name', found['device'])}{memory}, precision {found['precision']};"
         f" {found['processors']} processors, free: {free}",
         "",
         "expected time by notebook, from a measurement just now: of 300 s of video this profile's backbone takes"

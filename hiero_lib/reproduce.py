@@ -40,16 +40,18 @@ class NotebookFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class _Step:
-    """A notebook to run and what to run it with."""
+    """A notebook to run and what to run it with; ``config`` are the profile's values, whatever file they are from."""
 
     name: str
     source: Path
     parameters: dict[str, Any]
+    config: dict[str, Any]
 
     @property
     def fingerprint(self) -> str:
         """Hash of everything that decides what the notebook does, the data aside."""
-        said = json.dumps([self.source.read_text("utf-8"), self.parameters, hiero_lib.__version__], sort_keys=True)
+        source, version = self.source.read_text("utf-8"), hiero_lib.__version__
+        said = json.dumps([source, self.parameters, self.config, version], sort_keys=True)
         return hashlib.sha256(said.encode()).hexdigest()
 
 
@@ -139,7 +141,7 @@ def _plan(
     values = {name: yaml.safe_load(value) if isinstance(value, str) else value for name, value in settings.items()}
     of_profile = {name: value for name, value in values.items() if name not in of_notebooks}
     try:
-        load_profile(profile, of_profile)
+        config = load_profile(profile, of_profile).to_dict()
     except ConfigError as error:
         if error.field in of_profile and "." not in error.field:
             error.add_note(f"Parameters of the notebooks: {', '.join(sorted(of_notebooks))}")
@@ -156,7 +158,7 @@ def _plan(
         own = {key: values[key] for key in defaults if key in values}
         for key, value in own.items():
             _check_type(value, defaults[key], source, key)
-        steps.append(_Step(name, source, standard | own))
+        steps.append(_Step(name, source, standard | own, config))
     return steps
 
 

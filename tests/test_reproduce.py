@@ -145,6 +145,18 @@ def test_changed_parameters_run_again_from_the_notebook_that_they_concern(
     assert (runs_of(folder, "a"), runs_of(folder, "c")) == (1, 3)
 
 
+def test_a_profile_that_was_edited_runs_again(
+    folder: Path, write: Callable[..., Path], run: Callable[..., list[str]]
+) -> None:
+    write("00_a", count_runs(folder, "a"))
+    run()
+    (folder / "tiny.yaml").write_text(f"# the same, with a remark\n{PROFILE}")
+    assert "done before" in run()[0]
+    (folder / "tiny.yaml").write_text(f"{PROFILE}training: {{epochs: 2}}\n")
+    assert "done before" not in run()[0]
+    assert runs_of(folder, "a") == 2
+
+
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [

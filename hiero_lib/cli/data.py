@@ -113,7 +113,7 @@ def _doctor(options: argparse.Namespace) -> int:
     from hiero_lib.training_memory import training_memory_gb
 
     diagnosis = examine(profile, options.what, deep=options.deep)
-    found, measured = machine.describe(profile.data_root), machine.measure(profile)
+    found, measured = machine.describe(profile), machine.measure(profile)
     found["training_memory_gb"] = round(training_memory_gb(profile), 2)
     costs = machine.expected_costs(profile, diagnosis.segments, measured)
     if options.json:

@@ -23,6 +23,7 @@ from hiero_lib.data.paths import DataPaths
 from hiero_lib.errors import ConfigError
 
 _TEXT = (audits.TEXT, audits.TEXT_WEIGHTS)
+_METHODS = (*_TEXT, audits.PROJECTION)  # what `open_methods` reads, where the profile names it
 _FEATURES = (audits.FEATURES, checks.VALUES)
 
 
@@ -36,12 +37,14 @@ class Need:
 
 NEEDS = {
     "train": Need("01", (*_FEATURES, audits.EGOCLIP, *_TEXT)),
-    "egomcq": Need("02", (*_FEATURES, audits.EGOMCQ, *_TEXT)),
-    "egonlq": Need("03", (*_FEATURES, checks.NLQ_TRAIN, checks.NLQ_VAL, *_TEXT)),
-    "egoprocel": Need("04", (checks.EGOPROCEL,)),
-    "step_grounding": Need("05", (*_FEATURES, checks.STEPS_QUERIES, checks.STEPS_GROUPS, *_TEXT)),
-    "step_localization": Need("05", (*_FEATURES, checks.STEPS_VAL, checks.STEPS_GROUPS, *_TEXT)),
-    "explorer": Need("06", _FEATURES),
+    "egomcq": Need("02", (*_FEATURES, audits.EGOMCQ, *_METHODS)),
+    "egonlq": Need("03", (*_FEATURES, checks.NLQ_TRAIN, checks.NLQ_VAL, *_METHODS)),
+    "egoprocel": Need("04", (checks.EGOPROCEL, *_METHODS)),
+    "step_grounding": Need("05", (*_FEATURES, checks.STEPS_QUERIES, checks.STEPS_GROUPS, *_METHODS)),
+    "step_localization": Need(
+        "05", (*_FEATURES, checks.STEPS_QUERIES, checks.STEPS_VAL, checks.STEPS_GROUPS, *_METHODS)
+    ),
+    "explorer": Need("06", (*_FEATURES, *_METHODS)),
 }
 
 
@@ -125,9 +128,10 @@ def _with_hint(found: AuditRow, root: Path, profile: Profile) -> AuditRow:
 
 def _ability(name: str, rows: Sequence[AuditRow], profile: Profile, paths: DataPaths) -> Ability:
     by_name = {found.what: found for found in rows}
+    named = {audits.TEXT_WEIGHTS: profile.text.weights, audits.PROJECTION: profile.features.text_projection}
     lacks = []
     for title in NEEDS[name].rows:
-        if title == audits.TEXT_WEIGHTS and profile.text.weights is None:
+        if named.get(title, title) is None:
             continue
         found = by_name.get(title)
         if (found is None and title != checks.VALUES) or (
@@ -137,10 +141,8 @@ def _ability(name: str, rows: Sequence[AuditRow], profile: Profile, paths: DataP
     methods = []
     if name == "train":
         return Ability(name, NEEDS[name].notebook, not lacks, (), tuple(lacks))
-    if profile.features.text_projection is not None or name in ("egoprocel", "explorer"):
-        projection = by_name.get(audits.PROJECTION)
-        if projection is None or projection.status == "found" or name in ("egoprocel", "explorer"):
-            methods.append("untrained features")
+    if profile.features.text_projection is not None or name in ("egonlq", "egoprocel", "explorer"):
+        methods.append("untrained features")
     methods.append("models trained by notebook 01")
     methods += [path.name for path in sorted((paths.root / "pretrained").glob("hiero_*.pth"))]
     return Ability(name, NEEDS[name].notebook, not lacks, () if lacks else tuple(methods), tuple(lacks))

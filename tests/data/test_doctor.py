@@ -19,7 +19,7 @@ from hiero_lib.data.checks import SurveyedStore
 from hiero_lib.data.doctor import NEEDS, Ability, Diagnosis, examine, report
 from hiero_lib.data.sample import make_sample
 from hiero_lib.errors import ConfigError
-from tests.tiny import make_tiny
+from tests.tiny import add_egoprocel, add_goalstep, make_tiny, make_tiny_nlq
 
 DIM = 12
 
@@ -276,9 +276,42 @@ def test_methods_that_a_benchmark_can_run_with(tmp_path: Path) -> None:
         assert isinstance(ability, Ability)
         return ability.methods
 
-    assert methods() == ("models trained by notebook 01", "hiero_egovlp.pth")
+    assert methods() == ()  # every command opens the untrained features first
     (tmp_path / str(profile.features.text_projection)).touch()
-    assert methods()[0] == "untrained features"
+    assert methods() == ("untrained features", "models trained by notebook 01", "hiero_egovlp.pth")
+    profile = load_profile(tmp_path / "tiny.yaml", {"features.text_projection": None})
+    assert methods() == ("models trained by notebook 01", "hiero_egovlp.pth")
+
+
+@pytest.mark.parametrize(
+    ("file", "lacking", "unable"),
+    [
+        ("pretrained/projection.pth", "text projection (untrained baseline)", set(NEEDS) - {"train"}),
+        ("pretrained/text.pth", "weights of the text encoder", set(NEEDS)),
+        ("raw/annotations/egoclip.csv", "EgoClip narrations", {"train"}),
+        ("raw/annotations/egomcq.json", "EgoMCQ questions", {"egomcq"}),
+        ("raw/annotations/nlq_train.json", "EgoNLQ questions, training", {"egonlq"}),
+        ("raw/annotations/nlq_val.json", "EgoNLQ questions, validation", {"egonlq"}),
+        ("raw/annotations/goalstep/val.json", "Goal-Step queries", {"step_grounding", "step_localization"}),
+        ("raw/annotations/goalstep/goalstep_val.json", "Goal-Step steps, validation", {"step_localization"}),
+        ("raw/annotations/egoprocel/videos.csv", "EgoProceL", {"egoprocel"}),
+    ],
+)
+def test_a_file_that_is_needed_stops_exactly_what_needs_it(
+    file: str, lacking: str, unable: set[str], tmp_path: Path
+) -> None:
+    weights = {"features.text_projection": "pretrained/projection.pth", "text.weights": "pretrained/text.pth"}
+    profile = load_profile(make_tiny(tmp_path, dim=DIM), weights)
+    make_tiny_nlq(tmp_path)
+    add_egoprocel(tmp_path, dim=DIM)
+    add_goalstep(tmp_path)
+    (tmp_path / "pretrained").mkdir()
+    for path in weights.values():
+        (tmp_path / path).touch()
+    assert all(can(examine(profile)).values())
+    (tmp_path / file).unlink()
+    lacks = {ability.name: ability.lacks for ability in examine(profile).abilities if not ability.can_run}
+    assert lacks == dict.fromkeys(unable, (lacking,))
 
 
 def test_headers_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,7 +341,7 @@ def test_the_command_for_people_and_for_machines(
     for expected in (
         "good  segment features",
         "torch-geometric ",
-        "precision no (cpu computes",
+        "precision no (as the profile asks)",
         "from a measurement just",
     ):
         assert expected in said
@@ -317,6 +350,7 @@ def test_the_command_for_people_and_for_machines(
     assert found["healthy"] is False
     assert found["abilities"][0]["lacks"] == ["EgoNLQ questions, training", "EgoNLQ questions, validation"]
     assert found["machine"]["versions"]["torch"] == torch.__version__
+    assert found["machine"]["precision"].startswith("no ")
     assert found["machine"]["forward_s_per_300_s"] > 0
     costs = {cost["notebook"]: cost["seconds"] for cost in found["costs"]}
     assert costs["01"] > 0
@@ -328,5 +362,5 @@ def test_costs_follow_the_segments() -> None:
     costs = machine.expected_costs(profile, {"all": 5620}, (0.5, 2.0))
     seconds = {cost.notebook: cost.seconds for cost in costs}
     assert seconds["01"] == profile.training.epochs * 10 * 2.0
-    assert seconds["05"] == 5.0
+    assert seconds["05"] == seconds["06"] == 5.0
     assert seconds["02"] is None
