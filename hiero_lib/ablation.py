@@ -145,7 +145,7 @@ def cells_of(
     rows: Sequence[AblationRow] = ROWS,
     measures: Sequence[str] = tuple(MEASURES),
 ) -> list[Cell]:
-    """A cell for each row and seed, below ``<run_folder>/ablation``.
+    """A cell for each row and seed, below ``<run_folder>/ablation``; one for a row without training.
 
     Raises:
         ConfigError: no seed or one twice, no row, or an unknown measure.
@@ -160,21 +160,22 @@ def cells_of(
     cells = []
     for seed in seeds:  # a sweep that is cut off has all rows, with fewer seeds
         for row in rows:
-            own = row.apply(profile, seed)
-            trained = "untrained" if row.settings is None else training_digest(own)[:8]
-            name = "".join(c if c.isalnum() else "-" for c in row.name.lower())
-            folder = Path(run_folder) / "ablation" / f"{name}-seed{seed}-{trained}"
-            work = functools.partial(
-                measure_cell, own, folder, train=row.settings is not None, measures=tuple(measures)
-            )
-            said = json.dumps([own.to_dict(), trained, list(measures), hiero_lib.__version__], sort_keys=True)
+            train = row.settings is not None
+            if not train and seed != seeds[0]:
+                continue
+            own = row.apply(profile, seed if train else profile.training.seed)
+            digest = training_digest(own)  # of the data too: another sample may have taken their place
+            name = "".join(c if c.isalnum() else "-" for c in row.name.lower()) + f"-seed{seed}" * train
+            folder = Path(run_folder) / "ablation" / f"{name}-{digest[:8]}"
+            work = functools.partial(measure_cell, own, folder, train=train, measures=tuple(measures))
+            said = json.dumps([own.to_dict(), digest, list(measures), hiero_lib.__version__], sort_keys=True)
             cells.append(Cell(cell_name(row, seed), folder, hashlib.sha256(said.encode()).hexdigest(), work))
     return cells
 
 
 def cell_name(row: AblationRow, seed: int) -> str:
-    """As it is reported."""
-    return f"{row.name}, seed {seed}"
+    """As it is reported; a row without training has one cell, for a seed changes nothing there."""
+    return row.name if row.settings is None else f"{row.name}, seed {seed}"
 
 
 def ablation_rows(
@@ -187,15 +188,16 @@ def ablation_rows(
     comparable = not profile.is_sample and FEATURES.get(profile.features.folder) == PUBLISHED_FEATURES
     table = []
     for row in rows:
-        done = [seed for seed in seeds if cell_name(row, seed) in result.done]
-        failed = [seed for seed in seeds if cell_name(row, seed) in result.failed]
+        trained_with = seeds[:1] if row.settings is None else seeds
+        done = [seed for seed in trained_with if cell_name(row, seed) in result.done]
+        failed = [seed for seed in trained_with if cell_name(row, seed) in result.failed]
         cells = [result.done[cell_name(row, seed)] for seed in done]
         for same in zip(*(cell["rows"] for cell in cells)):
             name, first = same[0]["metric"], same[0]["result"]
             values = [one["result"]["value"] for one in same]
             published = PUBLISHED.get(row.name, {}).get(name) if comparable else None
             notes = [same[0]["note"]] * bool(same[0]["note"])
-            notes += ["nothing is trained, so the seed changes nothing"] * (row.settings is None)
+            notes += ["nothing is trained, so it is measured once"] * (row.settings is None)
             notes += [f"failed with seed {', '.join(map(str, failed))}"] * bool(failed)
             notes += [_WHICH_R1] * (name == GROUNDING)
             table.append(
@@ -207,7 +209,7 @@ def ablation_rows(
                     published=published,
                     note="; ".join(notes),
                     thread_graph=same[0]["thread_graph"],
-                    seed=tuple(done),
+                    seed=None if row.settings is None else tuple(done),
                     spread=statistics.stdev(values) if len(values) > 1 else None,
                 )
             )

@@ -277,12 +277,15 @@ def save_predictions(
     ``val`` always, ``test`` where its annotations are there; queries without features have no entry.
     """
     config, written = task.profile.egonlq, []
+    unseen: dict[str, NLQData] = {}  # by method: the same for every seed
     for head, result in trained.items():
         if head.level != config.level:
             continue
         answers: dict[str, Predictions] = {"val": result.predictions}
         if "test" in task.clips:
-            data = task.data(methods[head.method], "test", level=head.level)
+            if head.method not in unseen:
+                unseen[head.method] = task.data(methods[head.method], "test", level=head.level)
+            data = unseen[head.method]
             best, settings = load_head(result.folder / "best")
             max_tokens = max(settings["max_tokens"], data.longest)
             answers["test"] = predict(best, data, config=config, max_tokens=max_tokens, device=task.device)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from hiero_lib.collection import as_narration, open_collection
+from hiero_lib.collection import Collection, as_narration, open_collection
 from hiero_lib.config import Profile
 from hiero_lib.data.egomcq import load_questions
 from hiero_lib.data.paths import DataPaths
@@ -149,12 +149,19 @@ def export_video(
 
 
 def search_recall(
-    profile: Profile, run_folder: Path, *, count: int = 5, say: Callable[[str], None] | None = None
+    profile: Profile,
+    run_folder: Path,
+    *,
+    count: int = 5,
+    say: Callable[[str], None] | None = None,
+    collection: Collection | None = None,
+    methods: Mapping[str, Method] | None = None,
 ) -> str:
     """Recall of the right span of held-out narrations, per level, for every method of the run.
 
     The narrations are EgoMCQ's queries, searched for in the videos of their right clips. Recorded as the section
     ``search`` of ``results.json``. ``say`` receives a line for each video that has to be indexed (stderr when None).
+    ``collection`` and ``methods`` are the profile's and the run's where they are open already; None: opened here.
 
     Returns:
         the table of results.
@@ -163,13 +170,14 @@ def search_recall(
         DataError: no questions, no trained models, or a file cannot be used.
     """
     started, device = time.monotonic(), best_device()
-    collection, paths = open_collection(profile, device=device), DataPaths.at(profile.data_root)
+    paths = DataPaths.at(profile.data_root)
+    collection = collection or open_collection(profile, device=device)
     questions, report = load_questions(paths.egomcq, collection.store, profile.features)
     moments = moments_of(questions, profile.features)
     if not moments:
         raise DataError(f"not one of {report.total} questions has features for its clips", file=paths.egomcq)
     uids = sorted({uid for places in moments.values() for uid, _ in places})
-    methods = open_methods(profile, checkpoints=_trained(profile, run_folder), device=device)
+    methods = methods or open_methods(profile, checkpoints=_trained(profile, run_folder), device=device)
     found = {
         name: recall(
             open_index(run_folder, collection, method, video_uids=uids, say=say or _say),

@@ -19,9 +19,11 @@ from hiero_lib.ablation import (
     R1_STRICT,
     ROWS,
     ablation_rows,
+    cell_name,
     cells_of,
 )
 from hiero_lib.config import Profile, load_profile
+from hiero_lib.data.sample.build import MARKER
 from hiero_lib.entries import entries
 from hiero_lib.errors import ConfigError
 from hiero_lib.models.checkpoints import read_card
@@ -48,7 +50,7 @@ def result_for(values: dict[str, float], rows: tuple = ROWS, seeds: tuple[int, .
     """As if every cell had found ``values``, a hundredth more for each seed."""
     found = SweepResult()
     for row in rows:
-        for seed in seeds:
+        for seed in seeds if row.settings is not None else seeds[:1]:
             measured = [
                 {
                     "metric": metric,
@@ -58,7 +60,7 @@ def result_for(values: dict[str, float], rows: tuple = ROWS, seeds: tuple[int, .
                 }
                 for metric, value in values.items()
             ]
-            found.done[f"{row.name}, seed {seed}"] = {"rows": measured}
+            found.done[cell_name(row, seed)] = {"rows": measured}
     return found
 
 
@@ -104,6 +106,18 @@ def test_two_rows_two_seeds_resumed_after_a_killed_cell(tiny: Profile, tmp_path:
     assert {cell.fingerprint for cell in again}.isdisjoint({cell.fingerprint for cell in cells})
 
 
+def test_what_is_not_trained_is_measured_once_and_again_on_other_data(tmp_path: Path) -> None:
+    own = load_profile(make_tiny(tmp_path / "data", features__text_projection=None))
+    cells = cells_of(own, tmp_path, seeds=SEEDS)
+    assert [cell.name for cell in cells[:2]] == ["no training", "L_vna, seed 1"]
+    assert len(cells) == 1 + 2 * (len(ROWS) - 1)
+    assert cells_of(own, tmp_path, seeds=[7])[0].fingerprint == cells[0].fingerprint
+    (tmp_path / "data" / MARKER).write_text("another sample")
+    again = cells_of(own, tmp_path, seeds=SEEDS)
+    assert {cell.folder for cell in again}.isdisjoint({cell.folder for cell in cells})
+    assert {cell.fingerprint for cell in again}.isdisjoint({cell.fingerprint for cell in cells})
+
+
 def test_figures_of_the_paper_stand_below_on_the_sample_and_beside_on_its_features(
     tiny: Profile, tmp_path: Path
 ) -> None:
@@ -118,9 +132,11 @@ def test_figures_of_the_paper_stand_below_on_the_sample_and_beside_on_its_featur
     rows = ablation_rows(result_for(values), real, seeds=SEEDS)
     record(tmp_path / "r", "ablation", rows, profile=real, seconds=1)
     first = entries(load(tmp_path / "r"))[0]
-    assert (first.published, first.here, first.seed) == (0.572, pytest.approx(0.595), "1, 2")
-    assert first.difference == pytest.approx(0.023)
-    assert first.spread == pytest.approx(0.01 / 2**0.5)
+    assert (first.published, first.here, first.spread) == (0.572, pytest.approx(0.59), None)
+    assert first.difference == pytest.approx(0.018)
+    trained = next(entry for entry in entries(load(tmp_path / "r")) if entry.method == "L_vna")
+    assert (trained.published, trained.here, trained.seed) == (0.595, pytest.approx(0.595), "1, 2")
+    assert trained.spread == pytest.approx(0.01 / 2**0.5)
     assert "57.20" in markdown([load(tmp_path / "r")]).split("<details>")[0]
 
 

@@ -20,6 +20,7 @@ from hiero_lib.egonlq_report import MEASURES, egonlq_rows, level_rows
 from hiero_lib.egonlq_scoring import FED, Head, NLQTask, open_egonlq, planned_heads, save_predictions, train_heads
 from hiero_lib.errors import DataError
 from hiero_lib.methods import HIERO, UNTRAINED, Method, open_methods
+from hiero_lib.results import load
 from tests.tiny import make_checkpoint, make_tiny, make_tiny_nlq
 
 CPU = torch.device("cpu")
@@ -160,10 +161,17 @@ def test_levels_are_compared_on_the_same_seeds(
 
 
 def test_official_files_of_validation_and_test(
-    task: NLQTask, methods: dict[str, Method], trained: dict[Head, EgoNLQResult], run: Path
+    task: NLQTask,
+    methods: dict[str, Method],
+    trained: dict[Head, EgoNLQResult],
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The schema of Ego4D's NLQ challenge, down to the types; a test file has no times to begin with."""
+    read, data = [], NLQTask.data
+    monkeypatch.setattr(NLQTask, "data", lambda self, *a, **k: read.append(a[0].name) or data(self, *a, **k))
     files = save_predictions(task, methods, trained, run)
+    assert read == list(FED)  # once for all seeds
     assert [path.name for path in files] == [
         f"egonlq_{method}_seed{seed}_{split}.json"
         for method in ("untrained_features", "hiero")
@@ -203,6 +211,11 @@ def test_the_command_scores_raw_features_alone_or_beside_a_checkpoint(
     assert "| HiERO minus untrained features | R1@0.3" in said
     assert "| HiERO, all levels | R1@0.3" in said
     assert said.count("egonlq_hiero_seed3_test.json") == 1
+    kept = load(tmp_path / "outputs" / "r")["sections"]
+    assert {name: {row["benchmark"] for row in section["rows"]} for name, section in kept.items()} == {
+        "egonlq": {egonlq_report.BENCHMARK},
+        "egonlq_levels": {egonlq_report.LEVELS_BENCHMARK},
+    }
     assert main([*command, "--set", f"data_root={tmp_path}"]) == 2
 
 

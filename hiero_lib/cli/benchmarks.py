@@ -163,9 +163,13 @@ def _egonlq(options: argparse.Namespace) -> int:
     with processes or nullcontext():
         trained = egonlq_scoring.train_heads(task, methods, folder=folder / "egonlq", executor=processes)
     files = egonlq_scoring.save_predictions(task, methods, trained, folder)
-    rows = egonlq_report.egonlq_rows(task, trained, methods) + egonlq_report.level_rows(task, trained, methods)
+    rows = egonlq_report.egonlq_rows(task, trained, methods)
+    levels = egonlq_report.level_rows(task, trained, methods)
     extra = {"checkpoint": str(options.checkpoint), "heads": egonlq_report.head_records(trained)}
-    path = record(folder, "egonlq", rows, profile=profile, seconds=time.monotonic() - started, extra=extra)
+    seconds = time.monotonic() - started
+    path = record(folder, "egonlq", rows, profile=profile, seconds=seconds, extra=extra)
+    if levels:  # in a section of their own, as notebook 03 has them; the heads of both were trained together
+        record(folder, "egonlq_levels", levels, profile=profile, seconds=seconds)
     print(path.with_name(TABLE_FILE).read_text("utf-8"))
     print("Predictions:", *files, sep="\n")
     return 0

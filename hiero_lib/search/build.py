@@ -20,7 +20,6 @@ import numpy as np
 from torch import Tensor
 
 from hiero_lib.collection import Collection, Phrases, named_hierarchy, phrases_of
-from hiero_lib.config import Profile
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.errors import DataError
 from hiero_lib.files import file_slug, safe_name
@@ -56,8 +55,9 @@ def hierarchy_table(hierarchy: VideoHierarchy) -> RunTable:
     )
 
 
-def index_folder(run_folder: str | Path, method: Method, profile: Profile) -> Path:
-    """Where the index of a method lies in a run."""
+def index_folder(run_folder: str | Path, method: Method, collection: Collection) -> Path:
+    """Where the index of a method lies in a run; narrations are decisive, for the runs are named after them."""
+    profile, told = collection.profile, collection.told
     decisive = [
         FORMAT,
         _BUILT_BY,
@@ -66,6 +66,7 @@ def index_folder(run_folder: str | Path, method: Method, profile: Profile) -> Pa
         method.fingerprint,
         method.thread_graph,
         profile.model.depth,
+        told and told.folder.name,
     ]
     decisive += [profile.features.stride_frames, profile.features.fps, profile.features.folder]
     key = hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:8]
@@ -118,7 +119,7 @@ def open_index(
     if not method.text_space:
         problem = "features without a text space cannot be searched with texts"
         raise DataError(problem, file=profile.name, field="features.text_projection")
-    folder = index_folder(run_folder, method, profile)
+    folder = index_folder(run_folder, method, collection)
 
     @functools.cache
     def vocabulary() -> Phrases:

@@ -44,6 +44,7 @@ class SearchIndex:
         self._block = runs.level.astype(np.int64) * len(runs.video_uids) + runs.video
         if len(runs) and (np.diff(self._block) < 0).any():
             raise ValueError("runs must be sorted by level and video: join() does")
+        self._number = {uid: number for number, uid in enumerate(runs.video_uids)}
         self._nearest = nearest or choose(runs.vectors, file)
 
     def __len__(self) -> int:
@@ -115,10 +116,10 @@ class SearchIndex:
             if level is None:
                 return slice(0, len(self))
             return slice(*np.searchsorted(self._block, [level * num_videos, (level + 1) * num_videos]).tolist())
-        unknown = sorted(set(videos) - set(self.runs.video_uids))
+        unknown = sorted(set(videos) - self._number.keys())
         if unknown:
             raise ValueError(f"video {unknown[0]!r} is not in the index")
-        numbers = sorted(self.runs.video_uids.index(uid) for uid in set(videos))
+        numbers = sorted(self._number[uid] for uid in set(videos))
         starts = np.array([at * num_videos + number for at in levels for number in numbers], dtype=np.int64)
         ranges = zip(np.searchsorted(self._block, starts), np.searchsorted(self._block, starts + 1))
         return np.concatenate([np.arange(first, stop) for first, stop in ranges]).astype(np.int64)

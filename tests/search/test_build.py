@@ -12,6 +12,7 @@ from hiero_lib import finished_run
 from hiero_lib.__main__ import main
 from hiero_lib.collection import Collection, as_narration, named_hierarchy, open_collection, phrases_of
 from hiero_lib.config import Profile, load_profile
+from hiero_lib.data.egoclip import open_egoclip
 from hiero_lib.data.egomcq import Question, Window
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.errors import ConfigError, DataError
@@ -82,7 +83,7 @@ def test_the_index_holds_the_runs_of_every_level_and_is_made_once(
 def test_an_interrupted_build_goes_on_and_changed_features_are_indexed_again(
     collection: Collection, methods: dict[str, Method], tmp_path: Path
 ) -> None:
-    folder = index_folder(tmp_path, methods[HIERO], collection.profile)
+    folder = index_folder(tmp_path, methods[HIERO], collection)
     asked: list[str] = []
 
     def hierarchy_of(uid: str):
@@ -113,13 +114,30 @@ def test_an_interrupted_build_goes_on_and_changed_features_are_indexed_again(
 
 
 def test_other_weights_have_an_index_of_their_own(
-    profile: Profile, methods: dict[str, Method], tmp_path: Path
+    collection: Collection, methods: dict[str, Method], tmp_path: Path
 ) -> None:
     import dataclasses
 
     other = dataclasses.replace(methods[HIERO], fingerprint="other")
-    assert index_folder(tmp_path, other, profile) != index_folder(tmp_path, methods[HIERO], profile)
-    assert index_folder(tmp_path, methods[HIERO], profile).name.startswith("hiero-")
+    assert index_folder(tmp_path, other, collection) != index_folder(tmp_path, methods[HIERO], collection)
+    assert index_folder(tmp_path, methods[HIERO], collection).name.startswith("hiero-")
+
+
+def test_other_narrations_have_an_index_of_their_own(
+    collection: Collection, methods: dict[str, Method], tmp_path: Path
+) -> None:
+    import dataclasses
+    import shutil
+
+    paths = DataPaths.at(tmp_path / "data")
+    paths.annotations.mkdir(parents=True)
+    shutil.copy(DataPaths.at(collection.profile.data_root).egoclip, paths.egoclip)
+    with paths.egoclip.open("a") as stream:
+        stream.write("\n")
+    others = dataclasses.replace(collection, told=open_egoclip(paths))
+    mute = dataclasses.replace(collection, told=None)
+    folders = {index_folder(tmp_path, methods[HIERO], videos) for videos in (collection, others, mute)}
+    assert len(folders) == 3
 
 
 def test_what_cannot_be_searched_is_refused(
@@ -240,10 +258,25 @@ def test_without_a_trained_model_the_error_says_what_to_do(profile: Profile, tmp
         finished_run.search(profile, tmp_path, "x", method="untrained")
 
 
-def test_recall_of_a_run_is_recorded(profile: Profile, checkpoint: Path, tmp_path: Path) -> None:
+def test_recall_of_a_run_is_recorded(
+    profile: Profile,
+    collection: Collection,
+    methods: dict[str, Method],
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     trained = {"hiero": {"last_checkpoint": str(checkpoint)}}
     record(tmp_path, "training", [], profile=profile, seconds=0.0, extra=trained)
     table = finished_run.search_recall(profile, tmp_path)
+    opened = {"collection": collection, "methods": methods}  # as the notebook has them: nothing is opened again
+    monkeypatch.setattr(finished_run, "open_methods", None)
+    monkeypatch.setattr(finished_run, "open_collection", None)
+    again = finished_run.search_recall(profile, tmp_path, **opened)
+    assert [line for line in again.splitlines() if "recall at" in line] == [
+        line for line in table.splitlines() if "recall at" in line
+    ]
+    monkeypatch.undo()
     assert "recall at 5, level 2" in table
     assert "chance" in table
     with pytest.raises(ConfigError, match="levels"):
