@@ -9,6 +9,7 @@ names: ``load_profile("sample", {"training.epochs": 2})``.
 from __future__ import annotations
 
 import dataclasses
+import operator
 import types
 import typing
 from collections.abc import Mapping
@@ -335,7 +336,18 @@ def _check_ranges(profile: Profile, file: Path) -> None:
         "training.batch_size": 1,
         "training.warmup_epochs": 0,
         "training.lr": 0,
+        "training.workers": 0,
+        "training.checkpoint_every_steps": 1,
+        "training.keep_checkpoints": 1,
+        "training.validate_every_epochs": 1,
         "egomcq.context_window": 0,
+        "egomcq.batch_segments": 1,
+        "egomcq.bootstrap_resamples": 1,
+        "egonlq.dim": 1,
+        "egonlq.num_heads": 1,
+        "egonlq.max_pos_len": 1,
+        "egonlq.answers": 1,
+        "egonlq.bootstrap_resamples": 1,
         "egonlq.epochs": 1,
         "egonlq.batch_size": 1,
         "egonlq.validate_every": 1,
@@ -346,20 +358,41 @@ def _check_ranges(profile: Profile, file: Path) -> None:
         "step_grounding.n_clusters": 1,
         "step_grounding.longer_than": 0,
         "step_grounding.answers": 1,
+        "step_grounding.bootstrap_resamples": 1,
+        "step_grounding.stepg.coarse_clusters": 1,
+        "step_grounding.stepg.window": 1,
+        "step_grounding.stepg.patience": 0,
+        "step_grounding.stepg.reach": 1,
+        "step_grounding.stepg.min_length_s": 0,
+        "step_grounding.stepg.answers": 1,
+        "step_localization.n_clusters": 1,
         "step_localization.longer_than": 0,
         "step_localization.labels": 1,
     }
     above_zero = (
         *("features.fps", "model.radius", "loss.alpha", "loss.temperature", "training.chunk_s"),
         *("egoprocel.temperature", "step_grounding.temperature", "step_localization.temperature"),
+        *("step_grounding.stepg.temperature", "step_grounding.stepg.ratios", "step_localization.label_temperature"),
     )
-    for name in (*at_least, *above_zero):
-        section, key = name.split(".")
-        value = getattr(getattr(profile, section), key)
-        if not (value >= at_least[name] if name in at_least else value > 0):
-            expected = f"expected {at_least[name]:g} or more" if name in at_least else "expected more than 0"
-            raise ConfigError(expected, file=file, field=name, value=value)
-    seeds, level = profile.egonlq.seeds, profile.egonlq.level
+    shares = (
+        *("model.dropout", "alignment.dropout", "egonlq.dropout", "step_grounding.stepg.coarse_weight"),
+        *("step_grounding.stepg.duplicate_iou", "step_localization.duplicate_iou"),
+    )
+    for name in (*at_least, *above_zero, *shares):
+        given = operator.attrgetter(name)(profile)
+        for value in given if isinstance(given, tuple) else (given,):
+            if name in at_least:
+                fits, expected = value >= at_least[name], f"{at_least[name]:g} or more"
+            elif name in above_zero:
+                fits, expected = value > 0, "more than 0"
+            else:
+                fits, expected = 0 <= value <= 1, "0 to 1"
+            if not fits:
+                raise ConfigError(f"expected {expected}", file=file, field=name, value=value)
+    seeds, level, heads = profile.egonlq.seeds, profile.egonlq.level, profile.egonlq.num_heads
+    if profile.egonlq.dim % heads:
+        problem = f"expected a multiple of egonlq.num_heads, {heads}"
+        raise ConfigError(problem, file=file, field="egonlq.dim", value=profile.egonlq.dim)
     if len(set(seeds)) < len(seeds):
         raise ConfigError("expected each seed once", file=file, field="egonlq.seeds", value=list(seeds))
     if level != "all" and level >= profile.model.depth:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +128,35 @@ def test_dotted_settings_replace_the_files(minimal: Path) -> None:
             r"field 'step_localization.n_clusters\[1\]', value 'a': expected int",
         ),
         ({"step_grounding.answers": 0}, "field 'step_grounding.answers', value 0: expected 1 or more"),
+        ({"step_localization.n_clusters": [8, 0]}, "n_clusters', value 0: expected 1 or more"),
+        ({"step_grounding.stepg.ratios": [0.5, 0]}, "stepg.ratios', value 0.0: expected more than 0"),
+        ({"egonlq.dim": 60, "egonlq.num_heads": 7}, "'egonlq.dim', value 60: expected a multiple of .*num_heads, 7"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_name(settings: dict[str, Any], message: str, minimal: Path) -> None:
     with pytest.raises(ConfigError, match=message):
         load_profile(minimal, settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("training.checkpoint_every_steps", 0), ("training.validate_every_epochs", 0)),
+        *(("training.keep_checkpoints", 0), ("training.workers", -1)),
+        *(("model.dropout", 2.0), ("alignment.dropout", -0.1), ("egonlq.dropout", 1.5)),
+        *(("egomcq.batch_segments", 0), ("egomcq.bootstrap_resamples", 0), ("egonlq.bootstrap_resamples", 0)),
+        *(("egonlq.dim", 0), ("egonlq.num_heads", 0), ("egonlq.max_pos_len", 0), ("egonlq.answers", 0)),
+        ("step_grounding.bootstrap_resamples", 0),
+        *((f"step_grounding.stepg.{part}", 0) for part in ("coarse_clusters", "window", "reach", "answers")),
+        *(("step_grounding.stepg.temperature", 0.0), ("step_grounding.stepg.coarse_weight", 2.0)),
+        *(("step_grounding.stepg.patience", -1), ("step_grounding.stepg.min_length_s", -1.0)),
+        *(("step_grounding.stepg.duplicate_iou", 1.1), ("step_localization.duplicate_iou", -1.0)),
+        ("step_localization.label_temperature", 0.0),
+    ],
+)
+def test_a_value_out_of_its_range_is_refused_by_name(name: str, value: float, minimal: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"field '{re.escape(name)}', value {value}: expected "):
+        load_profile(minimal, {name: value})
 
 
 @pytest.mark.parametrize(
