@@ -38,17 +38,8 @@ PUBLISHED = {
 
 def per_query(results: Sequence[GroundingScores], measure: str) -> np.ndarray:
     """``[n]`` each query's hits (for ``mIoU`` its IoU) as a mean over the results, in the order of the keys."""
-    keys = sorted(results[0].per_query)
-    values = np.zeros((len(results), len(keys)))
-    for row, result in enumerate(results):
-        for column, key in enumerate(keys):
-            ious = result.per_query[key]
-            if measure == "mIoU":
-                values[row, column] = ious[0] if ious else 0.0
-            else:
-                rank, _, threshold = measure.removeprefix("R").partition("@")
-                values[row, column] = any(iou > float(threshold) for iou in ious[: int(rank)])
-    return values.mean(axis=0)
+    keys, shares = sorted(results[0].per_query), [result.shares(measure) for result in results]
+    return np.array([[of[key] for key in keys] for of in shares]).mean(axis=0)
 
 
 def random_scores(task: NLQTask, trained: Mapping[Head, EgoNLQResult]) -> list[GroundingScores]:

@@ -96,13 +96,9 @@ def _difference(task: StepTask, answers: Mapping[str, Answers], other: str) -> R
 
 def _per_query(answers: Answers, strategy: str) -> dict[str, np.ndarray]:
     """Every measure's share of each query, in the order of the predictions."""
-    ious = list(answers.scores[strategy].per_query.values())
-    found = {
-        f"R{rank}@{threshold}": np.array([any(v > threshold for v in row[:rank]) for row in ious], dtype=float)
-        for threshold in THRESHOLDS
-        for rank in RANKS
-    }
-    return found | {"mIoU": np.array([row[0] if row else 0.0 for row in ious])}
+    measures = [f"R{rank}@{threshold}" for threshold in THRESHOLDS for rank in RANKS]
+    scores = answers.scores[strategy]
+    return {measure: np.array(list(scores.shares(measure).values())) for measure in (*measures, "mIoU")}
 
 
 def _clip_of(answers: Answers, strategy: str) -> np.ndarray:

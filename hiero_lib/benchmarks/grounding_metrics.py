@@ -38,6 +38,14 @@ class GroundingScores:
     excluded: int  # queries of the truth without a prediction; the official script leaves them out as well
     per_query: dict[QueryKey, tuple[float, ...]]
 
+    def shares(self, measure: str) -> dict[QueryKey, float]:
+        """Each query's share of a measure: 1 or 0 of a recall (``R5@0.3``), the first answer's IoU of ``mIoU``."""
+        if measure == "mIoU":
+            return {key: ious[0] if ious else 0.0 for key, ious in self.per_query.items()}
+        rank, _, threshold = measure.removeprefix("R").partition("@")
+        least, first = float(threshold), int(rank)
+        return {key: float(any(iou > least for iou in ious[:first])) for key, ious in self.per_query.items()}
+
 
 def grounding_scores(
     truth: Mapping[QueryKey, Span],

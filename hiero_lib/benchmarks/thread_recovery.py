@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hiero_lib.benchmarks.bootstrap import mean_metric
+from hiero_lib.benchmarks.procedure_learning import uniform_pieces
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.models.hiero import HierarchyLevel
 from hiero_lib.models.threads import SpectralThreads
@@ -24,11 +26,6 @@ LevelFeatures = Callable[[VideoSegments], Sequence[HierarchyLevel]]
 # Output features are clustered as the paper does for procedure learning: spectrally, on exp(cosine / 0.5).
 _TEMPERATURE = 0.5
 _SAMPLE_POINTS = 256  # a video is resampled to at most so many points
-
-
-def uniform_pieces(num_nodes: int, num_threads: int) -> np.ndarray:
-    """``[n]`` the video cut into equal pieces: what contiguity alone is worth."""
-    return np.arange(num_nodes) * num_threads // max(1, num_nodes)
 
 
 def find_threads(x: Tensor, num_threads: int) -> np.ndarray:
@@ -57,9 +54,7 @@ class ThreadRecovery:
         found = {}
         for method, levels in self.scores.items():
             for level, values in enumerate(levels):
-                draws = np.random.default_rng(0).integers(0, len(values), (2000, len(values)))
-                low, high = np.quantile(values[draws].mean(1), [0.025, 0.975])
-                found[method, level] = Metric(float(values.mean()), len(values), 0, (float(low), float(high)))
+                found[method, level] = mean_metric(values, excluded=0, resamples=2000, seed=0)
         return found
 
 
@@ -100,5 +95,5 @@ def evaluate(
                 count = len(np.unique(true))
                 note(name, level, uid, pos, true, find_threads(found.x, count))
                 if number == 0:
-                    note(uniform, level, uid, pos, true, uniform_pieces(len(pos), count))
+                    note(uniform, level, uid, pos, true, uniform_pieces(found.x, count, _TEMPERATURE).numpy())
     return ThreadRecovery({name: [np.array(v) for v in levels] for name, levels in scores.items()}, threads)

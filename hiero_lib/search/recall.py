@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from hiero_lib.benchmarks.bootstrap import mean_metric
 from hiero_lib.config import FeatureConfig
 from hiero_lib.data.egomcq import Question
 from hiero_lib.results import Metric, Row
@@ -57,9 +58,7 @@ class LevelRecall:
 
     def metric(self) -> Metric:
         """Share of texts whose right run is found, with its 95 % interval (bootstrap over texts)."""
-        draws = np.random.default_rng(0).integers(0, len(self.hits), (2000, len(self.hits)))
-        low, high = np.quantile(self.hits[draws].mean(1), [0.025, 0.975])
-        return Metric(float(self.hits.mean()), len(self.hits), 0, (float(low), float(high)))
+        return mean_metric(self.hits.astype(float), excluded=0, resamples=2000, seed=0)
 
 
 def recall(

@@ -44,6 +44,8 @@ def test_threshold_is_strict_and_an_empty_answer_is_a_miss():
     got = grounding_scores(truth, {("c", "a", 0): [(0.0, 3.0)], ("c", "a", 1): []}, ranks=(1,), thresholds=(0.3, 0.2))
     assert got.recall == {(1, 0.3): 0.0, (1, 0.2): 0.5}
     assert got.mean_iou == pytest.approx(0.15)
+    assert [list(got.shares(measure).values()) for measure in ("R1@0.3", "R5@0.2")] == [[0, 0], [1, 0]]
+    assert list(got.shares("mIoU").values()) == [pytest.approx(0.3), 0.0]
 
 
 def test_nothing_to_score_and_an_unknown_query():

@@ -112,7 +112,8 @@ def test_controls_give_valid_clusters():
         ids = control(x, 7, 0.5)
         assert set(ids.tolist()) == set(range(7))
         assert torch.equal(ids, control(x, 7, 0.5))
-    assert uniform_pieces(x, 7, 0.5).diff().min() == 0
+    assert uniform_pieces(x[:7], 3, 0.5).tolist() == [0, 0, 0, 1, 1, 2, 2]
+    assert uniform_pieces(x[:2], 5, 0.5).tolist() == [0, 2]
 
 
 @pytest.mark.parametrize("bad", [torch.zeros(0, 3), torch.full((4, 3), float("nan"))])

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from hiero_lib.benchmarks.thread_recovery import evaluate, uniform_pieces
+from hiero_lib.benchmarks.thread_recovery import evaluate
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.methods import level_means
 
@@ -33,8 +33,3 @@ def test_clean_features_recover_threads_that_come_back():
 def test_noise_recovers_nothing():
     metrics = recovery_of(torch.randn(240, 8, generator=torch.Generator().manual_seed(0)))
     assert abs(metrics["raw", 0].value) < 0.1
-
-
-def test_uniform_pieces_cover_the_video_evenly():
-    assert uniform_pieces(7, 3).tolist() == [0, 0, 0, 1, 1, 2, 2]
-    assert uniform_pieces(2, 5).tolist() == [0, 2]
