@@ -67,7 +67,8 @@ def write_readme(run_folder: Path) -> None:
     made = results["sections"]["egomcq"]["environment"]
     told = (
         f"Printed by the first command above ({seconds / 60:.0f} minutes on {made['device']} with {made['threads']}"
-        " threads), whose `outputs/sample/results.md` has all of it; in percent, with 95 % intervals:"
+        " threads), whose `outputs/sample/results.md`\nhas all of it, and put here by `python -m tests.showcase"
+        " outputs/sample`; in percent, with 95 % intervals:"
     )
     write_text(README, f"{before}<!-- results -->\n{told}\n\n{results_table(results)}\n<!-- /results -->{after}")
 
@@ -100,7 +101,8 @@ def record_explorer(run_folder: Path, target: Path) -> None:
 
 def explore(page: Page) -> list[bytes]:
     """Pictures of the explorer after each of some actions."""
-    box = page.locator(".jp-OutputArea-child", has=page.locator(".hiero-figure")).last
+    cell = page.locator(".jp-Cell", has=page.get_by_placeholder("where do I wash the pan?"))
+    box = cell.locator(".jp-Cell-outputArea").first
     box.scroll_into_view_if_needed()
     frames: list[bytes] = []
 
@@ -147,7 +149,7 @@ def write_animation(target: Path, frames: Sequence[bytes]) -> None:
     for picture in scaled:
         page = Image.new("RGB", (FRAME_WIDTH, height), "white")
         page.paste(picture, (0, 0))
-        pages.append(page.quantize(128, dither=Image.Dither.NONE))
+        pages.append(page.quantize(64, dither=Image.Dither.NONE))
     pages[0].save(target, save_all=True, append_images=pages[1:], duration=FRAME_MS, loop=0, optimize=True)
 
 
