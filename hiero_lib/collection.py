@@ -40,6 +40,11 @@ class Collection:
         """Videos with features, sorted."""
         return self.store.video_uids
 
+    @property
+    def default_video(self) -> str:
+        """The first video of which something is told, else the first."""
+        return next((uid for uid in self.video_uids if self.narrations(uid)[1]), self.video_uids[0])
+
     def narrations(self, video_uid: str) -> tuple[list[float], list[str]]:
         """Seconds and texts of a video's narrations, in time order; empty where it has none."""
         if self.told is None or video_uid not in self.told.video_uids:

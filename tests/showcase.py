@@ -34,7 +34,7 @@ COLUMNS = (  # section of results.json, its metric, and what the README calls it
     ("search", "recall at 5, level 0", "search R@5"),
 )
 METHODS = ("untrained features", "linear probe", "HiERO")
-FRAME_MS, FRAME_WIDTH = 1600, 900
+FRAME_MS, FRAME_WIDTH = 1600, 820
 
 
 def results_table(results: Mapping[str, Any]) -> str:
@@ -92,7 +92,7 @@ def record_explorer(run_folder: Path, target: Path) -> None:
         parameters = {"run": run_folder.name, "outputs": str(run_folder.resolve().parent), "settings": settings}
         parameters |= {"reports": 0, "recall": False}
         papermill.execute_notebook(NOTEBOOKS / notebook.name, notebook, parameters, prepare_only=True)
-        with open_notebook(notebook, folder, width=1500, height=1150) as page:
+        with open_notebook(notebook, folder, width=1500, height=1900) as page:
             errors = run_all_cells(page, timeout_s=300)
             if errors:
                 raise RuntimeError("\n".join(errors))
@@ -149,7 +149,7 @@ def write_animation(target: Path, frames: Sequence[bytes]) -> None:
     for picture in scaled:
         page = Image.new("RGB", (FRAME_WIDTH, height), "white")
         page.paste(picture, (0, 0))
-        pages.append(page.quantize(64, dither=Image.Dither.NONE))
+        pages.append(page.quantize(96, dither=Image.Dither.NONE))
     pages[0].save(target, save_all=True, append_images=pages[1:], duration=FRAME_MS, loop=0, optimize=True)
 
 

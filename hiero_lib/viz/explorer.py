@@ -47,7 +47,7 @@ class Explorer:
         collection: the videos.
         method: whose features are shown.
         index: of the collection, made with the same method; None: nothing is found in other videos.
-        video_uid: shown first; None: the first one.
+        video_uid: shown first; None: the first one with narrations.
         level: shown first.
         query: searched first.
         theme: light or dark page.
@@ -79,7 +79,9 @@ class Explorer:
         uids = collection.video_uids
         depth = collection.profile.model.depth
         wide = {"description_width": "initial"}
-        self.video = widgets.Dropdown(options=uids, value=video_uid or uids[0], description="video", style=wide)
+        self.video = widgets.Dropdown(
+            options=uids, value=video_uid or collection.default_video, description="video", style=wide
+        )
         self.level = widgets.Dropdown(
             options=list(range(depth)), value=level, description="level", style=wide, layout={"width": "100px"}
         )
