@@ -25,8 +25,9 @@ from hiero_lib.data.sample.features import FeatureSpace
 from hiero_lib.data.sample.grammar import grammar
 from hiero_lib.data.sample.story import Beat, Story
 from hiero_lib.notebook import open_run, trained_models
+from tests.shared import SHARED
 
-ANNOTATIONS = Path(__file__).parents[2] / "shared" / "data" / "goalstep"
+ANNOTATIONS = SHARED / "goalstep"
 FILES = ("val.json", "test.json", "goalstep_video_groups.tsv")
 
 

@@ -18,8 +18,9 @@ from hiero_lib.features.extractors.base import NetworkExtractor
 from hiero_lib.methods import HIERO, UNTRAINED
 from tests.features.conftest import brightness_extractor
 from tests.features.videos import write_video
+from tests.shared import SHARED, needs
 
-FOOTAGE = Path("/work/shared/data/footage")
+FOOTAGE = SHARED / "footage"
 CPU = torch.device("cpu")
 TINY = {
     "features.folder": "brightness",
@@ -197,7 +198,7 @@ def test_a_file_with_sound_variable_rate_and_rotation_becomes_a_page(
     assert record["segments"] == int(times[-1] * 30 / 16 + 0.5)
 
 
-@pytest.mark.skipif(not FOOTAGE.is_dir(), reason=f"not run: there is no {FOOTAGE}")
+@needs(FOOTAGE)
 @pytest.mark.parametrize(
     ("name", "segments"), [("ego4d_2s.mp4", 4), ("ego4d_clip.gif", 4), ("kneading_dough.gif", 9)]
 )

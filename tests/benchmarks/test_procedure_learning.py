@@ -1,5 +1,4 @@
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +17,9 @@ from hiero_lib.benchmarks.procedure_learning import (
 from hiero_lib.config import ProcedureConfig
 from hiero_lib.data.egoprocel import TASKS, KeystepSpan, KeystepVideo, read_keysteps_json
 from hiero_lib.errors import DataError
+from tests.shared import SHARED, needs
 
-REAL = Path("/work/shared/data/egoprocel/keysteps.json")
+REAL = SHARED / "egoprocel/keysteps.json"
 BROWNIE, EGGS = (next(t for t in TASKS if t.name == name) for name in ("Brownie", "Eggs"))
 TENT = next(t for t in TASKS if t.name == "EPIC-Tents")
 
@@ -128,7 +128,7 @@ def test_nothing_to_score():
         evaluate([video()], features_of=lambda v: None)
 
 
-@pytest.mark.skipif(not REAL.is_file(), reason="the third-party EgoProceL timelines are not in this folder")
+@needs(REAL)
 def test_real_timelines_go_through_with_random_clusters_and_uniform_pieces():
     videos = read_keysteps_json(REAL, fps=10)
 

@@ -1,6 +1,5 @@
 import json
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,8 +25,9 @@ from hiero_lib.data.nlq import (
     write_predictions,
 )
 from hiero_lib.errors import DataError
+from tests.shared import SHARED, needs
 
-REAL = Path("/work/shared/data/goalstep")
+REAL = SHARED / "goalstep"
 
 
 def test_golden_compress(golden):
@@ -134,7 +134,7 @@ def test_features_with_nan_name_the_video(name):
     assert (error.value.file, error.value.field) == ("a", name)
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the third-party Goal-Step annotations are not in this folder")
+@needs(REAL)
 @pytest.mark.parametrize("split", ["val", "test"])
 @pytest.mark.parametrize("strategy", [partial(zero_shot, cluster=by_axis), partial(stepg, cluster=by_axis)])
 def test_real_annotations_give_well_formed_predictions(tmp_path, split, strategy):

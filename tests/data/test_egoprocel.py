@@ -1,6 +1,5 @@
 import csv
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +16,10 @@ from hiero_lib.data.egoprocel import (
     write_timelines,
 )
 from hiero_lib.errors import DataError
+from tests.shared import SHARED, needs
 
 TENT = next(task for task in TASKS if task.name == "EPIC-Tents")
-REAL = Path("/work/shared/data/egoprocel")
+REAL = SHARED / "egoprocel"
 
 
 def write_csv(path, rows):
@@ -184,7 +184,7 @@ def test_timelines_come_out_in_seconds(tmp_path):
     }
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the third-party EgoProceL timelines are not in this folder")
+@needs(REAL)
 def test_real_timelines():
     videos = read_keysteps_json(REAL / "keysteps.json", fps=10, names=read_step_names(REAL / "id2action.txt"))
     assert len(videos) == len({v.video_uid for v in videos}) == 1079

@@ -1,7 +1,6 @@
 import copy
 import json
 import math
-from pathlib import Path
 
 import pytest
 
@@ -16,8 +15,9 @@ from hiero_lib.data.nlq import (
     write_predictions,
 )
 from hiero_lib.errors import DataError
+from tests.shared import SHARED, needs
 
-REAL = Path("/work/shared/data/goalstep")
+REAL = SHARED / "goalstep"
 
 DOCUMENT = {
     "version": "1",
@@ -248,7 +248,7 @@ def test_bad_predictions_are_not_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the third-party Goal-Step annotations are not in this folder")
+@needs(REAL)
 def test_real_goalstep_files():
     groups = read_video_groups(REAL / "goalstep_video_groups.tsv")
     val, report = read_grounding(REAL / "val.json")

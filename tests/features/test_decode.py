@@ -17,8 +17,9 @@ import torch
 from hiero_lib.errors import DataError
 from hiero_lib.features.decode import best_decoder, pyav_frames, torchcodec_frames, video_info
 from tests.features.videos import grey_level, packet_times, write_video
+from tests.shared import SHARED, needs
 
-FOOTAGE = Path("/work/shared/data/footage")
+FOOTAGE = SHARED / "footage"
 
 
 def grey_of(image: np.ndarray) -> int:
@@ -242,7 +243,7 @@ def test_pyav_where_torchcodec_does_not_load(monkeypatch: pytest.MonkeyPatch) ->
     assert best_decoder() is pyav_frames
 
 
-@pytest.mark.skipif(not FOOTAGE.is_dir(), reason=f"not run: there is no {FOOTAGE}")
+@needs(FOOTAGE)
 @pytest.mark.parametrize(
     ("name", "frames"), [("ego4d_2s.mp4", 60), ("ego4d_clip.gif", 60), ("kneading_dough.gif", 150)]
 )

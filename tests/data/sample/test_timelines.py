@@ -11,9 +11,10 @@ from hiero_lib.data.sample import make_sample, make_sample_from_timelines, read_
 from hiero_lib.data.sample.timelines import read_timelines
 from hiero_lib.errors import ConfigError, DataError
 from hiero_lib.files import read_json
+from tests.shared import SHARED, needs
 
-EPIC = Path("/work/shared/data/epic/EPIC_100_validation.csv")
-KEYSTEPS = Path("/work/shared/data/egoprocel/keysteps.json")
+EPIC = SHARED / "epic/EPIC_100_validation.csv"
+KEYSTEPS = SHARED / "egoprocel/keysteps.json"
 UNTIDY = """video,start,end,text
 a,0:00:01.5,4,take plate
 a,3,6,#C C washes the plate
@@ -213,7 +214,7 @@ def test_a_changed_file_is_another_sample(tmp_path, embed):
         make_sample(tmp_path / "s", num_videos=6, embed=embed)
 
 
-@pytest.mark.skipif(not EPIC.is_file(), reason=f"third-party data, not part of the project: {EPIC} is not here")
+@needs(EPIC)
 def test_the_real_epic_timelines_are_read():
     found = read_timelines(EPIC)
     assert len(found.stories) == 138
@@ -222,9 +223,7 @@ def test_the_real_epic_timelines_are_read():
     assert found.broken["rows that overlap an earlier one (kept)"] > 1000
 
 
-@pytest.mark.skipif(
-    not KEYSTEPS.is_file(), reason=f"third-party data, not part of the project: {KEYSTEPS} is not here"
-)
+@needs(KEYSTEPS)
 def test_the_real_key_steps_are_read():
     found = read_timelines(KEYSTEPS)
     assert len(found.stories) + found.broken["videos without a row (left out)"] == 1079
