@@ -79,7 +79,7 @@ def egonlq_rows(
     for name, results in found.items():
         if results:
             graph = methods[name].thread_graph if methods else None
-            rows += _rows(task, BENCHMARK, name, results, graph=graph, measures=MEASURES)
+            rows += _rows(task, BENCHMARK, name, results, graph=graph)
     if all(found.values()):
         rows += [_difference(task, found[HIERO], found[UNTRAINED], measure, graph) for measure in MEASURES]
     for name, figures in PUBLISHED.items():
@@ -97,7 +97,7 @@ def level_rows(
     graph = methods[HIERO].thread_graph if methods and HIERO in methods else None
     rows: list[Row] = []
     for level, results in _compared(task, trained).items():
-        rows += _rows(task, LEVELS_BENCHMARK, level_name(level), results, graph=graph, measures=MEASURES)
+        rows += _rows(task, LEVELS_BENCHMARK, level_name(level), results, graph=graph)
     return rows
 
 
@@ -187,7 +187,6 @@ def _rows(
     results: Sequence[EgoNLQResult],
     *,
     graph: str | None,
-    measures: Sequence[str],
 ) -> list[Row]:
     spreads = mean_and_spread(results)
     seeds = tuple(result.seed for result in results)
@@ -203,7 +202,7 @@ def _rows(
             seed=seeds,
             spread=spreads[measure][1] if len(seeds) > 1 else None,
         )
-        for measure in measures
+        for measure in MEASURES
     ]
 
 

@@ -42,7 +42,7 @@ def test_tables(results: dict[str, ProcedureResult]) -> None:
     assert rows[1][-1] == "7"
     assert [row[0] for row in rows] == [RANDOM, UNIFORM, UNTRAINED]
     result = results[UNTRAINED]
-    assert rows[-1][1] == f"{100 * result.average_f1:.1f} / {100 * result.average_iou:.1f}"
+    assert rows[-1][1] == f"{100 * result.value('F1'):.1f} / {100 * result.value('IoU'):.1f}"
     header, rows = procedure_report.task_table(results)
     assert header == ["dataset", "task", "videos", RANDOM, UNIFORM, UNTRAINED]
     assert [row[:3] for row in rows] == [["MECCANO", "MECCANO", "2"], ["EGTEA", "Pizza", "1"], ["CMU", "Eggs", "1"]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,6 @@ def train(
     device: str | torch.device,
     config: EgoNLQConfig | None = None,
     stop_after: int | None = None,
-    on_epoch: Callable[[dict[str, float]], None] | None = None,
 ) -> EgoNLQResult:
     """Train the head, or go on where ``folder`` stopped: the result is that of an uninterrupted run.
 
@@ -102,7 +101,6 @@ def train(
         device: where to compute.
         config: head and training.
         stop_after: stop after this epoch, as an interruption would.
-        on_epoch: called with the epoch's entry of the history.
 
     Raises:
         DataError: no query to train or validate on, or a query longer than ``max_pos_len`` tokens.
@@ -142,8 +140,6 @@ def train(
                     _save(best, head, settings | {"epoch": epoch})
             history.append(entry)
             _save(last, head, settings | {"history": history}, optimizer)
-            if on_epoch is not None:
-                on_epoch(entry)
         return _result(folder, validation, truth, config, history, seed, device)
 
 

@@ -93,16 +93,6 @@ class ProcedureResult:
     without_features: tuple[KeystepVideo, ...]
     note: str = ""
 
-    @property
-    def average_f1(self) -> float:
-        """Mean of the datasets' F1, as the paper's column "average"."""
-        return self.value("F1")
-
-    @property
-    def average_iou(self) -> float:
-        """Mean of the datasets' IoU."""
-        return self.value("IoU")
-
     def value(self, measure: str, dataset: str = AVERAGE) -> float:
         """One of ``MEASURES`` of a dataset, or the mean of all datasets."""
         of = MEASURES[measure]

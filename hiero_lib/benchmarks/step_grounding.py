@@ -120,27 +120,6 @@ def remembering(cluster: Cluster, *, last: int = 4) -> Cluster:
     return of
 
 
-def ground_steps(
-    clips: Sequence[GroundingClip],
-    *,
-    groups: Mapping[str, tuple[str, ...]],
-    features_of: Callable[[tuple[str, ...]], VideoFeatures | None],
-    embed: Callable[[list[str]], Tensor],
-    strategy: Strategy = zero_shot,
-    released_groups: bool = False,
-) -> tuple[dict[QueryKey, list[Span]], StepGroundingReport]:
-    """``compare_strategies`` with a single one: its answers, and the report."""
-    found, report = compare_strategies(
-        clips,
-        groups=groups,
-        features_of=features_of,
-        embed=embed,
-        strategies={"": strategy},
-        released_groups=released_groups,
-    )
-    return found[""], report
-
-
 def compare_strategies(
     clips: Sequence[GroundingClip],
     *,

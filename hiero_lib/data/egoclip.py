@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -39,14 +39,12 @@ class Chunk:
 class EgoClipReport:
     """What became of every row of the csv.
 
-    ``rows`` = unreadable + of skipped videos + without features + outside the video + used.
+    ``rows`` = unreadable + without features + outside the video + used.
     """
 
     rows: int
     unreadable_rows: int
     videos: int
-    videos_skipped: int
-    narrations_skipped: int
     videos_without_features: int
     narrations_without_features: int
     narrations_outside_video: int
@@ -61,8 +59,7 @@ class EgoClipReport:
             f"({self.chunks_without_narrations:,} more have no narration).\n"
             f"Left out: {self.unreadable_rows:,} unreadable rows; {self.narrations_without_features:,} narrations of "
             f"{self.videos_without_features:,} of {self.videos:,} videos without features; "
-            f"{self.narrations_outside_video:,} outside their video's features; {self.narrations_skipped:,} of "
-            f"{self.videos_skipped:,} skipped videos."
+            f"{self.narrations_outside_video:,} outside their video's features."
         )
 
 
@@ -121,7 +118,6 @@ class EgoClipIndex:
         features: FeatureConfig,
         *,
         chunk_s: float = 300.0,
-        skip_videos: Collection[str] = (),
     ) -> tuple[list[Chunk], EgoClipReport]:
         """Cut every video that has features into samples of ``chunk_s`` seconds, as the authors do.
 
@@ -134,20 +130,17 @@ class EgoClipIndex:
             store: where N comes from; only headers are read.
             features: stride (frames) and fps.
             chunk_s: seconds.
-            skip_videos: videos to leave out, such as those of an evaluation.
 
         Raises:
             DataError: a feature file is broken; the message names it.
         """
         with_features = set(store.video_uids)
-        skip = set(skip_videos)
         chunks: list[Chunk] = []
-        skipped, missing, outside, empty = [0, 0], [0, 0], 0, 0
+        missing, outside, empty = [0, 0], 0, 0
         for v, video_uid in enumerate(self.video_uids):
             begin, end = int(self.offsets[v]), int(self.offsets[v + 1])
-            if video_uid in skip or video_uid not in with_features:
-                count = skipped if video_uid in skip else missing
-                count[0], count[1] = count[0] + 1, count[1] + end - begin
+            if video_uid not in with_features:
+                missing = [missing[0] + 1, missing[1] + end - begin]
                 continue
             n = store.num_segments(video_uid)
             duration = n * features.stride_frames / features.fps
@@ -170,8 +163,6 @@ class EgoClipIndex:
             rows=self.rows,
             unreadable_rows=self.unreadable_rows,
             videos=len(self.video_uids),
-            videos_skipped=skipped[0],
-            narrations_skipped=skipped[1],
             videos_without_features=missing[0],
             narrations_without_features=missing[1],
             narrations_outside_video=outside,

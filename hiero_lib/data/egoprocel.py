@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hiero_lib.errors import DataError
-from hiero_lib.files import atomic_path, read_json, reading_csv
+from hiero_lib.files import read_json, reading_csv
 
 
 @dataclass(frozen=True)
@@ -288,19 +288,3 @@ def read_step_names(path: str | Path) -> dict[int, str]:
             raise DataError("expected '<id> <name>', each id once", file=path, field=f"line {index}", value=line)
         names[int(found[1])] = found[2].replace("_", " ").strip()
     return names
-
-
-def write_timelines(path: str | Path, videos: Sequence[KeystepVideo]) -> None:
-    """Write key-steps as a csv (video, start, end, text, step, task; seconds) for ``sample --timelines``.
-
-    So whoever has the labels but not the features can run the whole benchmark on features made up for them.
-    """
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["video", "start", "end", "text", "step", "task"])
-        for video in videos:
-            for span in video.spans:
-                times = span.first / video.fps, (span.last + 1) / video.fps
-                writer.writerow(
-                    [video.video_uid, *times, span.text, span.step, f"{video.task.dataset}/{video.task.name}"]
-                )

@@ -129,15 +129,13 @@ def load_model(path: str | Path, *, text_encoder: nn.Module | None = None) -> tu
     return model.eval(), card
 
 
-def load_authors_model(path: str | Path, *, text_heads: int | None = None) -> tuple[AlignedModel, ModelCard]:
+def load_authors_model(path: str | Path) -> tuple[AlignedModel, ModelCard]:
     """A model from a checkpoint of the authors' trainer; its DistilBERT comes along where the file has one.
 
     The thread graph is ``released`` and the dimensions are the file's (method.md, "Where things are").
 
     Args:
         path: the ``.pth``.
-        text_heads: attention heads of its DistilBERT, which weights do not tell; None: channels / 64, the 12 of
-            the public one.
 
     Raises:
         DataError, UnsafeFileError: as :func:`hiero_lib.models.reference.read_authors_checkpoint`.
@@ -153,7 +151,7 @@ def load_authors_model(path: str | Path, *, text_heads: int | None = None) -> tu
     )
     encoder = None
     if "embeddings.word_embeddings.weight" in checkpoint.text_encoder:
-        encoder = distilbert_from_state_dict(checkpoint.text_encoder, n_heads=text_heads)
+        encoder = distilbert_from_state_dict(checkpoint.text_encoder)
     text_dim = checkpoint.text_head["net.0.weight"].shape[1]
     model = build_model(card, text_dim=text_dim, text_encoder=encoder)
     for part, state in (

@@ -176,7 +176,7 @@ def load_text_encoder(config: TextConfig, *, data_root: str | Path) -> TextEncod
     pool: Pool
     if config.encoder == "clip":
         activation = getattr(shape, "text_config", shape).hidden_act
-        network, pool = _clip_tower(state, weights_file, quick_gelu=activation == "quick_gelu"), last_token
+        network, pool = clip_tower(state, weights_file, quick_gelu=activation == "quick_gelu"), last_token
         dim, positions = network.token_embedding.embedding_dim, len(network.positional_embedding)
     else:
         network = _transformer(shape)
@@ -240,35 +240,15 @@ def distilbert_from_state_dict(
     return TextEncoder(network, first_token, dim=dim, tokenizer=tokenizer, max_tokens=max_tokens, frozen=frozen)
 
 
-def clip_from_state_dict(
-    state: Mapping[str, Tensor],
-    *,
-    n_heads: int | None = None,
-    quick_gelu: bool = True,
-    tokenizer: Any = None,
-    max_tokens: int = 77,
-    frozen: bool = True,
-) -> TextEncoder:
-    """A CLIP text tower whose shape is read from its weights.
+def clip_tower(state: Mapping[str, Tensor], file: Path | None = None, *, quick_gelu: bool = True) -> ClipTextTower:
+    """The CLIP text tower that ``state`` (of ``file``) fills, with the shape of its weights and heads of 64 channels.
 
-    Args:
-        state: OpenAI's and LaViLa's names (``transformer.resblocks.0.attn.in_proj_weight``) or transformers'
-            (``encoder.layers.0.self_attn.q_proj.weight``).
-        n_heads: weights do not tell it. None takes width / 64.
-        quick_gelu, tokenizer, max_tokens, frozen: see :class:`ClipTextTower` and :class:`TextEncoder`.
+    The names are OpenAI's and LaViLa's (``transformer.resblocks.0.attn.in_proj_weight``) or transformers'
+    (``encoder.layers.0.self_attn.q_proj.weight``).
 
     Raises:
         DataError: names or shapes are not those of a CLIP text tower.
     """
-    network = _clip_tower(state, n_heads=n_heads, quick_gelu=quick_gelu)
-    width = network.token_embedding.embedding_dim
-    return TextEncoder(network, last_token, dim=width, tokenizer=tokenizer, max_tokens=max_tokens, frozen=frozen)
-
-
-def _clip_tower(
-    state: Mapping[str, Tensor], file: Path | None = None, *, n_heads: int | None = None, quick_gelu: bool = True
-) -> ClipTextTower:
-    """The tower that ``state`` (of ``file``) fills."""
     weights = openai_names(state)
     try:
         vocab_size, width = weights["token_embedding.weight"].shape
@@ -280,7 +260,7 @@ def _clip_tower(
         context=context,
         width=width,
         n_layers=_count(weights, r"transformer\.resblocks\.(\d+)\."),
-        n_heads=n_heads or max(1, width // 64),
+        n_heads=max(1, width // 64),
         quick_gelu=quick_gelu,
     )
     projections = ("text_projection", "text_projection.weight")

@@ -8,8 +8,8 @@ import torch
 from hiero_lib.benchmarks.grounding_metrics import grounding_scores
 from hiero_lib.benchmarks.step_grounding import (
     VideoFeatures,
+    compare_strategies,
     compress,
-    ground_steps,
     run_means,
     zero_shot,
 )
@@ -108,16 +108,16 @@ def test_a_whole_file_counts_what_it_cannot_answer():
         texts.extend(batch)
         return queries[: len(batch)]
 
-    predictions, report = ground_steps(
+    predictions, report = compare_strategies(
         clips,
         groups={"b": ("b", "c")},
         features_of=features_of,
         embed=embed,
-        strategy=partial(zero_shot, cluster=by_axis),
+        strategies={"published": partial(zero_shot, cluster=by_axis)},
     )
     assert asked == [("a",), ("b", "c"), ("lost",)]
     assert texts[0] == "#C C x"
-    assert set(predictions) == {("a", "a", 0), ("a", "a", 1), ("grp-b", "grp-b", 0)}
+    assert set(predictions["published"]) == {("a", "a", 0), ("a", "a", 1), ("grp-b", "grp-b", 0)}
     assert report.predicted == 3
     assert report.excluded == {"in a group that is not in the table": 1, "without features": 2}
     assert "2 without features" in report.summary()
@@ -128,8 +128,12 @@ def test_features_with_nan_name_the_video(name):
     features, queries = pieces(10, 10)
     getattr(features, name)[1, 0] = float("nan")
     with pytest.raises(DataError) as error:
-        ground_steps(
-            [clip("a", "x", "y")], groups={}, features_of=lambda members: features, embed=lambda texts: queries
+        compare_strategies(
+            [clip("a", "x", "y")],
+            groups={},
+            features_of=lambda members: features,
+            embed=lambda texts: queries,
+            strategies={"published": zero_shot},
         )
     assert (error.value.file, error.value.field) == ("a", name)
 
@@ -150,7 +154,10 @@ def test_real_annotations_give_well_formed_predictions(tmp_path, split, strategy
     def embed(texts):
         return torch.stack([torch.randn(16, generator=torch.Generator().manual_seed(len(t))) for t in texts])
 
-    predictions, made = ground_steps(clips, groups=groups, features_of=features_of, embed=embed, strategy=strategy)
+    predictions, made = compare_strategies(
+        clips, groups=groups, features_of=features_of, embed=embed, strategies={"": strategy}
+    )
+    predictions = predictions[""]
     assert made.predicted == report.queries - report.without_text
     assert made.excluded == {}
     write_predictions(tmp_path / "p.json", predictions, challenge=GOALSTEP_CHALLENGE)

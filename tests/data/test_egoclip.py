@@ -52,7 +52,6 @@ def table(*rows: tuple[str, object, str]) -> str:
 def accounted(report) -> int:
     return (
         report.unreadable_rows
-        + report.narrations_skipped
         + report.narrations_without_features
         + report.narrations_outside_video
         + report.narrations_used
@@ -146,18 +145,17 @@ def test_every_row_is_accounted_for(tmp_path):
         ("", 2.0, "no video"),
         ("v", 2.0, "too\tmany"),
         ("v", 2.0, "far\ttoo\tmany\tfields"),
-        ("held out", 1.0, "skipped"),
         ("unknown", 1.0, "without features"),
         ("unknown", 2.0, "without features"),
         ("quiet", 99.0, "in none of its chunks"),
     ]
     index = index_of(tmp_path, table(*rows) + "v\t2.0\nv\n")
-    store = make_store(tmp_path / "f", {"v": 10, "held out": 10, "quiet": 10, "never named": 10})
-    chunks, report = index.chunks(store, FEATURES, skip_videos={"held out"})
+    store = make_store(tmp_path / "f", {"v": 10, "quiet": 10, "never named": 10})
+    chunks, report = index.chunks(store, FEATURES)
     assert [chunk.video_uid for chunk in chunks] == ["v"]
     assert tuple(chunks[0].texts) == ("used",)
-    assert (report.rows, report.unreadable_rows) == (18, 11)
-    assert (report.videos, report.videos_skipped, report.narrations_skipped) == (4, 1, 1)
+    assert (report.rows, report.unreadable_rows) == (17, 11)
+    assert report.videos == 3
     assert (report.videos_without_features, report.narrations_without_features) == (1, 2)
     assert (report.narrations_outside_video, report.narrations_used) == (3, 1)
     assert (report.chunks, report.chunks_without_narrations) == (1, 1)

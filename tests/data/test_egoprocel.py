@@ -13,7 +13,6 @@ from hiero_lib.data.egoprocel import (
     read_keysteps_json,
     read_label_csv,
     read_step_names,
-    write_timelines,
 )
 from hiero_lib.errors import DataError
 from tests.shared import SHARED, needs
@@ -171,17 +170,6 @@ def test_step_names(tmp_path):
     file.write_text("0 background\n0 add_jam\n")
     with pytest.raises(DataError, match="each id once"):
         read_step_names(file)
-
-
-def test_timelines_come_out_in_seconds(tmp_path):
-    file = tmp_path / "k.json"
-    file.write_text(json.dumps(layout()))
-    write_timelines(tmp_path / "t.csv", read_keysteps_json(file, fps=10, names={7: "peg"}, tasks=[TENT]))
-    rows = list(csv.DictReader((tmp_path / "t.csv").read_text().splitlines()))
-    assert len(rows) == 3
-    assert rows[1] == {"video": "tent.x", "start": "0.5", "end": "0.9", "text": "peg", "step": "1"} | {
-        "task": "EPIC-Tents/EPIC-Tents"
-    }
 
 
 @needs(REAL)

@@ -21,8 +21,10 @@ from hiero_lib.models.clip_text_tower import ClipTextTower
 from hiero_lib.models.reference import read_authors_checkpoint
 from hiero_lib.models.text_encoders import (
     MINILM_PACKAGE,
-    clip_from_state_dict,
+    TextEncoder,
+    clip_tower,
     distilbert_from_state_dict,
+    last_token,
     load_text_encoder,
 )
 
@@ -365,7 +367,7 @@ def test_without_a_tokenizer_only_ids():
     state = {"embeddings.word_embeddings.weight": torch.zeros(9, 4)}
     with pytest.raises(DataError, match="position_embeddings"):
         distilbert_from_state_dict(state)
-    encoder = clip_from_state_dict(lavila_state())
+    encoder = TextEncoder(clip_tower(lavila_state()), last_token, dim=128)
     with pytest.raises(ValueError, match="without a tokenizer"):
         encoder(["text"])
 
@@ -398,7 +400,7 @@ def literal_clip(state, ids, n_heads):
 
 def test_lavila_names_load_and_compute_clip():
     state = lavila_state()
-    encoder = clip_from_state_dict(state)
+    encoder = TextEncoder(clip_tower(state), last_token, dim=128)
     assert encoder.dim == 128
     texts = [[1, 5, 9, 599], [1, 599], [1, 7, 7, 7, 7, 599]]
     ids, mask = torch.zeros(3, 6, dtype=torch.int64), torch.zeros(3, 6, dtype=torch.int64)
@@ -441,6 +443,7 @@ def test_lavila_weights_from_an_authors_checkpoint(tmp_path, clip_folder):
     (clip_folder / "model.safetensors").unlink()
     config = TextConfig(encoder="clip", source="clip", dim=192, weights="lavila.pth")
     encoder = load_text_encoder(config, data_root=tmp_path)
-    assert torch.allclose(encoder(TEXTS), clip_from_state_dict(state, tokenizer=encoder.tokenizer)(TEXTS), atol=1e-6)
+    alike = TextEncoder(clip_tower(state), last_token, dim=192, tokenizer=encoder.tokenizer)
+    assert torch.allclose(encoder(TEXTS), alike(TEXTS), atol=1e-6)
     with pytest.raises(ConfigError, match=r"max_tokens.*78.*77 positions"):
         load_text_encoder(replace(config, max_tokens=78), data_root=tmp_path)
