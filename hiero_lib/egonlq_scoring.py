@@ -112,6 +112,12 @@ class NLQTask:
         return f"{status.st_size} {status.st_mtime_ns}"
 
 
+def needed_files(profile: Profile) -> list[Path]:
+    """The annotations without which there is no EgoNLQ."""
+    annotations = DataPaths.at(profile.data_root).annotations
+    return [annotations / FILES[split] for split in ("train", "val")]
+
+
 def open_egonlq(profile: Profile, *, device: torch.device) -> NLQTask:
     """Read the queries, open the features and load the text encoder.
 

@@ -76,6 +76,13 @@ def _installed(name: str) -> str | None:
         return None
 
 
+class EndOfNotebook(Exception):
+    """Nothing is left to do in this notebook, and nothing is wrong: shown as its one line, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
 @dataclass(frozen=True)
 class NotebookRun:
     """The run that a notebook belongs to.
@@ -206,10 +213,34 @@ def show_written(run: NotebookRun) -> None:
     show_table(["file", "size"], rows)
 
 
+def require_data(run: NotebookRun, section: str, needed: Iterable[str | Path]) -> None:
+    """End this notebook here where the data of its benchmark are not there, and record what is missing.
+
+    Files that are there and broken are not looked at: reading them fails.
+
+    Args:
+        run: the run of this notebook.
+        section: recorded without rows, with ``missing`` as its only ``extra``.
+        needed: files and folders.
+
+    Raises:
+        EndOfNotebook: one of them does not exist.
+    """
+    from hiero_lib.results import record
+
+    missing = [str(path) for path in (Path(given).expanduser().absolute() for given in needed) if not path.exists()]
+    if missing:
+        extra = {"missing": missing}
+        record(run.folder, section, [], profile=run.profile, seconds=run.seconds, extra=extra)
+        raise EndOfNotebook(f"no data, and so no results; the notebook ends here. Missing: {', '.join(missing)}")
+
+
 def check_results(
     run: NotebookRun, section: str, *, rows: Sequence[tuple[str, str]] = (), extra: Sequence[str] = ()
 ) -> None:
     """The closing check: read the run's own result file and fail loudly when something is missing.
+
+    A section that :func:`require_data` recorded passes.
 
     Args:
         run: the run of this notebook.
@@ -230,6 +261,9 @@ def check_results(
         raise IncompleteResults(f"{path} has no section {section!r}")
     if datetime.fromisoformat(found["finished"]).timestamp() < int(run.started):
         raise IncompleteResults(f"{path}, section {section!r}: written before this notebook ran")
+    if not found["rows"] and set(found["extra"]) == {"missing"}:
+        print(f"No data: {path}, section {section!r} has no rows; missing: {', '.join(found['extra']['missing'])}")
+        return
     measured = {(row["method"], row["metric"]) for row in found["rows"] if row["result"] is not None}
     missing = [f"{method}: {metric}" for method, metric in rows if (method, metric) not in measured]
     missing += [f"extra.{name}" for name in extra if not found["extra"].get(name)]

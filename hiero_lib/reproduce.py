@@ -23,6 +23,7 @@ from hiero_lib import results
 from hiero_lib.config import load_profile
 from hiero_lib.errors import ConfigError, DataError
 from hiero_lib.files import read_json, write_json
+from hiero_lib.notebook import EndOfNotebook
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 NOTEBOOKS = REPOSITORY / "notebooks"
@@ -68,7 +69,8 @@ def reproduce(
     """Run the notebook sequence into ``<outputs>/<run>/`` and return the path of ``results.json``.
 
     Calling it again with the same arguments goes on at the first notebook that is not done; with others, at the
-    first notebook that they concern. A notebook that starts makes all later ones not done.
+    first notebook that they concern. A notebook that starts makes all later ones not done. One that ended early for
+    want of its benchmark's data (`hiero_lib.notebook.require_data`) is done until they come.
 
     Args:
         profile: name of a packaged profile or path of a YAML file.
@@ -100,9 +102,11 @@ def reproduce(
         for name in later[step.name]:
             _marker(run_folder, name).unlink(missing_ok=True)
         results.forget_notebooks(run_folder, later[step.name])
-        seconds = _run_and_record(step, run_folder, command)
-        write_json(marker, {"fingerprint": step.fingerprint, "parameters": step.parameters, "seconds": seconds})
-        say(f"{prefix}: done in {seconds:.0f} s")
+        seconds, missing = _run_and_record(step, run_folder, command)
+        done = {"fingerprint": step.fingerprint, "parameters": step.parameters, "seconds": seconds}
+        write_json(marker, done | {"missing": missing})
+        lacking = f", without results: there is no {', '.join(missing)}" if missing else ""
+        say(f"{prefix}: done in {seconds:.0f} s{lacking}")
     return run_folder / results.RESULTS_FILE
 
 
@@ -192,14 +196,17 @@ def _marker(run_folder: Path, name: str) -> Path:
 
 
 def _is_done(marker: Path, step: _Step, run_folder: Path) -> bool:
-    """Whether the executed copy is there and was made from the same notebook with the same parameters."""
+    """Whether the executed copy is there, was made from the same notebook with the same parameters, and still lacks
+    what it lacked."""
     if not marker.is_file() or not (run_folder / f"{step.name}.ipynb").is_file():
         return False
-    return read_json(marker).get("fingerprint") == step.fingerprint
+    done = read_json(marker)
+    came = any(Path(path).exists() for path in done.get("missing", []))
+    return done.get("fingerprint") == step.fingerprint and not came
 
 
-def _run_and_record(step: _Step, run_folder: Path, command: str) -> float:
-    """Run one notebook and note in ``results.json`` how it ended; its duration in seconds."""
+def _run_and_record(step: _Step, run_folder: Path, command: str) -> tuple[float, list[str]]:
+    """Run one notebook and note in ``results.json`` how it ended; its seconds, and the data that it did without."""
     before = results.load(run_folder)["sections"]
     started = time.monotonic()
     outcome: dict[str, Any] = {"status": "done"}
@@ -213,9 +220,10 @@ def _run_and_record(step: _Step, run_folder: Path, command: str) -> float:
         raise
     finally:
         seconds = round(time.monotonic() - started, 3)
-        written = [name for name, value in results.load(run_folder)["sections"].items() if value != before.get(name)]
+        sections = results.load(run_folder)["sections"]
+        written = [name for name, value in sections.items() if value != before.get(name)]
         results.record_notebook(run_folder, step.name, outcome | {"seconds": seconds, "sections": written})
-    return seconds
+    return seconds, [path for name in written for path in sections[name].get("extra", {}).get("missing", [])]
 
 
 def _execute(step: _Step, run_folder: Path, command: str) -> None:
@@ -241,6 +249,10 @@ def _execute(step: _Step, run_folder: Path, command: str) -> None:
                 )
                 return
             except papermill.PapermillExecutionError as error:
+                if error.ename == EndOfNotebook.__name__:  # no failure: its markers go
+                    ended = papermill.iorw.load_notebook_node(str(target))
+                    papermill.iorw.write_ipynb(papermill.execute.remove_error_markers(ended), str(target))
+                    return
                 first_line = error.source.strip().splitlines()[0] if error.source.strip() else ""
                 message = f"{error.ename}: {error.evalue}"
                 raise NotebookFailed(step.name, error.exec_count, first_line, message, target) from error

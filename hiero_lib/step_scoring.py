@@ -37,6 +37,7 @@ from hiero_lib.methods import Method, read_video
 from hiero_lib.models.spectral import default_cluster
 
 ZERO_SHOT, RELEASED_RUNS, FULL_STEPG = "zero-shot", "zero-shot, runs as released", "HiERO-StepG"
+GROUPS_FILE = "goalstep_video_groups.tsv"
 COARSE_LEVEL = 2
 RANKS, THRESHOLDS = (1, 3, 5), (0.3, 0.5)
 
@@ -153,6 +154,11 @@ class StepTask:
         )
 
 
+def needed_files(profile: Profile) -> list[Path]:
+    """The annotations without which there is no Goal-Step."""
+    return [_folder(profile) / name for name in ("val.json", GROUPS_FILE)]
+
+
 def open_goalstep(profile: Profile, *, device: torch.device) -> StepTask:
     """Read ``raw/annotations/goalstep``: ``val.json``, the groups, and ``test.json`` and ``goalstep_val.json`` if
     they are there.
@@ -169,7 +175,7 @@ def open_goalstep(profile: Profile, *, device: torch.device) -> StepTask:
         profile,
         device,
         FeatureStore(features, dim=profile.features.dim),
-        read_video_groups(folder / "goalstep_video_groups.tsv"),
+        read_video_groups(folder / GROUPS_FILE),
         splits,
         read_goalstep(steps) if steps.is_file() else None,
     )

@@ -135,10 +135,12 @@ def _makings(runs: Sequence[Mapping[str, Any]]) -> list[str]:
         of_run = f"`{run['run']}` " if len(runs) > 1 else ""
         for name, section in run["sections"].items():
             made = section["environment"]
+            missing = section.get("extra", {}).get("missing")
+            absent = f", no data: there is no {', '.join(missing)}" if missing else ""
             lines.append(
                 f"- {of_run}`{name}`: profile `{section['config']['name']}`, seed {section['seed']},"
                 f" {section['seconds']:.0f} s on {made['device']} with {made['threads']} threads,"
-                f" finished {section['finished']}, commit {made['commit']}"
+                f" finished {section['finished']}, commit {made['commit']}{absent}"
             )
             versions.append(", ".join(f"{package} {version}" for package, version in made["versions"].items()))
         outcomes = [f"`{name}` {_outcome(notebook)}" for name, notebook in run["notebooks"].items()]

@@ -13,8 +13,17 @@ import pytest
 from hiero_lib import notebook
 from hiero_lib.config import load_profile
 from hiero_lib.errors import DownloadError
-from hiero_lib.notebook import IncompleteResults, NotebookRun, check_results, install_missing, open_run, show_written
-from hiero_lib.results import Metric, Row, record
+from hiero_lib.notebook import (
+    EndOfNotebook,
+    IncompleteResults,
+    NotebookRun,
+    check_results,
+    install_missing,
+    open_run,
+    require_data,
+    show_written,
+)
+from hiero_lib.results import Metric, Row, load, record
 
 
 @pytest.fixture
@@ -118,6 +127,22 @@ def test_the_closing_check_passes_only_on_what_is_there(run: NotebookRun, capsys
         check_results(
             run, "egomcq", rows=[("HiERO", "intra"), ("EgoVLP", "inter")], extra=["checkpoint", "empty", "other"]
         )
+
+
+def test_absent_data_end_a_notebook_and_are_recorded(run: NotebookRun, capsys: pytest.CaptureFixture[str]) -> None:
+    (run.folder / "there").touch()
+    require_data(run, "egonlq", [run.folder / "there"])
+    assert not (run.folder / "results.json").exists()
+    with pytest.raises(EndOfNotebook, match=r"Missing: .*/absent$") as caught:
+        require_data(run, "egonlq", [run.folder / "there", run.folder / "absent"])
+    assert caught.value._render_traceback_() == [str(caught.value)]
+    assert load(run.folder)["sections"]["egonlq"]["extra"] == {"missing": [str(run.folder / "absent")]}
+    assert f"no data: there is no {run.folder / 'absent'}" in (run.folder / "results.md").read_text()
+    check_results(run, "egonlq", rows=[("HiERO", "R1@0.3")], extra=["heads"])
+    assert "No data: " in capsys.readouterr().out
+    record(run.folder, "egonlq", [], profile=run.profile, seconds=1, extra={"missing": ["absent"], "heads": []})
+    with pytest.raises(IncompleteResults, match=r"lacks HiERO: R1@0\.3"):
+        check_results(run, "egonlq", rows=[("HiERO", "R1@0.3")])
 
 
 def test_the_closing_check_is_not_content_with_an_older_run(run: NotebookRun) -> None:

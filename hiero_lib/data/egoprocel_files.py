@@ -86,6 +86,18 @@ class KeystepData:
         )
 
 
+def needed_files(profile: Profile) -> list[Path]:
+    """What must be there for EgoProceL: features, labels where they are looked for by default, and frame rates."""
+    paths = DataPaths.at(profile.data_root)
+    needed = [_features_folder(profile)]
+    if profile.egoprocel.labels is None:  # labels that are named and not there are a mistake
+        labels = paths.annotations / "egoprocel"
+        needed.append(labels)
+        if not (labels / KEYSTEPS).is_file() and not _videos_folder(paths).is_dir():
+            needed.append(labels / FRAME_TABLE)
+    return needed
+
+
 def open_keysteps(profile: Profile) -> KeystepData:
     """Find and read whatever EgoProceL has under the profile's data root.
 
@@ -94,13 +106,13 @@ def open_keysteps(profile: Profile) -> KeystepData:
             video whose frame rate and count are not known (named).
     """
     paths, config = DataPaths.at(profile.data_root), profile.egoprocel
-    features = paths.features("egoprocel") / (config.feature_folder or profile.features.folder)
+    features = _features_folder(profile)
     if not features.is_dir():
         raise DataError("there is no such folder of features", file=features)
     labels = paths.annotations / "egoprocel" if config.labels is None else Path(config.labels).expanduser()
     tasks = [task for task in TASKS if any((labels / task.annotation_folder).glob("*.csv"))]
     if tasks:
-        videos = _read_csv(labels, tasks, paths.root / "raw" / "videos" / "egoprocel")
+        videos = _read_csv(labels, tasks, _videos_folder(paths))
         fps = None
     else:
         labels = labels / KEYSTEPS if labels.is_dir() else labels
@@ -113,6 +125,15 @@ def open_keysteps(profile: Profile) -> KeystepData:
     return KeystepData(
         tuple(videos), labels, absent, features, fps, profile.features.stride_frames, profile.features.dim
     )
+
+
+def _features_folder(profile: Profile) -> Path:
+    folder = profile.egoprocel.feature_folder or profile.features.folder
+    return DataPaths.at(profile.data_root).features("egoprocel") / folder
+
+
+def _videos_folder(paths: DataPaths) -> Path:
+    return paths.root / "raw" / "videos" / "egoprocel"
 
 
 def _read_csv(labels: Path, tasks: Sequence[Task], videos_folder: Path) -> list[KeystepVideo]:

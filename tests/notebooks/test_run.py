@@ -8,7 +8,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from hiero_lib.config import load_profile
 from hiero_lib.reproduce import NOTEBOOKS, NotebookFailed, reproduce
+from hiero_lib.results import record
+from tests.tiny import add_goalstep, make_checkpoint, make_tiny
 
 TINY = {
     "sample_videos": 10,
@@ -115,6 +118,34 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
     said.clear()
     reproduce("sample", settings=settings, **where)
     assert ["done before" in line for line in said] == [True] * len(names)
+
+
+@pytest.mark.slow
+def test_a_benchmark_without_data_is_passed_over_and_one_with_broken_data_fails(tmp_path: Path) -> None:
+    path = make_tiny(tmp_path / "data", features__text_projection=None)
+    profile, outputs, said = load_profile(path), tmp_path / "outputs", []
+    models = {name: make_checkpoint(tmp_path / name, profile, name) for name in ("probe", "hiero")}
+    extra = {name: {"last_checkpoint": str(folder)} for name, folder in models.items()}
+    record(outputs / "r", "training", [], profile=profile, seconds=1, extra=extra)
+    lacking = {"03": "nlq_train.json", "04": "egoprocel/tiny", "05": "goalstep/val.json"}
+    for only, file in lacking.items():
+        reproduce(path, run="r", only=only, outputs=outputs, say=said.append)
+        assert "done in" in said[-1]
+        assert file in said[-1]
+        (notebook,) = [nbformat.read(found, as_version=4) for found in (outputs / "r").glob(f"{only}_*.ipynb")]
+        assert "Exception" not in json.dumps([cell.source for cell in notebook.cells])
+    results = json.loads((outputs / "r/results.json").read_text())
+    for section in ("egonlq", "egoprocel", "step_grounding"):
+        assert results["sections"][section]["rows"] == []
+        assert list(results["sections"][section]["extra"]) == ["missing"]
+    assert {outcome["status"] for outcome in results["notebooks"].values()} == {"done"}
+
+    reproduce(path, run="r", only="05", outputs=outputs, say=said.append)
+    assert "done before" in said[-1]
+    add_goalstep(tmp_path / "data")
+    (tmp_path / "data/raw/annotations/goalstep/val.json").write_text('{"videos": []}')
+    with pytest.raises(NotebookFailed, match="the file lists no video"):
+        reproduce(path, run="r", only="05", outputs=outputs, say=said.append)
 
 
 @pytest.mark.slow
