@@ -433,6 +433,12 @@ def test_the_packaged_manifest_covers_what_method_md_lists() -> None:
         assert {item.id for item in manifest.select([], load_profile(name))} == needed
     assert "features-egovlp-fp16" not in {item.id for item in manifest.select(["features"], load_profile("egovlp"))}
     assert [item.id for item in manifest.select(["features-egovlp-fp16"], load_profile("egovlp"))]
+    named = re.search(
+        r"hiero_lib download (needed .*) --profile egovlp", (REPOSITORY / "README.md").read_text("utf-8")
+    )
+    assert named is not None
+    chosen = {item.target for item in manifest.select(named[1].split(), load_profile("egovlp"))}
+    assert {"raw/annotations/goalstep/val.json", "raw/features/egoprocel/egovlp", "raw/features/egovlp"} < chosen
 
 
 @pytest.mark.parametrize(
