@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -44,10 +45,9 @@ def test_import_brings_neither_transformers_nor_a_notebook_package(module: str) 
 
 
 def test_import_adds_less_than_300_ms_to_torch() -> None:
-    """Side by side in one run, the best of three each."""
-    alone = min(seconds_of("import torch") for _ in range(3))
-    both = min(seconds_of("import torch, hiero_lib, hiero_lib.config") for _ in range(3))
-    assert both - alone < 0.3, f"{alone:.2f} s for torch, {both:.2f} s with hiero_lib"
+    """Side by side in one run: the median difference of five pairs, since other work on the machine moves single ones."""
+    pairs = [seconds_of("import torch, hiero_lib, hiero_lib.config") - seconds_of("import torch") for _ in range(5)]
+    assert statistics.median(pairs) < 0.3, pairs
 
 
 def test_help_names_the_commands_without_loading_torch() -> None:
