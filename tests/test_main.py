@@ -45,7 +45,7 @@ def test_import_brings_neither_transformers_nor_a_notebook_package(module: str) 
 
 
 def test_import_adds_less_than_300_ms_to_torch() -> None:
-    """Side by side in one run: the median difference of five pairs, since other work on the machine moves single ones."""
+    """Side by side: the median difference of five pairs, since other work on the machine moves single ones."""
     pairs = [seconds_of("import torch, hiero_lib, hiero_lib.config") - seconds_of("import torch") for _ in range(5)]
     assert statistics.median(pairs) < 0.3, pairs
 
