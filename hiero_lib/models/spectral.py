@@ -18,7 +18,7 @@ from torch import Tensor
 
 _DENSE_UP_TO = 512  # nodes: up to here a dense eigen-decomposition is as fast, and exact
 _STORED_BYTES = 4 * 2**30  # a larger affinity (46,000 segments, 6.8 hours) is computed anew in each product
-_ROWS = 1024  # rows of the affinity computed at a time
+_ROWS = 256  # of the affinity at a time: few enough to stay in the cache for the two products that read them
 _COARSE_NODES = 512  # at most, of the coarse problem that starts and steers the search
 _SHORTEST_RUN = 4  # segments of a coarse node; so the coarse problem stays much smaller than the whole one
 _MAX_BASIS = 160  # vectors of the search space before it is cut back to its best ones
