@@ -53,8 +53,12 @@ def with_names(
 
 
 def phrase(text: str) -> str:
-    """An Ego4D narration without its tag and its ``C``: ``#C C washes the pan`` -> ``washes the pan``."""
-    return re.sub(r"^#\w+\s+(?:C\s+)?", "", " ".join(text.split()))
+    """An Ego4D narration as a name: ``#C C washes #unsure.`` -> ``washes something``.
+
+    Without its tag, its ``C`` and the full stop; Ego4D writes ``#unsure`` for a word that the narrator did not know.
+    """
+    untagged = re.sub(r"^#\w+\s+(?:C\s+)?", "", " ".join(text.split()))
+    return re.sub(r"#unsure\b", "something", untagged).rstrip(" .")
 
 
 def _names(

@@ -53,3 +53,4 @@ def test_phrases() -> None:
     assert phrase("#C C  washes the pan") == "washes the pan"
     assert phrase("#O a man walks") == "a man walks"
     assert phrase("cut the onion") == "cut the onion"
+    assert phrase("#C C puts #unsure on the shelf.") == "puts something on the shelf"

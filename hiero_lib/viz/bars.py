@@ -13,6 +13,7 @@ from hiero_lib.viz.page import clock
 from hiero_lib.viz.palette import THEMES, ThemeName, thread_color
 
 BAR_HEIGHT = 0.72  # of a row
+_CLEAR_TICKS = 300  # narrations that can be told apart on a page of usual width
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,11 @@ def sorted_narrations(narrations: Narrations | None) -> tuple[list[float], list[
         return [], []
     pairs = sorted((float(time), plain_narration(text)) for time, text in zip(narrations.times, narrations.texts))
     return [time for time, _ in pairs], [text for _, text in pairs]
+
+
+def tick_opacity(count: int) -> float:
+    """Of narrations' ticks: where there are more than have room, they lie over one another and show how dense."""
+    return max(0.25, min(1.0, _CLEAR_TICKS / max(count, 1)))
 
 
 def _nearest(times: Sequence[float], moment: float) -> int:

@@ -97,7 +97,8 @@ class Explorer:
             style=wide,
         )
         self.view = widgets.Dropdown(options=list(self._views), value="threads", description="below", style=wide)
-        self.answers = widgets.Select(options=[], rows=6, description="answers", style=wide, layout={"width": "100%"})
+        self.answers = widgets.Select(options=[], rows=6, description="answers", style=wide, layout={"width": "98%"})
+        self.answers.layout.display = "none"  # until there are some
         self._clicked = widgets.Text(layout={"display": "none"})
         self._clicked.add_class(listener)
         self._loader, self._top, self._below = widgets.Output(), widgets.Output(), widgets.Output()
@@ -140,8 +141,8 @@ class Explorer:
             narrations=self._narrations,
             theme=self.theme,
             end_s=self.hierarchy.end_s,
+            legend=False,  # a click tells the name, and the lanes below show all
         )
-        figure.update_layout(showlegend=False)  # a click tells the name, and the lanes below show all
         row_of = {found.level: row for row, found in enumerate(reversed(self.hierarchy.levels))}
         marks = []
         if self._asked is not None:
@@ -313,6 +314,7 @@ class Explorer:
             self._choose(self.level.value, (best.start_s + best.end_s) / 2)
             self._set(self.view, value="query")
         self._set(self.answers, options=options, value=None)
+        self.answers.layout.display = "" if options else "none"
         self.draw()
 
     def _jump(self) -> None:

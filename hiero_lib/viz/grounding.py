@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, overload
 
-from hiero_lib.viz.page import clock, tick_times, time_title
+from hiero_lib.viz.page import clock, modebar, tick_times, time_title
 from hiero_lib.viz.palette import THEMES, Theme, ThemeName, thread_color
 
 if TYPE_CHECKING:
@@ -186,6 +186,7 @@ def _plotly(panels: Sequence[GroundingPanel], *, title: str, theme: Theme) -> Pl
         plot_bgcolor=theme.track,
         font={"color": theme.text, "size": 12},
         hoverlabel={"align": "left"},
+        modebar=modebar(theme),
     )
     return figure
 

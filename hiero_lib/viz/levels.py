@@ -232,6 +232,7 @@ def _plotly(
         yaxis={
             **{"range": [len(rows) - 0.5, -0.5], "tickvals": list(range(len(rows))), "fixedrange": True},
             **{"ticktext": [row.name for row in rows], "automargin": True, "showgrid": False, "zeroline": False},
+            "ticklabelstandoff": 6,
         },
     )
     return figure

@@ -12,12 +12,14 @@ from hiero_lib.viz.palette import Theme
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as MatplotlibFigure
+    from matplotlib.ticker import Locator
 
 Engine = Literal["plotly", "matplotlib"]
 Figure: TypeAlias = Any
 """A plotly figure or a matplotlib one, as the engine asked for."""
 
 TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
+_DIGIT_POINTS = 5.0  # of a printed tick's label
 
 
 def drawn(engine: Engine, plotly: Callable[[], Figure], matplotlib: Callable[[], Figure]) -> Figure:
@@ -88,6 +90,19 @@ def page_layout(title: str, theme: Theme, *, height: int, note: str = "", top: i
         "plot_bgcolor": theme.background,
         "font": {"color": theme.text, "size": 13},
         "hoverlabel": {"align": "left"},
+        "modebar": modebar(theme),
+    }
+
+
+def modebar(theme: Theme) -> dict[str, Any]:
+    """Plotly's buttons: on the page's own colour, since they lie over the title where there is little room.
+
+    Without those for selecting, which does nothing here, and without the one that plotly 7 shows by default to send
+    a figure, with the narrations in it, to a server.
+    """
+    return {
+        "remove": ["sendChartToCloud", "select2d", "lasso2d", "autoScale2d"],
+        **{"bgcolor": theme.background, "color": theme.muted_text, "activecolor": theme.text},
     }
 
 
@@ -130,8 +145,22 @@ def print_axes(axes: Axes, theme: Theme) -> None:
 
 def print_time_axis(axes: Axes, theme: Theme, *, end_s: float, start_s: float = 0.0) -> None:
     """Ticks at round steps of the clock, and their grid."""
-    ticks = tick_times(end_s, most=14, start_s=start_s)
-    axes.set_xticks(ticks, [clock(tick) for tick in ticks])
     axes.set_xlim(start_s, end_s)
+    axes.xaxis.set_major_locator(_clock_locator())
+    axes.xaxis.set_major_formatter(lambda seconds, _: clock(seconds))
     axes.set_xlabel(time_title(end_s))
     axes.grid(axis="x", color=theme.grid, linewidth=0.5)
+
+
+def _clock_locator() -> Locator:
+    """Ticks at round steps of the clock, as many as have room beside one another in the axes as they are drawn."""
+    from matplotlib.ticker import Locator
+
+    class ClockLocator(Locator):
+        def __call__(self) -> list[int]:
+            start, end = sorted(self.axis.get_view_interval())
+            width_points = self.axis.axes.get_window_extent().width / self.axis.get_figure(root=True).dpi * 72
+            most = width_points / (_DIGIT_POINTS * len(clock(end)) + 8)
+            return tick_times(end, most=max(2, int(most)), start_s=start)
+
+    return ClockLocator()

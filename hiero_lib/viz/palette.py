@@ -6,7 +6,8 @@ issue 3.2, 2021; his bright, vibrant, muted, light, medium-contrast, pale and da
 the one furthest from those before it, the distance being the smallest of four: as seen with normal vision and with
 protanopia, deuteranopia and tritanopia (Machado, Oliveira and Fernandes 2009, severity 1), in OKLab. The first
 seven are at least 0.076 apart, all twenty at least 0.05 (about 0.02 is just noticeable); a test recomputes both
-figures. Colour is never the only sign: figures also print a thread's number or name, or show it on hover.
+figures. The three that a dark page nearly hides come last, beyond the sixteen threads that a level has unless asked
+for more. Colour is never the only sign: figures also print a thread's number or name, or show it on hover.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import Literal
 
 THREAD_COLORS: tuple[str, ...] = (
     *("#0072B2", "#E69F00", "#56B4E9", "#D55E00", "#009E73", "#CC79A7", "#F0E442"),  # Okabe and Ito
-    *("#663333", "#004488", "#99DDFF", "#994455", "#CCDDAA", "#CC3311", "#EE7733"),  # Tol
-    *("#FFAABB", "#66CCEE", "#882255", "#DDCC77", "#AA4499", "#BBCC33"),
+    *("#99DDFF", "#994455", "#CCDDAA", "#CC3311", "#EE7733", "#FFAABB", "#66CCEE"),  # Tol
+    *("#DDCC77", "#AA4499", "#BBCC33", "#663333", "#004488", "#882255"),
 )
 NO_THREAD_COLOR = "#8C8C8C"
 """For a negative label: background, or a segment that belongs to no thread."""

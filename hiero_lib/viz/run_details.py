@@ -99,7 +99,7 @@ def details_html(details: RunDetails, *, most_narrations: int = 12) -> str:
     parts.append(_list("Most like it in this video", here))
     other = [f"{html.escape(answer_text(answer))}" for answer in details.elsewhere]
     parts.append(_list("Most like it in other videos", other))
-    return "".join(parts)
+    return f'<div style="line-height:1.45">{"".join(parts)}</div>'
 
 
 def answer_text(answer: Answer) -> str:

@@ -182,7 +182,7 @@ def _plotly(
     }
     figure.update_layout(
         **page_layout(title, theme, height=760, note=matrix.note, top=84),
-        width=880,  # else the colour bar stands far from a matrix that cannot become wider
+        width=820,  # else the colour bar stands far from a matrix that cannot become wider
         shapes=shapes,
         xaxis={**shared, "range": [first - strip, last]},
         yaxis={**shared, "range": [last, first - strip], "scaleanchor": "x"},

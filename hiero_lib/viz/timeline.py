@@ -18,6 +18,7 @@ from hiero_lib.viz.bars import (
     TimelineRow,
     legend_names,
     sorted_narrations,
+    tick_opacity,
     timeline_bars,
 )
 from hiero_lib.viz.page import Engine, clock, drawn, markup, page_layout, shortened, time_axis, wrapped
@@ -41,6 +42,7 @@ def plot_timeline(
     theme: ThemeName = "light",
     end_s: float | None = None,
     labels: bool = True,
+    legend: bool = True,
 ) -> PlotlyFigure: ...
 @overload
 def plot_timeline(
@@ -52,6 +54,7 @@ def plot_timeline(
     theme: ThemeName = "light",
     end_s: float | None = None,
     labels: bool = True,
+    legend: bool = True,
 ) -> MatplotlibFigure: ...
 def plot_timeline(
     rows: Sequence[TimelineRow],
@@ -62,6 +65,7 @@ def plot_timeline(
     theme: ThemeName = "light",
     end_s: float | None = None,
     labels: bool = True,
+    legend: bool = True,
 ) -> PlotlyFigure | MatplotlibFigure:
     """Draw a video's threads over time: one row per level, method or truth, all on one time axis.
 
@@ -73,8 +77,8 @@ def plot_timeline(
         narrations: a last row of ticks, with the text on hover; in print, as many texts as fit below the ticks.
         theme: light or dark page; the threads' colours are the same on both.
         end_s: end of the time axis in seconds; the last run or narration when None.
-        labels: print labels in the bars and list the threads in a legend; without, the rows are lower, and their
-            names have to say what the bars are.
+        labels: print labels in the bars; without, the rows are lower, and their names have to say what the bars are.
+        legend: list the threads beside (or below) the rows; only where there are labels.
 
     Raises:
         ValueError: there is no row, or the engine is neither of the two.
@@ -87,7 +91,7 @@ def plot_timeline(
     bars = timeline_bars(rows, narrations, theme=theme)
     options: dict[str, Any] = {
         **{"narrations": narrations, "title": title, "theme": THEMES[theme]},
-        **{"end_s": end_s, "labels": labels},
+        **{"end_s": end_s, "labels": labels, "legend": labels and legend},
     }
     return drawn(engine, lambda: _plotly(rows, bars, **options), lambda: print_timeline(rows, bars, **options))
 
@@ -101,6 +105,7 @@ def _plotly(
     theme: Theme,
     end_s: float,
     labels: bool,
+    legend: bool,
 ) -> PlotlyFigure:
     import plotly.graph_objects as go
 
@@ -117,7 +122,7 @@ def _plotly(
                 name=markup(shortened(name, 28)),
                 legendrank=label,
                 labels_until_s=texts_until_s,
-                showlegend=None if labels else False,
+                showlegend=None if legend else False,
             )
         )
     spans = [bar for bar in bars if not rows[bar.row].threads]
@@ -133,6 +138,7 @@ def _plotly(
                 y=[len(rows)] * len(times),
                 mode="markers",
                 marker={"symbol": "line-ns", "size": 16, "line": {"width": 1.5, "color": theme.muted_text}},
+                opacity=tick_opacity(len(times)),
                 hovertext=[markup(f"{clock(t, decimals=1)} “{wrapped(text)}”") for t, text in zip(times, texts)],
                 hovertemplate="%{hovertext}<extra></extra>",
                 name="narrations",
@@ -143,7 +149,7 @@ def _plotly(
     # exists only because an (empty) trace refers to it.
     figure.add_trace(go.Scatter(x=[0, end_s], y=[None, None], xaxis="x2", hoverinfo="skip", showlegend=False))
     row_range = [len(names) - 0.5, -0.5]
-    legend_height = 200 + 20 * len(legend_names(rows)) if labels else 0
+    legend_height = 200 + 20 * len(legend_names(rows)) if legend else 0
     figure.update_layout(
         **page_layout(title, theme, height=max(170 + (46 if labels else 30) * len(names), legend_height), top=96),
         barmode="overlay",

@@ -13,6 +13,7 @@ from hiero_lib.viz.bars import (
     TimelineRow,
     legend_names,
     sorted_narrations,
+    tick_opacity,
 )
 from hiero_lib.viz.page import broken, print_axes, print_time_axis, shortened
 from hiero_lib.viz.palette import Theme, text_color_on, thread_color
@@ -34,13 +35,14 @@ def print_timeline(
     theme: Theme,
     end_s: float,
     labels: bool = True,
+    legend: bool = True,
 ) -> Figure:
     """Draw the bars as vectors on a figure of its own, outside pyplot; see `plot_timeline` for the arguments."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
     from matplotlib.textpath import TextToPath
 
-    threads = legend_names(rows) if labels else {}
+    threads = legend_names(rows) if legend else {}
     measure = TextToPath()
     row_inches, width_inches = 0.42 if labels else 0.28, 10.0
     narration_rows = 2.0 if narrations is not None else 0.0
@@ -54,13 +56,14 @@ def print_timeline(
     for index in range(len(rows)):
         axes.axhspan(index - BAR_HEIGHT / 2, index + BAR_HEIGHT / 2, color=theme.track, linewidth=0, zorder=0)
         mine = [bar for bar in bars if bar.row == index]
-        # The hairline of the bar's own colour closes the gaps that viewers of PDF and SVG show between neighbours.
+        # A line of the bar's own colour closes the gaps that viewers of PDF and SVG show between neighbours; in lanes
+        # it keeps a short run from fading away.
         axes.broken_barh(
             [(bar.run.start_s, bar.run.length_s) for bar in mine],
             (index - BAR_HEIGHT / 2, BAR_HEIGHT),
             facecolors=[bar.color for bar in mine],
             edgecolors=[bar.color for bar in mine],
-            linewidth=0.2,
+            linewidth=0.2 if labels else 0.5,
             label=rows[index].name,
         )
     names = [row.name for row in rows]
@@ -68,7 +71,13 @@ def print_timeline(
         names.append("narrations")
         middle = len(rows)
         axes.vlines(
-            narrations.times, middle - 0.3, middle + 0.3, color=theme.muted_text, linewidth=0.6, label="narrations"
+            narrations.times,
+            middle - 0.3,
+            middle + 0.3,
+            color=theme.muted_text,
+            linewidth=0.6,
+            alpha=tick_opacity(len(narrations.times)),
+            label="narrations",
         )
     print_time_axis(axes, theme, end_s=end_s)
     axes.set_yticks(range(len(names)), names)

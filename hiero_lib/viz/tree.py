@@ -160,12 +160,17 @@ def _plotly(cells: Sequence[Cell], *, title: str, theme: Theme, sunburst: bool) 
 def _screen_label(cell: Cell, whole_ms: int, *, ring: bool) -> str:
     """The label as it fits a page of usual width: whole, broken into lines, or just the thread's number."""
     characters = int(165 * cell.milliseconds / whole_ms)
-    if ring:
-        characters = 12 if characters >= 3 else 0
-    if cell.depth == 0 or characters >= len(cell.label.split("\n")[0]):
-        return cell.label
-    lines = [line for part in cell.label.split("\n") for line in broken(part, characters)] if characters >= 5 else []
-    fits = lines and len(lines) <= (3 if ring else 6) and max(map(len, lines)) <= characters
+    if not ring:
+        return _in_lines(cell, cell.label, characters, most=6)
+    name, *size = cell.label.split("\n")
+    return _in_lines(cell, "\n".join([shortened(name, 22), *size]), 13 if characters >= 3 else 0, most=3)
+
+
+def _in_lines(cell: Cell, label: str, characters: int, *, most: int) -> str:
+    if cell.depth == 0 or characters >= len(label.split("\n")[0]):
+        return label
+    lines = [line for part in label.split("\n") for line in broken(part, characters)] if characters >= 5 else []
+    fits = lines and len(lines) <= most and max(map(len, lines)) <= characters
     return "\n".join(lines) if fits else cell.number
 
 

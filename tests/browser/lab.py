@@ -40,7 +40,7 @@ def chromium() -> str:
 
 
 @contextlib.contextmanager
-def jupyterlab(folder: Path) -> Iterator[tuple[str, str]]:
+def jupyterlab(folder: Path, *, dark: bool = False) -> Iterator[tuple[str, str]]:
     """A JupyterLab of this interpreter with ``folder`` as its root and settings of its own: address and token."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -48,7 +48,8 @@ def jupyterlab(folder: Path) -> Iterator[tuple[str, str]]:
     token = secrets.token_hex(16)
     own = folder / ".jupyter"
     settings = own / "lab" / "@jupyterlab"
-    overrides = {
+    overrides: dict[str, dict[str, object]] = {
+        "apputils-extension/themes": {"theme": "JupyterLab Dark" if dark else "JupyterLab Light"},
         "notebook-extension/tracker": {"windowingMode": "none"},  # cells out of sight stay in the page
         "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     }
@@ -90,9 +91,11 @@ def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @contextlib.contextmanager
-def open_notebook(notebook: Path, folder: Path, *, width: int = 1200, height: int = 1000) -> Iterator[Page]:
+def open_notebook(
+    notebook: Path, folder: Path, *, width: int = 1200, height: int = 1000, dark: bool = False
+) -> Iterator[Page]:
     """The page of a JupyterLab with ``notebook`` (in ``folder``) open and its kernel ready."""
-    with jupyterlab(folder) as (address, token), sync_playwright() as playwright:
+    with jupyterlab(folder, dark=dark) as (address, token), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
         page = browser.new_page(viewport={"width": width, "height": height})
         page.goto(f"{address}/lab/tree/{notebook.relative_to(folder)}?token={token}")

@@ -79,6 +79,9 @@ def test_no_figure_is_blank_cuts_a_label_off_or_lays_one_over_another(tmp_path) 
             page.wait_for_function("document.querySelectorAll('.main-svg').length >= 8")
             page.wait_for_timeout(500)  # labels are placed in a second pass
             assert wrong == []
+            buttons = page.eval_on_selector_all(".modebar-btn", "found => found.map(b => b.dataset.title)")
+            assert "Zoom in" in buttons
+            assert not [title for title in buttons if "Share" in title or "Select" in title]  # none sends data away
             cells = len(tree_cells(hierarchy))
             for name in drawn[theme]:
                 plot = page.query_selector(f"#{name}")

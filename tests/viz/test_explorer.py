@@ -121,8 +121,10 @@ def test_a_search_jumps_to_the_best_run_and_lists_the_collections(explorer: Expl
     assert explorer.video.value == other.video_uid
     assert explorer.level.value == other.level
     assert explorer.details.run.start_s <= (other.start_s + other.end_s) / 2 < explorer.details.run.end_s
+    assert not explorer.answers.layout.display
     explorer.query.value = "  "
     assert explorer.answers.options == ()
+    assert explorer.answers.layout.display == "none"
 
 
 def test_every_figure_below_can_be_chosen(explorer: Explorer) -> None:

@@ -1,5 +1,8 @@
 """Two hours, with as many runs as two hours of the sample have: figures stay small, and say what they leave out."""
 
+import dataclasses
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -49,3 +52,19 @@ def test_all_figures_of_two_hours_take_less_than_two_megabytes_beside_plotly(hie
     assert "the mean of up to 9 nodes" in figures[4].layout.title.text
     assert "the highest of up to 12 nodes" in figures[6].layout.title.text
     assert len(figures[2].data[0].ids) < 600
+    ticks = next(trace for trace in figures[0].data if trace.name == "narrations")
+    assert ticks.opacity == 0.25  # 1,560 ticks show how dense they are, not a solid bar
+
+
+@pytest.mark.parametrize("characters", [3, 40])
+def test_printed_times_keep_apart_however_wide_the_names_are(hierarchy, characters) -> None:
+    level = hierarchy.levels[1]
+    named = dataclasses.replace(level, names={thread: "n" * characters for thread in level.seconds()})
+    video = dataclasses.replace(hierarchy, levels=(hierarchy.levels[0], named, hierarchy.levels[2]))
+    figure = plot_threads(video, level=1, title="t", engine="matplotlib")
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text()]
+    assert 6 <= len(boxes) <= 14
+    for left, right in itertools.pairwise(boxes):
+        assert right.x0 - left.x1 >= 4

@@ -75,3 +75,8 @@ def test_text_of_a_theme_is_legible_and_bars_stand_out(theme) -> None:
     assert contrast(theme.text, theme.background) >= 7
     assert contrast(theme.muted_text, theme.background) >= 4.5
     assert min(contrast(color, theme.background) for color in THREAD_COLORS) >= 1.3
+
+
+def test_the_threads_of_a_level_stand_out_on_a_dark_page() -> None:
+    for behind in (THEMES["dark"].background, THEMES["dark"].track):
+        assert min(contrast(color, behind) for color in THREAD_COLORS[:16]) >= 2.4

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from hypothesis import given, settings
 from matplotlib.collections import PolyCollection
@@ -44,6 +46,17 @@ def test_plotly_would_not_be_blank(shape) -> None:
     nodes = {node.id: node for node in tree(hierarchy)}
     for name, color in zip(trace.ids[1:], trace.marker.colors[1:]):
         assert color == thread_color(nodes[name].thread)
+
+
+def test_a_wide_ring_shows_a_long_name_shortened() -> None:
+    hierarchy = record(THREE)
+    coarsest = hierarchy.levels[-1]
+    named = dataclasses.replace(coarsest, names={0: "takes the big red thing from the shelf", 1: "cuts"})
+    hierarchy = dataclasses.replace(hierarchy, levels=(*hierarchy.levels[:-1], named))
+    (trace,) = plot_tree(hierarchy, title="t", shape="sunburst").data
+    shown = dict(zip(trace.ids, trace.labels))
+    assert shown["video/2:0"] == "0 takes the<br>big red…<br>00:15"
+    assert shown["video/2:1"] == "1 cuts<br>00:06"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
