@@ -158,9 +158,9 @@ def _views(page: Page, folder: Path, name: str) -> None:
     query.press("Enter")
     show("searched")
     views = page.locator(".widget-dropdown", has_text="below").locator("select")
-    for view in views.locator("option").all_inner_texts():
+    for view in views.locator("option").all_inner_texts()[:-1]:  # the last is the query, seen above
         views.select_option(label=view)
-        show(view.replace(", ", "-").replace(" ", "-"))
+        show("-".join(view.replace(",", "").split()))  # its spaces are ipywidgets' unbreakable ones
 
 
 def main() -> None:

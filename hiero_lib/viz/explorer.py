@@ -35,6 +35,7 @@ from hiero_lib.viz.timeline import plot_timeline
 from hiero_lib.viz.tree import plot_tree
 
 MOST_THREADS = 20  # of the slider; as many as "auto" considers
+_TREE_CHARACTERS = 90  # beside one another in the explorer's column
 _KEPT_VIDEOS = 8  # whose hierarchies are kept in memory
 
 
@@ -177,7 +178,7 @@ class Explorer:
 
         return {
             "threads": lambda: at_level(plot_threads, narrations=self._narrations)(),
-            "tree": whole(plot_tree),
+            "tree": whole(plot_tree, page_characters=_TREE_CHARACTERS),
             "sunburst": whole(plot_tree, shape="sunburst"),
             "similarity, in time": at_level(plot_similarity, order="time"),
             "similarity, by thread": at_level(plot_similarity, order="threads"),

@@ -146,20 +146,20 @@ def print_axes(axes: Axes, theme: Theme) -> None:
 def print_time_axis(axes: Axes, theme: Theme, *, end_s: float, start_s: float = 0.0) -> None:
     """Ticks at round steps of the clock, and their grid."""
     axes.set_xlim(start_s, end_s)
-    axes.xaxis.set_major_locator(_clock_locator())
+    axes.xaxis.set_major_locator(_clock_locator(axes))
     axes.xaxis.set_major_formatter(lambda seconds, _: clock(seconds))
     axes.set_xlabel(time_title(end_s))
     axes.grid(axis="x", color=theme.grid, linewidth=0.5)
 
 
-def _clock_locator() -> Locator:
+def _clock_locator(axes: Axes) -> Locator:
     """Ticks at round steps of the clock, as many as have room beside one another in the axes as they are drawn."""
     from matplotlib.ticker import Locator
 
     class ClockLocator(Locator):
         def __call__(self) -> list[int]:
-            start, end = sorted(self.axis.get_view_interval())
-            width_points = self.axis.axes.get_window_extent().width / self.axis.get_figure(root=True).dpi * 72
+            start, end = sorted(axes.get_xlim())
+            width_points = axes.get_window_extent().width / axes.figure.dpi * 72
             most = width_points / (_DIGIT_POINTS * len(clock(end)) + 8)
             return tick_times(end, most=max(2, int(most)), start_s=start)
 

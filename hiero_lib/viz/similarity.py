@@ -33,6 +33,7 @@ from hiero_lib.viz.rows import level_of
 
 Order = Literal["time", "threads"]
 _STRIP = 0.025  # of the matrix: the threads' colours beside it
+_MOST_BORDERS = 40
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def plot_similarity(
 ) -> Figure:
     """Draw a level's self-similarity with its threads as coloured strips along both axes, and their borders.
 
-    In thread order all borders are drawn; in time order those of runs, where there are at most 80.
+    In thread order all borders are drawn; in time order those of runs, where they do not hide what is between them.
 
     Args:
         hierarchy: the video.
@@ -119,7 +120,7 @@ def plot_similarity(
     low, high = np.quantile(off, [0.01, 0.99]) if len(off) else (0.0, 1.0)
     limits = (float(low), float(max(high, low + 1e-3)))
     borders = [start for _, start, _ in matrix.bands[1:]]
-    if order == "time" and len(borders) > 80:
+    if order == "time" and len(borders) > _MOST_BORDERS:
         borders = []
     ticks = _ticks(matrix, found, order)
     axis = f"nodes of level {level} by thread" if order == "threads" else time_title(hierarchy.end_s)
@@ -163,7 +164,18 @@ def _plotly(
             zmin=round(100 * limits[0], 1),
             zmax=round(100 * limits[1], 1),
             colorscale="Cividis",
-            colorbar={"title": {"text": "cosine, in<br>hundredths", "side": "top"}, "len": 0.6, "y": 0.5},
+            # Below and in the middle, as the matrix is, however wide the page.
+            colorbar={
+                **{
+                    "orientation": "h",
+                    "y": -0.12,
+                    "yanchor": "top",
+                    "thickness": 12,
+                    "len": 320,
+                    "lenmode": "pixels",
+                },
+                "title": {"text": "cosine, in hundredths", "side": "bottom"},
+            },
             hovertemplate=f"{unit} %{{x:.0f}} and %{{y:.0f}}<br>cosine %{{z}} / 100<extra></extra>",
         )
     )
@@ -181,8 +193,7 @@ def _plotly(
         **{"title": {"text": axis}, "constrain": "domain", "automargin": True},
     }
     figure.update_layout(
-        **page_layout(title, theme, height=760, note=matrix.note, top=84),
-        width=820,  # else the colour bar stands far from a matrix that cannot become wider
+        **page_layout(title, theme, height=820, note=matrix.note, top=84),
         shapes=shapes,
         xaxis={**shared, "range": [first - strip, last]},
         yaxis={**shared, "range": [last, first - strip], "scaleanchor": "x"},

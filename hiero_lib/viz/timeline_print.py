@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.textpath import TextToPath
 
 NARRATION_LINES = 3  # of text below the ticks
+_THIN = 0.001  # of the axis of time: a run as short is thinner than a pixel
 
 
 def print_timeline(
@@ -56,14 +57,14 @@ def print_timeline(
     for index in range(len(rows)):
         axes.axhspan(index - BAR_HEIGHT / 2, index + BAR_HEIGHT / 2, color=theme.track, linewidth=0, zorder=0)
         mine = [bar for bar in bars if bar.row == index]
-        # A line of the bar's own colour closes the gaps that viewers of PDF and SVG show between neighbours; in lanes
-        # it keeps a short run from fading away.
+        # A line of the bar's own colour closes the gaps that viewers of PDF and SVG show between neighbours; a
+        # thicker one keeps a short run from fading away.
         axes.broken_barh(
             [(bar.run.start_s, bar.run.length_s) for bar in mine],
             (index - BAR_HEIGHT / 2, BAR_HEIGHT),
             facecolors=[bar.color for bar in mine],
             edgecolors=[bar.color for bar in mine],
-            linewidth=0.2 if labels else 0.5,
+            linewidth=[0.2 if bar.run.length_s > _THIN * end_s else 0.5 for bar in mine],
             label=rows[index].name,
         )
     names = [row.name for row in rows]

@@ -98,6 +98,7 @@ def plot_tree(
     engine: Engine = "plotly",
     theme: ThemeName = "light",
     shape: Literal["icicle", "sunburst"] = "icicle",
+    page_characters: int = 165,
 ) -> Figure:
     """Draw the tree of `hiero_lib.hierarchy.tree`: the whole video, below it the threads of each level.
 
@@ -107,6 +108,7 @@ def plot_tree(
         engine: plotly for looking (a click goes into a node), matplotlib for print.
         theme: light or dark page.
         shape: rectangles from top to bottom, or rings around the whole video (plotly only).
+        page_characters: as many have room side by side on the page (plotly's icicle), for the breaking of labels.
 
     Raises:
         ValueError: an engine or a shape that there is not.
@@ -118,23 +120,24 @@ def plot_tree(
     rows = ["video", *(f"level {found.level}" for found in reversed(hierarchy.levels))]
     return drawn(
         engine,
-        lambda: _plotly(cells, title=title, theme=page, sunburst=shape == "sunburst"),
+        lambda: _plotly(cells, title=title, theme=page, sunburst=shape == "sunburst", characters=page_characters),
         lambda: _matplotlib(cells, rows, title=title, theme=page),
     )
 
 
-def _plotly(cells: Sequence[Cell], *, title: str, theme: Theme, sunburst: bool) -> Figure:
+def _plotly(cells: Sequence[Cell], *, title: str, theme: Theme, sunburst: bool, characters: int) -> Figure:
     import plotly.graph_objects as go
 
     trace = go.Sunburst if sunburst else go.Icicle
     options = {"insidetextorientation": "auto"} if sunburst else {"tiling": {"orientation": "v"}}
-    whole = cells[0].milliseconds
+    label = _ring_label if sunburst else _icicle_label
+    per_ms = characters / cells[0].milliseconds
     figure = go.Figure(
         trace(
             ids=[cell.id for cell in cells],
             parents=[cell.parent for cell in cells],
             values=[cell.milliseconds for cell in cells],
-            labels=[markup(_screen_label(cell, whole, ring=sunburst)) for cell in cells],
+            labels=[markup(label(cell, int(per_ms * cell.milliseconds))) for cell in cells],
             branchvalues="total",  # each node's value is its children's sum
             leaf={"opacity": 1},  # the same colour for the same thread, also where nothing is below it
             sort=False,
@@ -157,16 +160,18 @@ def _plotly(cells: Sequence[Cell], *, title: str, theme: Theme, sunburst: bool) 
     return figure
 
 
-def _screen_label(cell: Cell, whole_ms: int, *, ring: bool) -> str:
-    """The label as it fits a page of usual width: whole, broken into lines, or just the thread's number."""
-    characters = int(165 * cell.milliseconds / whole_ms)
-    if not ring:
-        return _in_lines(cell, cell.label, characters, most=6)
+def _icicle_label(cell: Cell, characters: int) -> str:
+    return _in_lines(cell, cell.label, characters, most=6)
+
+
+def _ring_label(cell: Cell, characters: int) -> str:
+    """A long name is shortened: across a ring there is room for 13 characters in three lines."""
     name, *size = cell.label.split("\n")
     return _in_lines(cell, "\n".join([shortened(name, 22), *size]), 13 if characters >= 3 else 0, most=3)
 
 
 def _in_lines(cell: Cell, label: str, characters: int, *, most: int) -> str:
+    """The label whole, broken into lines, or just the thread's number, as it fits into ``characters``."""
     if cell.depth == 0 or characters >= len(label.split("\n")[0]):
         return label
     lines = [line for part in label.split("\n") for line in broken(part, characters)] if characters >= 5 else []

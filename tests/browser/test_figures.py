@@ -58,10 +58,20 @@ def figures(hierarchy, theme):
     }
 
 
-@pytest.mark.browser
-def test_no_figure_is_blank_cuts_a_label_off_or_lays_one_over_another(tmp_path) -> None:
+def short_video():
     network = [[-1] * 40, [i % 3 for i in range(20)], [i % 2 for i in range(10)]]
-    hierarchy = named(record(THREE, channels=6, network=network))
+    return named(record(THREE, channels=6, network=network))
+
+
+def two_hours():
+    threads = [(torch.arange(13_500 // 2**level) // 23 * 7 % 16 // 2**level).tolist() for level in range(3)]
+    return named(record(threads, channels=6, network=[[-1] * 13_500, threads[1], threads[2]]))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("video", [short_video, two_hours])
+def test_no_figure_is_blank_cuts_a_label_off_or_lays_one_over_another(tmp_path, video) -> None:
+    hierarchy = video()
     drawn = {theme: figures(hierarchy, theme) for theme in ("light", "dark")}
     (tmp_path / "plotly.js").write_text(plotly.offline.get_plotlyjs(), encoding="utf-8")
     for theme, of_theme in drawn.items():
