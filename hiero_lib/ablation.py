@@ -22,7 +22,7 @@ from hiero_lib.benchmarks.procedure_learning import AVERAGE
 from hiero_lib.config import Profile
 from hiero_lib.device import best_device
 from hiero_lib.errors import ConfigError
-from hiero_lib.methods import HIERO, UNTRAINED, Method, TextSide, open_methods, open_text
+from hiero_lib.methods import HIERO, UNTRAINED, Method, TextSide, open_methods
 from hiero_lib.procedure_scoring import open_egoprocel
 from hiero_lib.published import FEATURES
 from hiero_lib.results import Metric, Row
@@ -130,7 +130,7 @@ def measure_cell(profile: Profile, folder: Path, *, train: bool, measures: Seque
     checkpoints = {}
     if train:
         checkpoints["hiero"] = run_training(profile, folder).last_checkpoint
-    text = open_text(profile, device=device)
+    text = TextSide(profile, device=device)
     method = open_methods(profile, checkpoints=checkpoints, device=device, text=text)[HIERO if train else UNTRAINED]
     found = [row for name in measures for row in MEASURES[name](profile, method, text)]
     graph = method.thread_graph if profile.model.threads else None

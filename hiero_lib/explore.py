@@ -28,7 +28,7 @@ from hiero_lib.data.subtitles import TimedTexts, read_narrations
 from hiero_lib.features.extract import Extraction, Progress, check_fits, extract_video
 from hiero_lib.features.extractors.base import Extractor
 from hiero_lib.files import sha256_of, write_json, write_text
-from hiero_lib.methods import UNTRAINED, Method, open_methods, open_text
+from hiero_lib.methods import UNTRAINED, Method, open_methods
 from hiero_lib.models.checkpoints import read_card
 from hiero_lib.models.spectral import ThreadCount
 from hiero_lib.runs import Run, match_labels, relabelled
@@ -113,7 +113,7 @@ def explore(
         how, chosen = f"threads of the raw features ({extractor.name}), nothing was trained{few}", None
     say(f"{refused}{how}")
     checkpoints = {} if chosen is None else {"chosen": chosen}
-    methods = open_methods(profile, checkpoints=checkpoints, device=device, text=open_text(profile, device=device))
+    methods = open_methods(profile, checkpoints=checkpoints, device=device)
     method = list(methods.values())[-1]
     collection = open_collection(profile, device=device)
     return Exploration(collection, method, methods[UNTRAINED], f"{refused}{how}", uid, folder)

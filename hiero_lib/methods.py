@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from hiero_lib.benchmarks.egomcq import EmbedText, ModelScorer, RawScorer, Scorer
-from hiero_lib.config import Profile, TextConfig, ThreadGraph
+from hiero_lib.config import Profile, ThreadGraph
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.segments import VideoSegments
@@ -69,27 +69,31 @@ class Method:
         return self.scorer is not None
 
 
-@dataclass(frozen=True)
 class TextSide:
-    """A profile's text encoder, and its output for texts (from the cache on disk where it is frozen)."""
+    """A profile's text encoder, loaded when it is first needed: procedure learning runs without its weights.
 
-    config: TextConfig
-    encoder: TextEncoder
-    embed: EmbedText
-
-
-def open_text(profile: Profile, *, device: torch.device) -> TextSide:
-    """Load the profile's text encoder.
-
-    Raises:
-        DataError: as :func:`hiero_lib.models.text_encoders.load_text_encoder`.
+    Args:
+        profile: says which encoder, and whether it is frozen.
+        device: where a frozen one computes what is not in the cache yet.
     """
-    paths = DataPaths.at(profile.data_root)
-    encoder = load_text_encoder(profile.text, data_root=paths.root)
-    embed: EmbedText = encoder
-    if profile.text.frozen:
-        embed = TextCache(paths.processed / "text", encoder, device=device).embed
-    return TextSide(profile.text, encoder, embed)
+
+    def __init__(self, profile: Profile, *, device: torch.device) -> None:
+        self.config, self._paths, self._device = profile.text, DataPaths.at(profile.data_root), device
+
+    @functools.cached_property
+    def encoder(self) -> TextEncoder:
+        """The encoder; DataError as :func:`hiero_lib.models.text_encoders.load_text_encoder`."""
+        return load_text_encoder(self.config, data_root=self._paths.root)
+
+    @functools.cached_property
+    def _embed(self) -> EmbedText:
+        if not self.config.frozen:
+            return self.encoder
+        return TextCache(self._paths.processed / "text", self.encoder, device=self._device).embed
+
+    def embed(self, texts: Sequence[str]) -> Tensor:
+        """The encoder's output ``[M, T]``, from the cache on disk where it is frozen; DataError as ``encoder``."""
+        return self._embed(texts)
 
 
 def open_methods(
@@ -107,12 +111,12 @@ def open_methods(
             file holds (HiERO or the linear probe); of several of one kind all but the first have their given name
             behind it.
         device: where to compute.
-        text: from :func:`open_text`; loaded when None.
+        text: of the same profile, to share what it has loaded.
 
     Raises:
         DataError: a file that cannot be used, or a model that takes features of another F.
     """
-    text = text or open_text(profile, device=device)
+    text = text or TextSide(profile, device=device)
     methods = {UNTRAINED: untrained_method(profile, text, device=device)}
     for given, checkpoint in checkpoints.items():
         scorer, card = load_scorer(profile, checkpoint, text, device=device)

@@ -192,7 +192,8 @@ def show_results(run: NotebookRun, section: str) -> None:
     from hiero_lib.results import load, table
 
     results = load(run.folder)
-    display(Markdown(table({**results, "notebooks": {}, "sections": {section: results["sections"][section]}})))
+    of_section = {**results, "notebooks": {}, "sections": {section: results["sections"][section]}}
+    display(Markdown(_no_address(table(of_section))))
 
 
 def show_written(run: NotebookRun) -> None:
@@ -353,7 +354,12 @@ def recovered_rows(
 
 def _cell(value: object) -> str:
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
+    return _no_address(text.replace("|", "\\|").replace("\n", " "))
+
+
+def _no_address(text: str) -> str:
+    """Markdown in which ``R1@0.3`` does not become a link to a mail address."""
+    return re.sub(r"(R\d)@(\d)", r"\1&#64;\2", text)
 
 
 def _size(size: float) -> str:

@@ -25,7 +25,7 @@ from hiero_lib.data.sample.truth import Truth, read_truth
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.errors import DataError
 from hiero_lib.files import file_slug
-from hiero_lib.methods import HIERO, PROBE, Method, TextSide, open_text, read_video
+from hiero_lib.methods import HIERO, PROBE, Method, TextSide, read_video
 from hiero_lib.models.alignment import AlignedModel
 from hiero_lib.results import Row
 
@@ -82,7 +82,7 @@ def open_egomcq(profile: Profile, *, device: torch.device) -> EgoMCQTask:
     questions, report = load_questions(paths.egomcq, store, profile.features, context_window=window)
     if not questions:
         raise DataError(f"not one of {report.total} questions has features for its clips", file=paths.egomcq)
-    return EgoMCQTask(profile, device, store, questions, report, open_text(profile, device=device))
+    return EgoMCQTask(profile, device, store, questions, report, TextSide(profile, device=device))
 
 
 def egomcq_rows(results: Mapping[str, EgoMCQResult], methods: Mapping[str, Method] | None = None) -> list[Row]:

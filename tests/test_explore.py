@@ -162,7 +162,14 @@ def test_missing_text_weights_are_looked_for_where_the_profile_has_its_data(
     settings = TINY | {"data_root": str(tmp_path / "ego4d"), "text.weights": "pretrained/text.pth"}
     profile = load_profile("own_video", settings)
     with pytest.raises(DataError) as error:
-        explore(demo.video, tmp_path / "mine", profile=profile, extractor=extractor, device=CPU)
+        explore(
+            demo.video,
+            tmp_path / "mine",
+            profile=profile,
+            extractor=extractor,
+            device=CPU,
+            narrations=demo.narrations,
+        )
     assert error.value.file == (tmp_path / "ego4d/pretrained/text.pth").resolve()
 
 

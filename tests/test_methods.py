@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +25,6 @@ from hiero_lib.methods import (
     level_means,
     load_scorer,
     open_methods,
-    open_text,
     read_video,
 )
 from hiero_lib.models.checkpoints import load_model
@@ -130,7 +130,7 @@ def test_a_model_for_other_features_is_refused(profile: Profile, tmp_path: Path)
     other = load_profile(make_tiny(tmp_path / "data", dim=8))
     checkpoint = make_checkpoint(tmp_path / "hiero", profile, "hiero")
     with pytest.raises(DataError, match="field 'input_size', value 12: the profile's features have 8 channels"):
-        load_scorer(other, checkpoint, open_text(other, device=CPU), device=CPU)
+        load_scorer(other, checkpoint, TextSide(other, device=CPU), device=CPU)
 
 
 @pytest.mark.parametrize("frozen", [True, False])
@@ -141,7 +141,8 @@ def test_an_authors_checkpoint_is_ready_to_answer(frozen: bool, golden: Path, tm
     profile = load_profile(make_tiny(tmp_path / "data", dim=card.model.input_size, text__frozen=frozen))
     lent: Any = SimpleNamespace(tokenizer=SimpleNamespace(encode=lambda text: SimpleNamespace(ids=[1, len(text)])))
     embedded = torch.randn(2, bare.text_head.net[0].in_features)
-    text = TextSide(profile.text, lent, lambda queries: embedded[: len(queries)])
+    text = TextSide(profile, device=CPU)
+    text.encoder, text.embed = lent, lambda queries: embedded[: len(queries)]  # type: ignore[method-assign]
     scorer, _ = load_scorer(profile, checkpoint, text, device=CPU)
     with torch.no_grad():
         answered = scorer.texts(["cuts", "washes"])
@@ -152,3 +153,13 @@ def test_an_authors_checkpoint_is_ready_to_answer(frozen: bool, golden: Path, tm
 def _ids(rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     ids = torch.tensor(rows)
     return ids, torch.ones_like(ids)
+
+
+def test_levels_need_no_text_encoder(profile: Profile, tmp_path: Path) -> None:
+    """Procedure learning runs where the encoder's weights are missing; texts then say what is."""
+    checkpoint = make_checkpoint(tmp_path / "hiero", profile, "hiero")
+    lost = dataclasses.replace(profile, text=dataclasses.replace(profile.text, weights="pretrained/lost.pth"))
+    method = open_methods(lost, checkpoints={"hiero": checkpoint}, device=CPU)[HIERO]
+    assert len(method.levels(read_video(store_of(lost), lost, "v0", device=CPU))) == 3
+    with pytest.raises(DataError, match="'text.weights'"):
+        method.embed_text(["a"])

@@ -14,7 +14,7 @@ from hiero_lib.__main__ import main
 from hiero_lib.benchmarks.procedure_learning import AVERAGE, MEASURES, ProcedureResult
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.errors import ConfigError, DataError
-from hiero_lib.methods import HIERO, PROBE, UNTRAINED, Method, TextSide, open_methods, open_text
+from hiero_lib.methods import HIERO, PROBE, UNTRAINED, Method, TextSide, open_methods
 from hiero_lib.models.temporal import radius_graph
 from hiero_lib.procedure_scoring import CONTROLS, RANDOM, UNIFORM, ProcedureTask, open_egoprocel, positions_of
 from tests.tiny import add_egoprocel, make_checkpoint, make_tiny
@@ -37,7 +37,7 @@ def profile(root: Path) -> Profile:
 
 @pytest.fixture(scope="module")
 def text(profile: Profile) -> TextSide:
-    return open_text(profile, device=CPU)
+    return TextSide(profile, device=CPU)
 
 
 @pytest.fixture(scope="module")

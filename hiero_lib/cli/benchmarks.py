@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hiero_lib.cli import arguments
 from hiero_lib.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+    from hiero_lib.config import Profile
 
 
 def add_parsers(commands: arguments.Commands) -> None:
@@ -37,20 +44,26 @@ def add_parsers(commands: arguments.Commands) -> None:
     command.add_argument("--workers", type=int, help="heads trained at once (default: one a core, or one on a GPU)")
 
 
-def _egomcq(options: argparse.Namespace) -> int:
-    started = time.monotonic()
+def _asked(options: argparse.Namespace) -> tuple[Profile, Path, torch.device, dict[str, Path]]:
+    """The profile, the run's folder, the device, and the checkpoints by their names on the command line."""
     profile = arguments.open_profile(options)
 
-    from hiero_lib import scoring
     from hiero_lib.device import best_device
+
+    checkpoints = {str(path): path for path in options.checkpoints}
+    return profile, arguments.run_folder(options, profile), best_device(), checkpoints
+
+
+def _egomcq(options: argparse.Namespace) -> int:
+    started = time.monotonic()
+    profile, folder, device, checkpoints = _asked(options)
+
+    from hiero_lib import scoring
     from hiero_lib.methods import open_methods
     from hiero_lib.results import TABLE_FILE, record
 
-    folder, device = arguments.run_folder(options, profile), best_device()
     task = scoring.open_egomcq(profile, device=device)
-    methods = open_methods(
-        profile, checkpoints={str(path): path for path in options.checkpoints}, device=device, text=task.text
-    )
+    methods = open_methods(profile, checkpoints=checkpoints, device=device, text=task.text)
     results = {name: task.evaluate(method.scorer) for name, method in methods.items() if method.scorer is not None}
     if not results:
         raise _nothing_to_score()
@@ -61,7 +74,7 @@ def _egomcq(options: argparse.Namespace) -> int:
         scoring.egomcq_rows(results, methods),
         profile=profile,
         seconds=time.monotonic() - started,
-        extra={"checkpoints": [str(checkpoint) for checkpoint in options.checkpoints]},
+        extra={"checkpoints": list(checkpoints)},
     )
     print(path.with_name(TABLE_FILE).read_text("utf-8"))
     return 0
@@ -69,18 +82,15 @@ def _egomcq(options: argparse.Namespace) -> int:
 
 def _egoprocel(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    profile = arguments.open_profile(options)
+    profile, folder, device, checkpoints = _asked(options)
 
     from hiero_lib import procedure_report, procedure_scoring
-    from hiero_lib.device import best_device
     from hiero_lib.methods import open_methods
     from hiero_lib.results import TABLE_FILE, record
 
-    folder = arguments.run_folder(options, profile)
-    task = procedure_scoring.open_egoprocel(profile, device=best_device())
+    task = procedure_scoring.open_egoprocel(profile, device=device)
     print(task.data.summary(), flush=True)
-    checkpoints = {str(path): path for path in options.checkpoints}
-    methods = open_methods(profile, checkpoints=checkpoints, device=task.device)
+    methods = open_methods(profile, checkpoints=checkpoints, device=device)
     results = task.evaluate_all(methods)
     procedure_report.save_clusters(results, folder)
     path = record(
@@ -98,22 +108,16 @@ def _egoprocel(options: argparse.Namespace) -> int:
 
 def _goalstep(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    profile = arguments.open_profile(options)
+    profile, folder, device, checkpoints = _asked(options)
 
     from hiero_lib import step_report, step_scoring
-    from hiero_lib.device import best_device
     from hiero_lib.methods import HIERO, open_methods
     from hiero_lib.results import TABLE_FILE, record
 
-    folder = arguments.run_folder(options, profile)
-    task = step_scoring.open_goalstep(profile, device=best_device())
+    task = step_scoring.open_goalstep(profile, device=device)
     print(task.summary(), flush=True)
-    checkpoints = {str(path): path for path in options.checkpoints}
-    methods = {
-        name: method
-        for name, method in open_methods(profile, checkpoints=checkpoints, device=task.device).items()
-        if method.text_space
-    }
+    every = open_methods(profile, checkpoints=checkpoints, device=device)
+    methods = {name: method for name, method in every.items() if method.text_space}
     if not methods:
         raise _nothing_to_score()
     answers: dict[str, dict[str, step_scoring.Answers]] = {}

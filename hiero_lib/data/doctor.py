@@ -29,17 +29,18 @@ _FEATURES = (audits.FEATURES, checks.VALUES)
 
 @dataclass(frozen=True)
 class Need:
-    """A benchmark by its notebook and what it cannot do without."""
+    """A benchmark by its notebook and what it cannot do without; ``texts``: a frozen text encoder is asked."""
 
     notebook: str
     rows: tuple[str, ...]
+    texts: bool = True
 
 
 NEEDS = {
     "train": Need("01", (*_FEATURES, audits.EGOCLIP, *_TEXT)),
     "egomcq": Need("02", (*_FEATURES, audits.EGOMCQ, *_METHODS)),
     "egonlq": Need("03", (*_FEATURES, checks.NLQ_TRAIN, checks.NLQ_VAL, *_METHODS)),
-    "egoprocel": Need("04", (checks.EGOPROCEL, *_METHODS)),
+    "egoprocel": Need("04", (checks.EGOPROCEL, *_METHODS), texts=False),
     "step_grounding": Need("05", (*_FEATURES, checks.STEPS_QUERIES, checks.STEPS_GROUPS, *_METHODS)),
     "step_localization": Need(
         "05", (*_FEATURES, checks.STEPS_QUERIES, checks.STEPS_VAL, checks.STEPS_GROUPS, *_METHODS)
@@ -130,8 +131,9 @@ def _ability(name: str, rows: Sequence[AuditRow], profile: Profile, paths: DataP
     by_name = {found.what: found for found in rows}
     named = {audits.TEXT_WEIGHTS: profile.text.weights, audits.PROJECTION: profile.features.text_projection}
     lacks = []
+    unasked = _TEXT if profile.text.frozen and not NEEDS[name].texts else ()
     for title in NEEDS[name].rows:
-        if named.get(title, title) is None:
+        if named.get(title, title) is None or title in unasked:
             continue
         found = by_name.get(title)
         if (found is None and title != checks.VALUES) or (

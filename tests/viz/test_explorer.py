@@ -186,7 +186,9 @@ def test_media_are_found_by_name(tmp_path: Path) -> None:
     assert find_media(paths, "v").video == paths.videos / "v.mp4"
 
 
-def test_the_player_goes_where_one_clicks(explorer: Explorer, tmp_path: Path) -> None:
+def test_the_player_goes_where_one_clicks(
+    explorer: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from hiero_lib.viz.player import Player
 
     film = tmp_path / "v.mp4"
@@ -199,6 +201,12 @@ def test_the_player_goes_where_one_clicks(explorer: Explorer, tmp_path: Path) ->
     picture = tmp_path / "13.0.jpg"
     picture.write_bytes(b"jpeg")
     player.open(Media(None, ((13.0, picture),)))
+    player.seek(12.5, 14.0)
+    assert 'alt="frame at 00:13.0"' in player._box.children[0].value
+    monkeypatch.setattr("hiero_lib.viz.player._MOST_BYTES", 3)  # the film is longer
+    player.open(Media(film))
+    assert "v.mp4 is larger" in player._box.children[0].value
+    player.open(Media(film, ((13.0, picture),)))
     player.seek(12.5, 14.0)
     assert 'alt="frame at 00:13.0"' in player._box.children[0].value
     player.open(Media())

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-
-from hiero_lib.errors import DataError
 
 Frames = TypeVar("Frames", np.ndarray, Tensor)
 
@@ -141,46 +137,3 @@ def fingerprint_of(state: Mapping[str, Tensor], *, how: object) -> str:
         digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
         digest.update(value.flatten().view(torch.uint8).numpy().tobytes() if value.numel() else b"")
     return digest.hexdigest()
-
-
-def read_state(path: str | Path, *, inert: re.Pattern[str] | None = None) -> Any:
-    """What a weights file holds (``.safetensors``, or a torch file), nothing in it executed.
-
-    Args:
-        path: the file.
-        inert: full names of classes that the file may hold, and that are left unread.
-
-    Raises:
-        DataError: missing or broken; UnsafeFileError: reading it would import something.
-    """
-    from hiero_lib.models.reference import load_inert
-
-    path = Path(path)
-    if not path.is_file():
-        raise DataError("there is no such file of weights", file=path)
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        try:
-            return load_file(path)
-        except Exception as error:  # SafetensorError is not public in every version
-            raise DataError(f"not readable as safetensors ({error})"[:300], file=path) from error
-    return load_inert(path) if inert is None else load_inert(path, inert=inert)
-
-
-def load_strictly(network: nn.Module, state: Mapping[str, Tensor], *, file: Path) -> None:
-    """Put ``state`` into ``network``: every weight, of the same shape, and no other.
-
-    Raises:
-        DataError: naming the first weight that is missing, unknown or of another shape.
-    """
-    expected = network.state_dict()
-    for name in sorted(expected.keys() | state.keys()):
-        if name not in state or name not in expected:
-            problem = "a weight is missing" if name in expected else "a weight that the network does not have"
-            raise DataError(problem, file=file, field=name)
-        if state[name].shape != expected[name].shape:
-            raise DataError(
-                f"expected shape {tuple(expected[name].shape)}", file=file, field=name, value=tuple(state[name].shape)
-            )
-    network.load_state_dict(dict(state))

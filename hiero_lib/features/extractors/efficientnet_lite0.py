@@ -17,10 +17,10 @@ from hiero_lib.features.extractors.base import (
     NetworkExtractor,
     Preprocessing,
     fingerprint_of,
-    load_strictly,
     mean_over_frames,
 )
 from hiero_lib.files import sha256_of
+from hiero_lib.models.weights import load_strictly
 
 NAME, DIM, SAMPLED, WINDOW = "efficientnet_lite0", 1280, 2, 16
 # TensorFlow's EfficientNet-Lite: 224 / 0.875 pixels, (value - 127) / 128

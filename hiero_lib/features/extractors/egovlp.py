@@ -27,9 +27,8 @@ from hiero_lib.features.extractors.base import (
     NetworkExtractor,
     Preprocessing,
     fingerprint_of,
-    load_strictly,
-    read_state,
 )
+from hiero_lib.models.weights import load_strictly, read_state
 
 NAME, DIM, SAMPLED, WINDOW = "egovlp", 256, 4, 16
 # What the authors' trainer saves beside tensors: its settings, with paths, and its best loss.

@@ -21,10 +21,9 @@ from hiero_lib.features.extractors.base import (
     NetworkExtractor,
     Preprocessing,
     fingerprint_of,
-    load_strictly,
-    read_state,
 )
 from hiero_lib.features.extractors.swin3d import SwinTrunk
+from hiero_lib.models.weights import load_strictly, read_state
 
 NAME, DIM, SAMPLED, WINDOW = "omnivore_video_swinl", 1536, 32, 32
 PREPROCESSING = Preprocessing(256, 224, 224, IMAGENET_MEAN, IMAGENET_STD)
