@@ -26,12 +26,12 @@ STILLS = ("threads", "lanes", "tree")
 COLUMNS = (  # section of results.json, its metric, and what the README calls it
     ("egomcq", "inter-video accuracy", "EgoMCQ inter"),
     ("egomcq", "intra-video accuracy", "EgoMCQ intra"),
-    ("egonlq", "R1@0.3", "EgoNLQ R1@0.3"),
+    ("egonlq", "R1@0.3", "EgoNLQ R1, IoU 0.3"),
     ("egoprocel", "F1, average", "EgoProceL F1"),
-    ("step_grounding", "R1@0.3", "step grounding R1@0.3"),
+    ("step_grounding", "R1@0.3", "step grounding R1, IoU 0.3"),
     ("step_localization", "mAP, average", "step localisation mAP"),
     ("threads", "level 1", "threads (ARI)"),
-    ("search", "recall at 5, level 0", "search R@5"),
+    ("search", "recall at 5, level 0", "search, recall at 5"),
 )
 METHODS = ("untrained features", "linear probe", "HiERO")
 FRAME_MS, FRAME_WIDTH = 1600, 820
