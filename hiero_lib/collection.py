@@ -157,6 +157,15 @@ def as_narration(text: str) -> str:
     return text if text.startswith("#") else f"#C C {text}"
 
 
+def short_uids(video_uids: Sequence[str]) -> dict[str, str]:
+    """Video uid -> how it begins: in 8 characters, or in as many as tell all of them apart."""
+    longest = max(map(len, video_uids), default=0)
+    length = next(
+        (n for n in range(8, longest) if len({uid[:n] for uid in video_uids}) == len(set(video_uids))), None
+    )
+    return {uid: uid[:length] for uid in video_uids}
+
+
 def _some_of(video_uids: Sequence[str]) -> str:
     more = f" and {len(video_uids) - 3} more" if len(video_uids) > 3 else ""
     return f"There are {', '.join(video_uids[:3])}{more}"

@@ -81,6 +81,8 @@ def search(
     """
     opened = open_method(profile, run_folder, method=method, checkpoint=checkpoint)
     collection = open_collection(profile, device=best_device())
+    if opened.text_space:  # an encoder that cannot be loaded should say so before a pass over all videos
+        opened.embed_text(["#C C looks around"])
     started = time.perf_counter()
     index = open_index(run_folder, collection, opened, say=_say)
     loaded = time.perf_counter()

@@ -45,6 +45,9 @@ def with_names(
         told = "" if times is None else f" and {len(times)} times"
         raise ValueError(f"{len(texts)} texts but {len(embedded)} features{told}")
     phrases = [phrase(text) for text in texts]
+    kept = [i for i, text in enumerate(phrases) if text]  # a narration may be all tag or full stop
+    phrases, embedded = [phrases[i] for i in kept], embedded[kept]
+    times = None if times is None else [times[i] for i in kept]
     levels = [
         dataclasses.replace(level, names=_names(level, phrases, embedded, times) if phrases else {})
         for level in hierarchy.levels

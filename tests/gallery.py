@@ -18,7 +18,7 @@ import plotly.offline
 import torch
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from hiero_lib.collection import as_narration, named_hierarchy, open_collection, phrases_of
+from hiero_lib.collection import as_narration, named_hierarchy, open_collection, short_uids
 from hiero_lib.config import load_profile
 from hiero_lib.finished_run import open_method
 from hiero_lib.hierarchy import VideoHierarchy, video_hierarchy
@@ -79,8 +79,8 @@ def of_the_run(run_folder: Path, data_root: str | None) -> Subject:
     method = open_method(profile, run_folder)
     collection = open_collection(profile, device=torch.device("cpu"))
     uid = collection.default_video
-    hierarchy = named_hierarchy(collection, method, uid, vocabulary=phrases_of(method, collection.vocabulary()))
-    title = f"{method.name}, video {uid[:8]} of the generated sample"
+    hierarchy = named_hierarchy(collection, method, uid, num_threads=None)
+    title = f"{method.name}, video {short_uids(collection.video_uids)[uid]} of the generated sample"
     text = method.embed_text([as_narration(QUERY)])[0].cpu()
     return Subject(title, hierarchy, narrations_in(collection, uid), text, method.thread_graph or "within_threads")
 
@@ -88,7 +88,7 @@ def of_the_run(run_folder: Path, data_root: str | None) -> Subject:
 def of_two_hours() -> Subject:
     """The video of ``python -m tests.speed figures``."""
     hierarchy = video_hierarchy(two_hours.made_up_levels(), stride_s=two_hours.STRIDE_S)
-    told, features = two_hours.narrations(hierarchy)
+    told, features = two_hours.narrations(hierarchy.end_s)
     named_ones = with_names(hierarchy, told.texts, features, times=told.times)
     return Subject("made-up features of two hours", named_ones, told, features[0], "within_threads")
 

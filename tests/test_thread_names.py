@@ -4,6 +4,7 @@ import torch
 from hiero_lib.hierarchy import video_hierarchy
 from hiero_lib.models.hiero import HierarchyLevel
 from hiero_lib.thread_names import phrase, with_names
+from tests.made_up import record
 
 EYE = torch.eye(4)
 
@@ -54,3 +55,10 @@ def test_phrases() -> None:
     assert phrase("#O a man walks") == "a man walks"
     assert phrase("cut the onion") == "cut the onion"
     assert phrase("#C C puts #unsure on the shelf.") == "puts something on the shelf"
+
+
+def test_a_narration_without_words_names_nothing() -> None:
+    hierarchy = record([[0, 0, 1, 1]])
+    found = with_names(hierarchy, ["#C C ...", ".", "#C C cuts"], torch.randn(3, 2), times=[0.1, 0.2, 1.5])
+    assert list(found.levels[0].names.values()) == ["cuts"]
+    assert with_names(hierarchy, ["."], torch.randn(1, 2)).levels[0].names == {}

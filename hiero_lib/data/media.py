@@ -34,12 +34,16 @@ class Media:
 
 
 def find_media(paths: DataPaths, video_uid: str) -> Media:
-    """What there is of a video; names in the folder of frames that are no numbers are passed over."""
-    name = safe_name(video_uid)
-    files = (paths.videos / f"{name}{suffix}" for suffix in _VIDEO_SUFFIXES)
-    pictures = paths.frames / name
+    """What there is of a video, under its uid or under `hiero_lib.files.safe_name` of it.
+
+    Names in the folder of frames that are no numbers are passed over.
+    """
+    names = [name for name in dict.fromkeys((video_uid, safe_name(video_uid))) if name == Path(name).name]
+    suffixes = [*_VIDEO_SUFFIXES, *(suffix.upper() for suffix in _VIDEO_SUFFIXES)]
+    files = (paths.videos / f"{name}{suffix}" for name in names for suffix in suffixes)
+    pictures = next((paths.frames / name for name in names if (paths.frames / name).is_dir()), None)
     frames = []
-    for path in pictures.iterdir() if pictures.is_dir() else ():
+    for path in pictures.iterdir() if pictures is not None else ():
         if path.suffix.lower() in _PICTURE_SUFFIXES:
             try:
                 frames.append((float(path.stem), path))

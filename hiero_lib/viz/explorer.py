@@ -6,28 +6,29 @@ HTML (`hiero_lib.viz.live`), so the same code runs wherever ipywidgets 7.7 to 8 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import torch
 
-from hiero_lib.collection import Collection, Phrases, as_narration, named, phrases_for, phrases_of
+from hiero_lib.collection import Collection, Phrases, as_narration, named, phrases_for, phrases_of, short_uids
 from hiero_lib.data.media import Media, find_media
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.hierarchy import VideoHierarchy, video_hierarchy, with_threads
 from hiero_lib.methods import Method, read_video
 from hiero_lib.models.spectral import ThreadCount
 from hiero_lib.search.index import Answer, SearchIndex
-from hiero_lib.viz.bars import BAR_HEIGHT, Narrations
+from hiero_lib.viz.bars import BAR_HEIGHT, Narrations, TimelineRow
+from hiero_lib.viz.clicks import meant_by
 from hiero_lib.viz.levels import plot_levels
-from hiero_lib.viz.live import Click, figure_html, load_plotly_html, read_click
+from hiero_lib.viz.live import figure_html, load_plotly_html, read_click
 from hiero_lib.viz.map import plot_map
 from hiero_lib.viz.page import Figure
 from hiero_lib.viz.palette import THEMES, ThemeName
 from hiero_lib.viz.player import Player
 from hiero_lib.viz.query import nearest_runs, plot_query
-from hiero_lib.viz.rows import hierarchy_rows, level_of
+from hiero_lib.viz.rows import hierarchy_rows, level_of, truth_beside
 from hiero_lib.viz.run_details import RunDetails, answer_text, details_html, run_details
 from hiero_lib.viz.similarity import plot_similarity
 from hiero_lib.viz.threads import plot_threads
@@ -52,6 +53,8 @@ class Explorer:
         level: shown first.
         query: searched first.
         theme: light or dark page.
+        num_threads: as `hiero_lib.hierarchy.video_hierarchy`, for every video when it is opened.
+        truth: gives the true threads of a video, which then stand below the timeline; None where there are none.
 
     Attributes:
         video, level, threads, auto, query, view, answers: the widgets.
@@ -68,23 +71,31 @@ class Explorer:
         level: int = 1,
         query: str = "",
         theme: ThemeName = "light",
+        num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
+        truth: Callable[[str], TimelineRow | None] = lambda video_uid: None,
     ) -> None:
         import ipywidgets as widgets
 
         self.collection, self.method, self.index, self.theme = collection, method, index, theme
+        self._num_threads, self._truth = num_threads, truth
         self.details: RunDetails | None = None
         self.hierarchy: VideoHierarchy
         self._kept: dict[str, tuple[VideoHierarchy, Phrases | None]] = {}
         self._asleep = True
         listener = f"hiero-listener-{id(self):x}"
         uids = collection.video_uids
+        self._short = short_uids(uids)
         depth = collection.profile.model.depth
         wide = {"description_width": "initial"}
         self.video = widgets.Dropdown(
             options=uids, value=video_uid or collection.default_video, description="video", style=wide
         )
         self.level = widgets.Dropdown(
-            options=list(range(depth)), value=level, description="level", style=wide, layout={"width": "100px"}
+            options=list(range(depth)),
+            value=min(level, depth - 1),
+            description="level",
+            style=wide,
+            layout={"width": "100px"},
         )
         self.threads = widgets.IntSlider(
             value=4, min=1, max=MOST_THREADS, description="threads", continuous_update=False, style=wide
@@ -92,7 +103,8 @@ class Explorer:
         self.auto = widgets.Checkbox(value=False, description="auto", indent=False, layout={"width": "70px"})
         self.query = widgets.Text(
             value=query,
-            placeholder="where do I wash the pan?",
+            placeholder="where do I wash the pan?" if method.text_space else "these features have no text space",
+            disabled=not method.text_space,
             description="search",
             continuous_update=False,
             style=wide,
@@ -132,12 +144,16 @@ class Explorer:
     def title(self) -> str:
         """Above the figures; says where the data is the sample."""
         sample = " of the generated sample" if self.collection.profile.is_sample else ""
-        return f"{self.method.name}, video {self.video.value[:8]}{sample}"
+        return f"{self.method.name}, video {self._short[self.video.value]}{sample}"
 
     def timeline(self) -> Figure:
         """All levels, with the run that was clicked framed, and the answers of the query at the chosen level."""
+        rows = hierarchy_rows(self.hierarchy)
+        truth = self._truth(self.video.value)
+        if truth is not None:
+            rows.append(truth_beside(truth, level_of(self.hierarchy, self.level.value)))
         figure = plot_timeline(
-            hierarchy_rows(self.hierarchy),
+            rows,
             title=self.title,
             narrations=self._narrations,
             theme=self.theme,
@@ -199,9 +215,8 @@ class Explorer:
 
     def _query(self) -> Figure:
         if self._asked is None:
-            return plot_threads(
-                self.hierarchy, level=self.level.value, title="Type something to search for", theme=self.theme
-            )
+            nothing = "Type something to search for" if self.method.text_space else str(self.query.placeholder)
+            return plot_threads(self.hierarchy, level=self.level.value, title=nothing, theme=self.theme)
         return plot_query(self.hierarchy, self.query.value, self._asked, title=self.title, theme=self.theme)
 
     def _nearest(self, level: Any) -> list[tuple[int, Any]]:
@@ -245,6 +260,7 @@ class Explorer:
         self.details, self._moment = None, (self.hierarchy.start_s + self.hierarchy.end_s) / 2
         self._panel.value = "<p>Click on a run to see what belongs to it.</p>"
         self._player.open(self._media(uid))
+        self._set(self.auto, value=False)
         self._show_count()
         self.draw()
 
@@ -255,8 +271,10 @@ class Explorer:
             stride_s=self.collection.profile.features.stride_s,
             video_uid=uid,
             project=self.method.project,
+            num_threads=self._num_threads,
         )
-        phrases = phrases_for(self.collection, self.method, uid, vocabulary=self._vocabulary)
+        vocabulary = None if self.collection.narrations(uid)[1] else self._vocabulary
+        phrases = phrases_for(self.collection, self.method, uid, vocabulary=vocabulary)
         return named(hierarchy, phrases), phrases
 
     @cached_property
@@ -267,8 +285,9 @@ class Explorer:
         return find_media(DataPaths.at(self.collection.profile.data_root), uid)
 
     def _show_count(self) -> None:
-        found = level_of(self.hierarchy, self.level.value)
-        self._set(self.threads, value=min(len(found.seconds()), MOST_THREADS))
+        """The level's number of threads on the slider, which a level that is newly shown has free."""
+        count = len(level_of(self.hierarchy, self.level.value).seconds())
+        self._set(self.threads, max=max(MOST_THREADS, count), value=count, disabled=bool(self.auto.value))
 
     def _change_level(self) -> None:
         self._set(self.auto, value=False)
@@ -280,7 +299,6 @@ class Explorer:
     def _divide(self) -> None:
         """Cluster the level anew: the only figure that needs more than drawing."""
         count: ThreadCount = "auto" if self.auto.value else self.threads.value
-        self.threads.disabled = bool(self.auto.value)
         divided = named(with_threads(self.hierarchy, self.level.value, count), self._phrases)
         self.hierarchy = divided
         self._kept[self.video.value] = (divided, self._phrases)
@@ -310,7 +328,10 @@ class Explorer:
         if asked is not None:
             if self.index is not None:
                 found = self.index.find(asked.numpy(), count=12, max_overlap=0.5)
-                options = [(f"{rank}. {answer_text(answer)}", answer) for rank, answer in enumerate(found, start=1)]
+                options = [
+                    (f"{rank}. {answer_text(answer, self._short)}", answer)
+                    for rank, answer in enumerate(found, start=1)
+                ]
             (best, *_) = nearest_runs(level_of(self.hierarchy, self.level.value), asked, most=1)
             self._choose(self.level.value, (best.start_s + best.end_s) / 2)
             self._set(self.view, value="query")
@@ -327,6 +348,7 @@ class Explorer:
             self._set(self.video, value=answer.video_uid)
             self._open_video()
         self._set(self.level, value=answer.level)
+        self._set(self.auto, value=False)
         self._show_count()
         self._choose(answer.level, (answer.start_s + answer.end_s) / 2)
         self.draw()
@@ -336,33 +358,20 @@ class Explorer:
         if click is None:
             return
         figure = self._drawn["timeline" if click.view == "timeline" else "below"]
-        trace = figure.data[click.curve]
-        level = self.level.value
-        if trace.type == "bar" and click.point is not None:
-            at_s = float(trace.base[click.point]) + float(trace.x[click.point]) / 2
-            row = int(trace.y[click.point])
-            if click.view == "timeline":
-                level = self.hierarchy.levels[::-1][row].level
-        else:
-            moment = self._moment_of(click)
-            if moment is None:
-                return
-            at_s = moment
-        self._choose(level, at_s)
+        meant = meant_by(click, figure, self.hierarchy, level=self.level.value)
+        if meant is None:
+            return
+        self._choose(*meant)
         self._draw_top()
-
-    def _moment_of(self, click: Click) -> float | None:
-        """Seconds that a click on a figure other than bars means; None where its axis is not time."""
-        on_time = click.view in ("timeline", "threads", "query", "levels", "similarity, in time")
-        inside = click.x is not None and self.hierarchy.start_s <= click.x <= self.hierarchy.end_s
-        return click.x if on_time and inside else None
+        if self.view.value == "levels":  # which shows the edges around that moment
+            self._draw_below()
 
     def _choose(self, level: int, at_s: float) -> None:
         self._moment = at_s
         self.details = run_details(
             self.hierarchy, level=level, at_s=at_s, narrations=self._narrations, index=self.index
         )
-        self._panel.value = details_html(self.details)
+        self._panel.value = details_html(self.details, names=self._short)
         self._player.seek(self.details.run.start_s, self.details.run.end_s)
 
     # Drawing.

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, overload
 
-from hiero_lib.viz.page import clock, modebar, tick_times, time_title
+from hiero_lib.viz.page import clock, drawn, modebar, tick_times, time_title
 from hiero_lib.viz.palette import THEMES, Theme, ThemeName, thread_color
 
 if TYPE_CHECKING:
@@ -82,11 +82,10 @@ def plot_grounding(
         raise ValueError("a figure of queries needs at least one")
     if any(list(panel.answers) != list(panels[0].answers) for panel in panels):
         raise ValueError("every panel must have the same methods, in the same order")
-    if engine == "plotly":
-        return _plotly(panels, title=title, theme=THEMES[theme])
-    if engine == "matplotlib":
-        return _matplotlib(panels, title=title, theme=THEMES[theme])
-    raise ValueError(f"engine must be 'plotly' or 'matplotlib', not {engine!r}")
+    page = THEMES[theme]
+    return drawn(
+        engine, lambda: _plotly(panels, title=title, theme=page), lambda: _matplotlib(panels, title=title, theme=page)
+    )
 
 
 def _bars(panel: GroundingPanel, theme: Theme) -> list[_Bar]:
@@ -222,7 +221,7 @@ def _matplotlib(panels: Sequence[GroundingPanel], *, title: str, theme: Theme) -
         axes.set_axisbelow(True)
         for side in axes.spines:
             axes.spines[side].set_visible(False)
-        axes.set_title(_heading(panel), loc="left", color=theme.text, fontsize=8.5, parse_math=False)
+        axes.set_title(_heading(panel), loc="left", color=theme.text, fontsize=8.5)
         if number == len(panels):
             axes.set_xlabel(time_title(panel.duration_s), color=theme.text, fontsize=9)
     figure.suptitle(title, x=0.01, ha="left", color=theme.text, fontsize=11)

@@ -30,7 +30,7 @@ _DRAW = """<div id="%(node)s" class="hiero-figure" style="width:100%%;height:%(h
         if (!input) return;
         const number = Number(point.x);
         input.value = JSON.stringify({
-          view: view, curve: point.curveNumber, point: point.pointNumber === undefined ? null : point.pointNumber,
+          view: view, curve: point.curveNumber, point: Number.isInteger(point.pointNumber) ? point.pointNumber : null,
           x: Number.isFinite(number) ? number : null, at: Date.now()
         });
         for (const name of ["input", "change"]) input.dispatchEvent(new Event(name, {bubbles: true}));

@@ -23,11 +23,17 @@ _DIGIT_POINTS = 5.0  # of a printed tick's label
 
 
 def drawn(engine: Engine, plotly: Callable[[], Figure], matplotlib: Callable[[], Figure]) -> Figure:
-    """The figure of the engine that was asked for; ValueError where it is neither of the two."""
+    """The figure of the engine that was asked for; ValueError where it is neither of the two.
+
+    In print a ``$`` of a narration, a name or a query is itself, and begins no formula.
+    """
     if engine == "plotly":
         return plotly()
     if engine == "matplotlib":
-        return matplotlib()
+        from matplotlib import rc_context
+
+        with rc_context({"text.parse_math": False}):
+            return matplotlib()
     raise ValueError(f"engine must be 'plotly' or 'matplotlib', not {engine!r}")
 
 
@@ -126,7 +132,7 @@ def print_page(title: str, theme: Theme, *, size: tuple[float, float], note: str
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, layout="constrained", facecolor=theme.background)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=theme.text, parse_math=False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=theme.text)
     if note:
         figure.supxlabel(note, x=0.99, ha="right", fontsize=7.5, color=theme.muted_text)
     return figure

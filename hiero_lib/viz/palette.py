@@ -6,8 +6,8 @@ issue 3.2, 2021; his bright, vibrant, muted, light, medium-contrast, pale and da
 the one furthest from those before it, the distance being the smallest of four: as seen with normal vision and with
 protanopia, deuteranopia and tritanopia (Machado, Oliveira and Fernandes 2009, severity 1), in OKLab. The first
 seven are at least 0.076 apart, all twenty at least 0.05 (about 0.02 is just noticeable); a test recomputes both
-figures. The three that a dark page nearly hides come last, beyond the sixteen threads that a level has unless asked
-for more. Colour is never the only sign: figures also print a thread's number or name, or show it on hover.
+figures. The three that a dark page nearly hides come last. From number 20 on the colours come again, half grey.
+Colour is never the only sign: figures also print a thread's number or name, or show it on hover.
 """
 
 from __future__ import annotations
@@ -47,9 +47,18 @@ THEMES: dict[ThemeName, Theme] = {
 def thread_color(label: int) -> str:
     """The colour (``#RRGGBB``) of a thread: a function of its number alone, so that no figure can disagree.
 
-    Numbers from ``len(THREAD_COLORS)`` on take the colours again from the first; a negative number is grey.
+    Numbers from ``len(THREAD_COLORS)`` on take the colours again from the first, mixed with as much grey, and from
+    twice as many on once more; a negative number is grey.
     """
-    return NO_THREAD_COLOR if label < 0 else THREAD_COLORS[label % len(THREAD_COLORS)]
+    if label < 0:
+        return NO_THREAD_COLOR
+    color = THREAD_COLORS[label % len(THREAD_COLORS)]
+    return _greyed(color) if label // len(THREAD_COLORS) % 2 else color
+
+
+def _greyed(color: str) -> str:
+    channels = (int(color[i : i + 2], 16) + int(NO_THREAD_COLOR[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{(channel + 1) // 2:02X}" for channel in channels)
 
 
 def text_color_on(color: str) -> str:

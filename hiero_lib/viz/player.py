@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,13 @@ from hiero_lib.viz.page import clock
 _MOST_BYTES = 200 * 2**20  # a longer file is not sent to the browser through the kernel
 
 _SEEK = """<script>(function () {
-  const player = document.querySelector(".%(name)s video, video.%(name)s");
-  if (player) player.currentTime = %(start)s;
+  let waited = 0;
+  function seek() {
+    const player = document.querySelector(".%(name)s video, video.%(name)s");
+    if (player) player.currentTime = %(start)s;
+    else if (waited++ < 200) setTimeout(seek, 50);  // a video just opened comes with another message
+  }
+  seek();
 })();</script>"""
 
 
@@ -21,7 +27,7 @@ class Player:
     """A widget for whatever there is of a video.
 
     Args:
-        name: part of the class by which the page finds the player; unique on the page.
+        name: part of the class by which the page finds a video; unique on the page.
 
     Attributes:
         widget: put it anywhere; it is empty where there is nothing to show.
@@ -30,7 +36,7 @@ class Player:
     def __init__(self, name: str) -> None:
         import ipywidgets as widgets
 
-        self._name = f"{name}-player"
+        self._names = (f"{name}-player-{number}" for number in itertools.count())
         self._media, self._plays = Media(), False
         self._script = widgets.Output()
         self._box = widgets.VBox()
@@ -41,6 +47,7 @@ class Player:
         import ipywidgets as widgets
 
         self._media, self._script.outputs = media, ()
+        self._name = next(self._names)  # a new one, so that no seek meets the video before
         self._box.children = ()
         self._plays = media.video is not None and media.video.stat().st_size <= _MOST_BYTES
         if media.video is not None and self._plays:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch.nn.functional as F
 
@@ -81,8 +82,10 @@ def run_details(
     return RunDetails(level, run, thread_name(found, run.label), inside, here, tuple(elsewhere))
 
 
-def details_html(details: RunDetails, *, most_narrations: int = 12) -> str:
-    """The same for a person to read; texts are escaped."""
+def details_html(
+    details: RunDetails, *, most_narrations: int = 12, names: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """The same for a person to read; texts are escaped, ``names`` are shorter ones of videos."""
     color = thread_color(details.run.label)
     span = f"{clock(details.run.start_s, decimals=1)} – {clock(details.run.end_s, decimals=1)}"
     parts = [
@@ -97,16 +100,16 @@ def details_html(details: RunDetails, *, most_narrations: int = 12) -> str:
     parts.append(_list("Narrated", told) or "<p>Nothing is narrated during it.</p>")
     here = [f"{clock(run.start_s)} – {clock(run.end_s)} ({cosine:.2f})" for run, cosine in details.here]
     parts.append(_list("Most like it in this video", here))
-    other = [f"{html.escape(answer_text(answer))}" for answer in details.elsewhere]
+    other = [f"{html.escape(answer_text(answer, names))}" for answer in details.elsewhere]
     parts.append(_list("Most like it in other videos", other))
     return f'<div style="line-height:1.45">{"".join(parts)}</div>'
 
 
-def answer_text(answer: Answer) -> str:
-    """An answer of the index in one line."""
+def answer_text(answer: Answer, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """An answer of the index in one line; ``names`` are shorter ones of videos."""
     span = f"{clock(answer.start_s)} – {clock(answer.end_s)}"
     label = f", {answer.label}" if answer.label else ""
-    return f"{answer.video_uid[:8]} {span}, level {answer.level} ({answer.score:.2f}){label}"
+    return f"{names.get(answer.video_uid, answer.video_uid)} {span}, level {answer.level} ({answer.score:.2f}){label}"
 
 
 def _list(title: str, lines: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ matrix of N x N numbers is never computed, and a long video makes a small figure
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,7 +99,8 @@ def plot_similarity(
 ) -> Figure:
     """Draw a level's self-similarity with its threads as coloured strips along both axes, and their borders.
 
-    In thread order all borders are drawn; in time order those of runs, where they do not hide what is between them.
+    In thread order all borders are drawn; in time order those of runs, where there are at most 40: else the figure
+    says that they are left out.
 
     Args:
         hierarchy: the video.
@@ -121,6 +123,9 @@ def plot_similarity(
     limits = (float(low), float(max(high, low + 1e-3)))
     borders = [start for _, start, _ in matrix.bands[1:]]
     if order == "time" and len(borders) > _MOST_BORDERS:
+        matrix = dataclasses.replace(
+            matrix, note=f"{matrix.note}; the borders of {len(borders) + 1} runs are left out"
+        )
         borders = []
     ticks = _ticks(matrix, found, order)
     axis = f"nodes of level {level} by thread" if order == "threads" else time_title(hierarchy.end_s)

@@ -146,7 +146,6 @@ def _print_bar_texts(axes: Axes, bars: Sequence[Bar], measure: TextToPath, *, po
             fontsize=7,
             linespacing=1.0,
             color=text_color_on(bar.color),
-            parse_math=False,
             in_layout=False,
         )
 
@@ -172,6 +171,5 @@ def _print_narrations(
             va="center_baseline",
             fontsize=6.5,
             color=theme.muted_text,
-            parse_math=False,
             in_layout=False,
         )

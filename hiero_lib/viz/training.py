@@ -304,5 +304,5 @@ def _matplotlib(panels: Sequence[Panel], *, title: str, theme: Theme) -> Matplot
             axes.spines[side].set_visible(False)
         if panel.needs_legend:
             axes.legend(fontsize=8, frameon=False, labelcolor=theme.text)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=theme.text)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=theme.text, parse_math=False)
     return figure

@@ -226,6 +226,5 @@ def print_cell_texts(axes, cells: Sequence[Cell]) -> None:
                 fontsize=7,
                 linespacing=1.0,
                 color=text_color_on(cell.color),
-                parse_math=False,
                 in_layout=False,
             )

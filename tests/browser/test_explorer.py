@@ -97,8 +97,19 @@ def test_slider_search_and_click(tmp_path: Path) -> None:
         panel = page.locator(".widget-html-content", has_text=f"level {LEVEL}").last
         assert query in panel.inner_text()
 
+        # a click on an answer's span in the figure below, which has no points, goes there
+        below = page.locator(".jp-OutputArea-output .hiero-figure >> nth=1")
+        span = below.locator(".js-fill").last
+        span.wait_for(state="attached", timeout=20_000)
+        span.scroll_into_view_if_needed()
+        corner = span.bounding_box()
+        assert corner is not None
+        page.mouse.click(corner["x"] + corner["width"] / 2, corner["y"] + corner["height"] - 3)
+        page.locator(".widget-html-content", has_text="level 0, 0").last.wait_for(timeout=20_000)
+
         # a click on the first run of the coarsest level shows its narrations
         bar = page.locator(f"{TIMELINE} >> .barlayer .point path >> nth=0")
+        bar.scroll_into_view_if_needed()
         corner = bar.bounding_box()
         assert corner is not None
         page.mouse.click(corner["x"] + corner["width"] / 2, corner["y"] + corner["height"] / 2)

@@ -63,9 +63,9 @@ def once(function: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - start, time.process_time() - busy
 
 
-def narrations(hierarchy: VideoHierarchy) -> tuple[Narrations, Tensor]:
+def narrations(duration_s: float) -> tuple[Narrations, Tensor]:
     """Thirteen a minute, as Ego4D has them, and features for them."""
-    times = torch.arange(0, hierarchy.end_s, 60 / 13).tolist()
+    times = torch.arange(0, duration_s, 60 / 13).tolist()
     texts = [f"#C C takes the thing number {n} from the shelf" for n in range(len(times))]
     return Narrations(times, texts), torch.randn(len(times), HIDDEN, generator=torch.Generator().manual_seed(1))
 
@@ -87,18 +87,24 @@ def all_figures(hierarchy: VideoHierarchy, told: Narrations, text: Tensor) -> di
 def run(device: torch.device) -> None:
     """Print times, ratios and sizes; figures are made on the CPU, whatever the device."""
     levels = made_up_levels()
-    warm = video_hierarchy(made_up_levels(400), stride_s=STRIDE_S)
-    plot_timeline(hierarchy_rows(warm), title="imports are paid").to_json()
+    plot_timeline(hierarchy_rows(video_hierarchy(made_up_levels(400), stride_s=STRIDE_S)), title="imports are paid")
+    told, embedded = narrations(SEGMENTS * STRIDE_S)
     state: dict[str, VideoHierarchy] = {}
 
-    def draw() -> object:
-        return plot_timeline(hierarchy_rows(state["now"]), title="t").to_json()
+    def name(hierarchy: VideoHierarchy) -> None:
+        state["now"] = with_names(hierarchy, told.texts, embedded, times=told.times)
+
+    def draw() -> None:
+        """The explorer's two figures, as they are sent to the page."""
+        video = state["now"]
+        plot_timeline(hierarchy_rows(video), title="t", narrations=told, end_s=video.end_s, legend=False).to_json()
+        plot_threads(video, level=0, title="t", narrations=told).to_json()
 
     def build() -> None:
-        state["now"] = video_hierarchy(levels, stride_s=STRIDE_S)
+        name(video_hierarchy(levels, stride_s=STRIDE_S))
 
     def slide(count: int) -> None:
-        state["now"] = with_threads(state["now"], 0, count)
+        name(with_threads(state["now"], 0, count))
         draw()
 
     built, drawn = once(build), once(draw)
@@ -107,18 +113,16 @@ def run(device: torch.device) -> None:
     whole = once(lambda: spectral_clustering(levels[1].x, 12, temperature=0.5))
     runs = [len(level.runs) for level in state["now"].levels]
     print(f"figures: {SEGMENTS} segments, {sum(len(x.pos) for x in levels)} nodes of three levels in {runs} runs")
-    for name, (clock, processor) in (
+    for what, (clock, processor) in (
         ("first picture (aim: under 2 s)", (built[0] + drawn[0], built[1] + drawn[1])),
-        ("  of it the threads of all levels", built),
-        ("  of it the timeline", drawn),
+        ("  of it the threads of all levels, and their names", built),
+        ("  of it the timeline and the lanes", drawn),
         ("the slowest of 4 moves of a slider at level 0 (aim: under 0.5 s)", move),
         ("beside it: clustering every node of level 1, without points", whole),
     ):
         ratio = f"{processor / move[1]:.1f} x a move"
-        print(f"  {name}: {clock:.2f} s ({processor:.2f} s of the processor, {ratio})")
-    told, embedded = narrations(state["now"])
-    named = with_names(state["now"], told.texts, embedded, times=told.times)
-    figures = all_figures(named, told, embedded[0])
+        print(f"  {what}: {clock:.2f} s ({processor:.2f} s of the processor, {ratio})")
+    figures = all_figures(state["now"], told, embedded[0])
     sizes = {name: len(figure.to_html(include_plotlyjs=False)) for name, figure in figures.items()}  # type: ignore
     each = ", ".join(f"{name} {size / 1e3:.0f}" for name, size in sizes.items())
     print(f"  HTML beside plotly.js: {sum(sizes.values()) / 1e6:.2f} MB (kB: {each})")

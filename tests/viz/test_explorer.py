@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from hiero_lib.collection import Collection, open_collection
+from hiero_lib.collection import Collection, open_collection, short_uids
 from hiero_lib.config import load_profile
 from hiero_lib.data.media import Media, find_media
 from hiero_lib.data.paths import DataPaths
-from hiero_lib.methods import HIERO, Method, open_methods
+from hiero_lib.methods import HIERO, UNTRAINED, Method, open_methods
+from hiero_lib.runs import Run
 from hiero_lib.search.build import open_index
+from hiero_lib.viz.bars import TimelineRow
 from hiero_lib.viz.explorer import Explorer
 from hiero_lib.viz.live import figure_html, load_plotly_html, read_click
 from hiero_lib.viz.rows import level_of
@@ -144,6 +146,57 @@ def test_a_click_that_is_no_moment_changes_nothing(explorer: Explorer) -> None:
     assert explorer.details is None
 
 
+def test_the_edges_follow_a_click(explorer: Explorer) -> None:
+    explorer.view.value = "levels"
+    before = explorer._below.outputs
+    figure = explorer.timeline()
+    curve = next(i for i, trace in enumerate(figure.data) if trace.type == "bar")
+    click(explorer, curve=curve, point=0)
+    assert explorer.details is not None
+    assert explorer._below.outputs != before
+
+
+def test_another_level_or_video_frees_the_slider(explorer: Explorer) -> None:
+    for move in (
+        lambda: setattr(explorer.level, "value", 0),
+        lambda: setattr(explorer.video, "value", explorer.video.options[1]),
+    ):
+        explorer.auto.value = True
+        assert explorer.threads.disabled
+        move()
+        assert not explorer.auto.value
+        assert not explorer.threads.disabled
+
+
+def test_what_it_is_given_at_the_start(opened: tuple[Collection, Method, Path]) -> None:
+    collection, method, _ = opened
+    truth = TimelineRow("truth", [Run(0.0, 2.0, 0), Run(2.0, 4.0, 1)])
+    made = Explorer(collection, method, level=9, num_threads=[3, 2, 2], truth=lambda uid: truth)
+    assert made.level.value == 2
+    assert [len(level.seconds()) for level in made.hierarchy.levels] == [3, 2, 2]
+    assert made.timeline().layout.yaxis.ticktext[:4] == ("level 2", "level 1", "level 0", "truth")
+    assert not made.query.disabled
+
+
+def test_without_a_text_space_one_is_told_so(opened: tuple[Collection, Method, Path]) -> None:
+    collection, _, _ = opened
+    raw = open_methods(collection.profile, checkpoints={}, device=CPU)[UNTRAINED]
+    made = Explorer(collection, raw)
+    assert made.query.disabled
+    made.view.value = "query"
+    assert made.below.layout.title.text == made.query.placeholder == "these features have no text space"
+
+
+def test_uids_are_shortened_as_far_as_they_differ() -> None:
+    assert short_uids(["0afdddc5-c08c", "20e12db3-1111"]) == {
+        "0afdddc5-c08c": "0afdddc5",
+        "20e12db3-1111": "20e12db3",
+    }
+    assert short_uids(["kitchen_001_left", "kitchen_002_left"])["kitchen_001_left"] == "kitchen_001"
+    assert short_uids(["v0", "v1"]) == {"v0": "v0", "v1": "v1"}
+    assert short_uids([]) == {}
+
+
 def test_details_are_escaped_and_cut(explorer: Explorer) -> None:
     from hiero_lib.viz.bars import Narrations
 
@@ -184,6 +237,13 @@ def test_media_are_found_by_name(tmp_path: Path) -> None:
     paths.videos.mkdir()
     (paths.videos / "v.mp4").write_bytes(b"film")
     assert find_media(paths, "v").video == paths.videos / "v.mp4"
+    for name in ("my video.mp4", "küche.webm", "a+b.MP4"):
+        (paths.videos / name).write_bytes(b"film")
+        assert find_media(paths, Path(name).stem).video == paths.videos / name
+    (paths.frames / "my video").mkdir()
+    (paths.frames / "my video" / "1.jpg").write_bytes(b"x")
+    assert len(find_media(paths, "my video").frames) == 1
+    assert find_media(paths, "../frames/v") == Media()
 
 
 def test_the_player_goes_where_one_clicks(

@@ -1,7 +1,22 @@
-import pytest
+import dataclasses
 
+import pytest
+import torch
+from matplotlib.text import Text
+
+from hiero_lib.viz.bars import Narrations
+from hiero_lib.viz.grounding import GroundingPanel, plot_grounding
+from hiero_lib.viz.levels import plot_levels
+from hiero_lib.viz.map import pca, plot_map
 from hiero_lib.viz.page import broken, drawn, markup, page_layout, tick_times, time_axis
 from hiero_lib.viz.palette import THEMES
+from hiero_lib.viz.query import plot_query
+from hiero_lib.viz.rows import hierarchy_rows
+from hiero_lib.viz.similarity import plot_similarity
+from hiero_lib.viz.threads import plot_threads
+from hiero_lib.viz.timeline import plot_timeline
+from hiero_lib.viz.tree import plot_tree
+from tests.made_up import THREE, record
 
 
 def test_the_engine_decides() -> None:
@@ -9,6 +24,32 @@ def test_the_engine_decides() -> None:
     assert drawn("matplotlib", lambda: 1, lambda: 2) == 2
     with pytest.raises(ValueError, match="'bokeh'"):
         drawn("bokeh", lambda: 1, lambda: 2)
+
+
+@pytest.mark.parametrize("text", ["puts $\\x$ in", "$$", "costs $5 or $6", "$\\frac$"])
+def test_a_dollar_sign_is_printed_as_it_is(text: str, tmp_path) -> None:
+    named = [
+        dataclasses.replace(level, names={thread: f"{text} {thread}" for thread in level.seconds()})
+        for level in record(THREE, channels=6, network=[[-1] * 40, [0] * 20, [0] * 10]).levels
+    ]
+    video = dataclasses.replace(record(THREE, channels=6), levels=tuple(named))
+    told, look = Narrations([1.0], [text]), {"title": text, "engine": "matplotlib"}
+    panel = GroundingPanel(text, 20.0, (1.0, 3.0), {"HiERO": [(1.0, 2.0)]})
+    figures = [
+        plot_timeline(hierarchy_rows(video), narrations=told, **look),
+        plot_threads(video, level=0, narrations=told, **look),
+        plot_tree(video, **look),
+        plot_similarity(video, level=0, **look),
+        plot_map(video, level=0, embed=pca, **look),
+        plot_levels(video, at_s=10, radius=1.0, thread_graph="within_threads", **look),
+        plot_query(video, text, torch.randn(6), **look),
+        plot_grounding([panel], **look),
+    ]
+    for figure in figures:
+        for suffix in ("png", "svg"):
+            figure.savefig(tmp_path / f"f.{suffix}")
+        seen = [found.get_text() for found in figure.findobj(Text)]
+        assert any(text in found for found in seen)
 
 
 def test_ticks_of_a_part_are_at_round_times() -> None:

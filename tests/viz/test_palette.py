@@ -57,7 +57,13 @@ def test_the_first_seven_are_okabe_and_itos() -> None:
 
 def test_a_color_depends_on_the_number_alone() -> None:
     assert [thread_color(n) for n in range(20)] == list(THREAD_COLORS)
-    assert thread_color(23) == THREAD_COLORS[3]
+    assert thread_color(20) == "#467F9F"  # of #0072B2, half grey
+    assert thread_color(43) == THREAD_COLORS[3]
+    assert len({thread_color(n) for n in range(40)}) == 40
+    greyed = [thread_color(n) for n in range(20, 40)]
+    apart = [np.linalg.norm(oklab(linear_rgb(a)) - oklab(linear_rgb(b))) for a, b in zip(greyed, THREAD_COLORS)]
+    assert min(apart) > 0.045
+    assert all(contrast(text_color_on(color), color) >= 4.5 for color in greyed)
     assert thread_color(-1) == thread_color(-7) == NO_THREAD_COLOR
     assert NO_THREAD_COLOR not in THREAD_COLORS
 
