@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import papermill
 import pytest
 import torch
-from playwright.sync_api import Page
+from playwright.sync_api import Error, FloatRect, Locator, Page
 
 from hiero_lib.collection import as_narration, open_collection
 from hiero_lib.config import load_profile
@@ -60,6 +61,20 @@ def redrawn(page: Page, expression: str, before: object) -> object:
     raise AssertionError(f"{expression} stays {before}")
 
 
+def settled(page: Page, part: Locator) -> FloatRect:
+    """Where a part of a figure lies, once it is in view and stays: figures are drawn anew when they move."""
+    before = None
+    for _ in range(200):
+        page.wait_for_timeout(100)
+        with contextlib.suppress(Error):  # it was replaced in between, or is not there yet
+            part.scroll_into_view_if_needed(timeout=1000)
+            now = part.bounding_box(timeout=1000)
+            if now is not None and now == before:
+                return now
+            before = now
+    raise AssertionError(f"{part} does not come to rest")
+
+
 @pytest.mark.browser
 @pytest.mark.slow
 def test_slider_search_and_click(tmp_path: Path) -> None:
@@ -100,18 +115,13 @@ def test_slider_search_and_click(tmp_path: Path) -> None:
         # a click on an answer's span in the figure below, which has no points, goes there
         below = page.locator(".jp-OutputArea-output .hiero-figure >> nth=1")
         span = below.locator(".js-fill").last
-        span.wait_for(state="attached", timeout=20_000)
-        span.scroll_into_view_if_needed()
-        corner = span.bounding_box()
-        assert corner is not None
+        corner = settled(page, span)
         page.mouse.click(corner["x"] + corner["width"] / 2, corner["y"] + corner["height"] - 3)
         page.locator(".widget-html-content", has_text="level 0, 0").last.wait_for(timeout=20_000)
 
         # a click on the first run of the coarsest level shows its narrations
         bar = page.locator(f"{TIMELINE} >> .barlayer .point path >> nth=0")
-        bar.scroll_into_view_if_needed()
-        corner = bar.bounding_box()
-        assert corner is not None
+        corner = settled(page, bar)
         page.mouse.click(corner["x"] + corner["width"] / 2, corner["y"] + corner["height"] / 2)
         clicked = page.locator(".widget-html-content", has_text="level 2, 00:0").last
         clicked.wait_for(timeout=20_000)
