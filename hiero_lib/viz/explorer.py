@@ -22,7 +22,7 @@ from hiero_lib.search.index import Answer, SearchIndex
 from hiero_lib.viz.bars import BAR_HEIGHT, Narrations, TimelineRow
 from hiero_lib.viz.clicks import meant_by
 from hiero_lib.viz.levels import plot_levels
-from hiero_lib.viz.live import figure_html, load_plotly_html, read_click
+from hiero_lib.viz.live import figure_html, load_plotly_html, read_click, start_html
 from hiero_lib.viz.map import plot_map
 from hiero_lib.viz.page import Figure
 from hiero_lib.viz.palette import THEMES, ThemeName
@@ -130,7 +130,9 @@ class Explorer:
     def show(self) -> Any:
         """The whole, for the last line of a cell."""
         import ipywidgets as widgets
+        from IPython.display import HTML, display
 
+        display(HTML(start_html()))
         controls = widgets.HBox(
             [self.video, self.level, self.threads, self.auto], layout=widgets.Layout(flex_flow="row wrap")
         )

@@ -1,8 +1,10 @@
-"""Plotly figures whose clicks reach Python, in JupyterLab, classic notebook, VS Code and Colab alike.
+"""Plotly figures whose clicks reach Python, wherever ipywidgets runs and a page may run scripts.
 
 plotly's own ``FigureWidget`` needs a front-end extension that these have in different versions, or not at all. Here a
 figure is HTML in an Output widget, and a click writes into a hidden text widget of the same page, which every front
-end sends to the kernel. plotly.js is put into the page once and taken from the installed plotly: no network.
+end sends to the kernel. plotly.js is put into the page once and taken from the installed plotly: no network. The
+classic notebook fills a widget before it is on the page, and then runs no script of it: `start_html`, in an output of
+its own, runs what was left.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ _numbers = itertools.count()
 
 _DRAW = """<div id="%(node)s" class="hiero-figure" style="width:100%%;height:%(height)dpx"></div>
 <script>(function () {
+  (window.hieroStarted = window.hieroStarted || {})["%(node)s"] = true;
   const spec = %(spec)s, listener = %(listener)s, view = %(view)s;
   let waited = 0;
   function draw() {
@@ -40,12 +43,31 @@ _DRAW = """<div id="%(node)s" class="hiero-figure" style="width:100%%;height:%(h
   draw();
 })();</script>"""
 
-_LOAD = """<script>(function () {
+_LOAD = """<span id="%s" class="hiero-plotly"></span>
+<script>(function () {
+  (window.hieroStarted = window.hieroStarted || {})["%s"] = true;
   if (window.Plotly) return;
   const define = undefined, module = undefined, exports = undefined;  // require.js would keep it to itself
   %s
   if (!window.Plotly && typeof this.Plotly !== "undefined") window.Plotly = this.Plotly;
 }).call(window);</script>"""
+
+_START = """<script>(function () {
+  let looked = 0;
+  function look() {
+    for (const place of document.querySelectorAll(".hiero-plotly, .hiero-figure")) {
+      const script = place.nextElementSibling;
+      if (!script || script.tagName !== "SCRIPT" || (window.hieroStarted || {})[place.id]) continue;
+      place.hieroSeen = (place.hieroSeen || 0) + 1;
+      if (place.hieroSeen < 4) continue;  // the page may be about to run it
+      const again = document.createElement("script");
+      again.textContent = script.textContent;
+      script.replaceWith(again);
+    }
+    if (looked++ < 240) setTimeout(look, 250);
+  }
+  look();
+})();</script>"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +84,13 @@ def load_plotly_html() -> str:
     """plotly.js for a page that has none yet; where it is there already, nothing happens."""
     from plotly.offline import get_plotlyjs
 
-    return _LOAD % get_plotlyjs()
+    node = f"hiero-plotly-{next(_numbers)}"
+    return _LOAD % (node, node, get_plotlyjs())
+
+
+def start_html() -> str:
+    """For an output beside the widgets: runs, within a minute, the scripts that a page has inserted but not run."""
+    return _START
 
 
 def figure_html(figure: Any, *, view: str, listener: str) -> str:
