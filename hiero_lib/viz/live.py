@@ -1,6 +1,6 @@
 """Plotly figures whose clicks reach Python, wherever ipywidgets runs and a page may run scripts.
 
-plotly's own ``FigureWidget`` needs a front-end extension that these have in different versions, or not at all. Here a
+plotly's own ``FigureWidget`` needs an extension that front ends have in different versions, or not at all. Here a
 figure is HTML in an Output widget, and a click writes into a hidden text widget of the same page, which every front
 end sends to the kernel. plotly.js is put into the page once and taken from the installed plotly: no network. The
 classic notebook fills a widget before it is on the page, and then runs no script of it: `start_html`, in an output of
