@@ -47,11 +47,7 @@ class Collection:
 
     def narrations(self, video_uid: str) -> tuple[list[float], list[str]]:
         """Seconds and texts of a video's narrations, in time order; empty where it has none."""
-        if self.told is None or video_uid not in self.told.video_uids:
-            return [], []
-        video = self.told.video_uids.index(video_uid)
-        times = self.told.times[self.told.offsets[video] : self.told.offsets[video + 1]]
-        return times.tolist(), list(self.told.texts(video_uid))
+        return ([], []) if self.told is None else self.told.narrations(video_uid)
 
     def check(self, video_uid: str) -> None:
         """DataError where the video has no features."""
@@ -159,10 +155,9 @@ def as_narration(text: str) -> str:
 
 def short_uids(video_uids: Sequence[str]) -> dict[str, str]:
     """Video uid -> how it begins: in 8 characters, or in as many as tell all of them apart."""
-    longest = max(map(len, video_uids), default=0)
-    length = next(
-        (n for n in range(8, longest) if len({uid[:n] for uid in video_uids}) == len(set(video_uids))), None
-    )
+    length, different = 8, len(set(video_uids))
+    while len({uid[:length] for uid in video_uids}) < different:
+        length += 1
     return {uid: uid[:length] for uid in video_uids}
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import plotly.offline
 import torch
@@ -26,17 +26,10 @@ from hiero_lib.notebook import narrations_in
 from hiero_lib.reproduce import NOTEBOOKS
 from hiero_lib.thread_names import with_names
 from hiero_lib.viz.bars import Narrations
-from hiero_lib.viz.levels import plot_levels
-from hiero_lib.viz.map import plot_map
 from hiero_lib.viz.page import Engine, Figure
 from hiero_lib.viz.palette import THEMES, ThemeName
-from hiero_lib.viz.query import plot_query
-from hiero_lib.viz.rows import hierarchy_rows
-from hiero_lib.viz.similarity import plot_similarity
-from hiero_lib.viz.threads import plot_threads
-from hiero_lib.viz.timeline import plot_timeline
-from hiero_lib.viz.tree import plot_tree
 from tests.browser.lab import CHROMIUM_FLAGS, chromium, open_notebook, run_all_cells
+from tests.every_figure import every_figure
 from tests.speed import figures as two_hours
 
 WIDTHS = (1280, 1920)
@@ -44,38 +37,27 @@ PAGES: tuple[ThemeName, ...] = ("light", "dark")
 QUERY = "washes the pan"
 
 
+@dataclass(frozen=True)
 class Subject:
-    """A video with what is drawn of it."""
+    """A video with what is drawn of it; ``text`` are the features of the query."""
 
-    def __init__(
-        self, title: str, hierarchy: VideoHierarchy, narrations: Narrations | None, text: torch.Tensor, graph: str
-    ) -> None:
-        self.title, self.hierarchy, self.narrations, self.text, self.graph = title, hierarchy, narrations, text, graph
+    title: str
+    hierarchy: VideoHierarchy
+    narrations: Narrations | None
+    text: torch.Tensor
+    graph: str = "within_threads"
 
     def figures(self, theme: ThemeName, engine: Engine) -> dict[str, Figure]:
         """Name -> figure."""
-        look: dict[str, Any] = {"title": self.title, "theme": theme, "engine": engine}
-        video, told = self.hierarchy, self.narrations
-        rows = hierarchy_rows(video)
-        middle = (video.start_s + video.end_s) / 2
-        found = {
-            "timeline": plot_timeline(rows, narrations=told, end_s=video.end_s, **look),
-            "threads": plot_threads(video, level=1, narrations=told, **look),
-            "tree": plot_tree(video, **look),
-            "similarity-time": plot_similarity(video, level=1, **look),
-            "similarity-threads": plot_similarity(video, level=1, order="threads", **look),
-            "map": plot_map(video, level=1, **look),
-            "levels": plot_levels(video, at_s=middle, radius=1.0, thread_graph=self.graph, **look),
-            "query": plot_query(video, QUERY, self.text, **look),
-        }
-        if engine == "plotly":
-            found["sunburst"] = plot_tree(video, shape="sunburst", **look)
-        return found
+        look = {"title": self.title, "theme": theme, "graph": self.graph}
+        return every_figure(
+            self.hierarchy, query=QUERY, text=self.text, told=self.narrations, level=1, engine=engine, **look
+        )
 
 
-def of_the_run(run_folder: Path, data_root: str | None) -> Subject:
+def of_the_run(run_folder: Path) -> Subject:
     """The first narrated video of the sample, as notebook 06 shows it."""
-    profile = load_profile("sample", {"data_root": data_root} if data_root else {})
+    profile = load_profile("sample")
     method = open_method(profile, run_folder)
     collection = open_collection(profile, device=torch.device("cpu"))
     uid = collection.default_video
@@ -90,7 +72,7 @@ def of_two_hours() -> Subject:
     hierarchy = video_hierarchy(two_hours.made_up_levels(), stride_s=two_hours.STRIDE_S)
     told, features = two_hours.narrations(hierarchy.end_s)
     named_ones = with_names(hierarchy, told.texts, features, times=told.times)
-    return Subject("made-up features of two hours", named_ones, told, features[0], "within_threads")
+    return Subject("made-up features of two hours", named_ones, told, features[0])
 
 
 def draw_in_browser(browser: Browser, subject: Subject, name: str, folder: Path) -> None:
@@ -120,13 +102,13 @@ def draw_for_print(subject: Subject, name: str, folder: Path) -> None:
             drawn.savefig(folder / f"{name}-{figure}-print-{theme}.png", dpi=110, facecolor=drawn.get_facecolor())
 
 
-def use_explorer(run_folder: Path, data_root: str | None, width: int, theme: ThemeName, folder: Path) -> None:
+def use_explorer(run_folder: Path, width: int, theme: ThemeName, folder: Path) -> None:
     """The explorer of notebook 06: as it opens, after a click, after a search, and each of its views."""
     import papermill
 
     with tempfile.TemporaryDirectory() as scratch:
         notebook = Path(scratch) / "06_hierarchy_explorer.ipynb"
-        settings = {"data_root": str(Path(data_root or "data/sample").resolve())}
+        settings = {"data_root": str(Path(load_profile("sample").data_root).resolve())}
         parameters = {"run": run_folder.name, "outputs": str(run_folder.resolve().parent), "settings": settings}
         parameters |= {"reports": 0, "recall": False, "theme": theme}
         source = NOTEBOOKS / notebook.name
@@ -167,20 +149,17 @@ def main() -> None:
     """Draw all of it."""
     parser = argparse.ArgumentParser(prog="python -m tests.gallery", description=__doc__)
     parser.add_argument("run", type=Path, help="a finished run of the sample")
-    parser.add_argument("--data-root", help="its data (default: data/sample)")
-    parser.add_argument("--no-explorer", action="store_true", help="only the figures")
-    options = parser.parse_args()
-    folder = options.run / "gallery"
+    run = parser.parse_args().run
+    folder = run / "gallery"
     folder.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        for name, subject in (("sample", of_the_run(options.run, options.data_root)), ("long", of_two_hours())):
+        for name, subject in (("sample", of_the_run(run)), ("long", of_two_hours())):
             draw_in_browser(browser, subject, name, folder)
             draw_for_print(subject, name, folder)
         browser.close()
-    if not options.no_explorer:
-        for theme, width in itertools.product(PAGES, WIDTHS):
-            use_explorer(options.run, options.data_root, width, theme, folder)
+    for theme, width in itertools.product(PAGES, WIDTHS):
+        use_explorer(run, width, theme, folder)
     print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
 
 

@@ -18,23 +18,13 @@ if TYPE_CHECKING:
 
 def add_parsers(commands: arguments.Commands) -> None:
     """Add ``egomcq``, ``egoprocel``, ``goalstep`` and ``egonlq``."""
-    command = commands.add_parser("egomcq", help="score checkpoints and the untrained baseline on EgoMCQ")
-    command.set_defaults(command=_egomcq)
-    arguments.add_profile(command)
-    arguments.add_run(command)
-    arguments.add_checkpoints(command)
-
-    command = commands.add_parser("egoprocel", help="score checkpoints and the untrained features on EgoProceL")
-    command.set_defaults(command=_egoprocel)
-    arguments.add_profile(command)
-    arguments.add_run(command)
-    arguments.add_checkpoints(command)
-
-    command = commands.add_parser("goalstep", help="score checkpoints and the untrained features on Goal-Step")
-    command.set_defaults(command=_goalstep)
-    arguments.add_profile(command)
-    arguments.add_run(command)
-    arguments.add_checkpoints(command)
+    zero_shot = (("egomcq", "EgoMCQ", _egomcq), ("egoprocel", "EgoProceL", _egoprocel))
+    for name, benchmark, action in (*zero_shot, ("goalstep", "Goal-Step", _goalstep)):
+        command = commands.add_parser(name, help=f"score checkpoints and the untrained features on {benchmark}")
+        command.set_defaults(command=action)
+        arguments.add_profile(command)
+        arguments.add_run(command)
+        arguments.add_checkpoints(command)
 
     command = commands.add_parser("egonlq", help="train EgoNLQ's head on raw features and a checkpoint's, score both")
     command.set_defaults(command=_egonlq)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,10 +108,18 @@ class EgoClipIndex:
 
     def texts(self, video_uid: str) -> tuple[str, ...]:
         """All narrations of a video, by time; empty for a video that is not in the file."""
-        v = int(np.searchsorted(np.asarray(self.video_uids), video_uid))
+        return self._texts.read(*self._rows_of(video_uid))
+
+    def narrations(self, video_uid: str) -> tuple[list[float], list[str]]:
+        """Seconds and texts of a video's narrations, by time; empty for a video that is not in the file."""
+        begin, end = self._rows_of(video_uid)
+        return self.times[begin:end].tolist(), list(self._texts.read(begin, end))
+
+    def _rows_of(self, video_uid: str) -> tuple[int, int]:
+        v = bisect.bisect_left(self.video_uids, video_uid)
         if v == len(self.video_uids) or self.video_uids[v] != video_uid:
-            return ()
-        return self._texts.read(int(self.offsets[v]), int(self.offsets[v + 1]))
+            return 0, 0
+        return int(self.offsets[v]), int(self.offsets[v + 1])
 
     def chunks(
         self,

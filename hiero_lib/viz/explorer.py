@@ -151,9 +151,8 @@ class Explorer:
     def timeline(self) -> Figure:
         """All levels, with the run that was clicked framed, and the answers of the query at the chosen level."""
         rows = hierarchy_rows(self.hierarchy)
-        truth = self._truth(self.video.value)
-        if truth is not None:
-            rows.append(truth_beside(truth, level_of(self.hierarchy, self.level.value)))
+        if self._true is not None:
+            rows.append(truth_beside(self._true, level_of(self.hierarchy, self.level.value)))
         figure = plot_timeline(
             rows,
             title=self.title,
@@ -259,6 +258,7 @@ class Explorer:
         self.hierarchy, self._phrases = self._kept[uid]
         times, texts = self.collection.narrations(uid)
         self._narrations = Narrations(times, texts) if texts else None
+        self._true = self._truth(uid)
         self.details, self._moment = None, (self.hierarchy.start_s + self.hierarchy.end_s) / 2
         self._panel.value = "<p>Click on a run to see what belongs to it.</p>"
         self._player.open(self._media(uid))

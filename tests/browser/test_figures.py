@@ -11,16 +11,12 @@ import torch
 from playwright.sync_api import sync_playwright
 
 from hiero_lib.viz.bars import Narrations
-from hiero_lib.viz.levels import plot_levels
 from hiero_lib.viz.live import figure_html, load_plotly_html, start_html
-from hiero_lib.viz.map import pca, plot_map
-from hiero_lib.viz.query import plot_query
 from hiero_lib.viz.rows import hierarchy_rows
-from hiero_lib.viz.similarity import plot_similarity
-from hiero_lib.viz.threads import plot_threads
 from hiero_lib.viz.timeline import plot_timeline
-from hiero_lib.viz.tree import plot_tree, tree_cells
+from hiero_lib.viz.tree import tree_cells
 from tests.browser.lab import CHROMIUM_FLAGS, chromium
+from tests.every_figure import every_figure
 from tests.made_up import THREE, record
 
 # Texts that are seen: what plotly hides for want of room has no size.
@@ -46,17 +42,8 @@ def figures(hierarchy, theme):
     """Name -> figure."""
     told = Narrations([1.0, 6.0, 15.0], ["#C C cuts", "#C C cooks", "#C C eats"])
     text = torch.tensor([0.3, -1.0, 0.5, 0.2, 0.1, 0.4])
-    options = {"title": "A video of the generated sample", "theme": theme}
-    return {
-        "timeline": plot_timeline(hierarchy_rows(hierarchy), narrations=told, **options),
-        "threads": plot_threads(hierarchy, level=0, narrations=told, **options),
-        "icicle": plot_tree(hierarchy, **options),
-        "sunburst": plot_tree(hierarchy, shape="sunburst", **options),
-        "similarity": plot_similarity(hierarchy, level=0, order="threads", **options),
-        "map": plot_map(hierarchy, level=0, embed=pca, **options),
-        "levels": plot_levels(hierarchy, at_s=10, radius=1.0, thread_graph="within_threads", **options),
-        "query": plot_query(hierarchy, "where do I wash the pan?", text, **options),
-    }
+    look = {"title": "A video of the generated sample", "theme": theme, "query": "where do I wash the pan?"}
+    return every_figure(hierarchy, text=text, told=told, level=0, engine="plotly", **look)
 
 
 def short_video():
@@ -105,13 +92,13 @@ def test_no_figure_is_blank_cuts_a_label_off_or_lays_one_over_another(tmp_path, 
                     assert frame["y"] - 1 <= text["y0"], (name, width, text)
                     assert text["y1"] <= frame["y"] + frame["height"] + 1, (name, width, text)
                 kept = [text for text in texts if text["kept"]]
-                assert len(kept) > (0 if name in ("icicle", "sunburst") else 6), name
+                assert len(kept) > (0 if name in ("tree", "sunburst") else 6), name
                 for i, a in enumerate(kept):
                     for b in kept[:i]:
                         apart = a["x1"] <= b["x0"] + 1 or b["x1"] <= a["x0"] + 1
                         apart = apart or a["y1"] <= b["y0"] + 2 or b["y1"] <= a["y0"] + 2
                         assert apart, (name, width, a["words"], b["words"])
-                if name in ("icicle", "sunburst"):
+                if name in ("tree", "sunburst"):
                     slices = plot.query_selector_all("path.surface")
                     boxes = [found.bounding_box() for found in slices]
                     assert len([box for box in boxes if box and box["width"] * box["height"] > 0]) == cells, name

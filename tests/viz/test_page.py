@@ -6,16 +6,9 @@ from matplotlib.text import Text
 
 from hiero_lib.viz.bars import Narrations
 from hiero_lib.viz.grounding import GroundingPanel, plot_grounding
-from hiero_lib.viz.levels import plot_levels
-from hiero_lib.viz.map import pca, plot_map
 from hiero_lib.viz.page import broken, drawn, markup, page_layout, tick_times, time_axis
 from hiero_lib.viz.palette import THEMES
-from hiero_lib.viz.query import plot_query
-from hiero_lib.viz.rows import hierarchy_rows
-from hiero_lib.viz.similarity import plot_similarity
-from hiero_lib.viz.threads import plot_threads
-from hiero_lib.viz.timeline import plot_timeline
-from hiero_lib.viz.tree import plot_tree
+from tests.every_figure import every_figure
 from tests.made_up import THREE, record
 
 
@@ -33,19 +26,11 @@ def test_a_dollar_sign_is_printed_as_it_is(text: str, tmp_path) -> None:
         for level in record(THREE, channels=6, network=[[-1] * 40, [0] * 20, [0] * 10]).levels
     ]
     video = dataclasses.replace(record(THREE, channels=6), levels=tuple(named))
-    told, look = Narrations([1.0], [text]), {"title": text, "engine": "matplotlib"}
+    told, embedded = Narrations([1.0], [text]), torch.randn(6)
+    figures = every_figure(video, title=text, query=text, text=embedded, told=told, level=0, engine="matplotlib")
     panel = GroundingPanel(text, 20.0, (1.0, 3.0), {"HiERO": [(1.0, 2.0)]})
-    figures = [
-        plot_timeline(hierarchy_rows(video), narrations=told, **look),
-        plot_threads(video, level=0, narrations=told, **look),
-        plot_tree(video, **look),
-        plot_similarity(video, level=0, **look),
-        plot_map(video, level=0, embed=pca, **look),
-        plot_levels(video, at_s=10, radius=1.0, thread_graph="within_threads", **look),
-        plot_query(video, text, torch.randn(6), **look),
-        plot_grounding([panel], **look),
-    ]
-    for figure in figures:
+    figures["grounding"] = plot_grounding([panel], title=text, engine="matplotlib")
+    for figure in figures.values():
         for suffix in ("png", "svg"):
             figure.savefig(tmp_path / f"f.{suffix}")
         seen = [found.get_text() for found in figure.findobj(Text)]
