@@ -200,7 +200,7 @@ def _plotly(
     figure.update_layout(
         **page_layout(title, theme, height=820, note=matrix.note, top=84),
         shapes=shapes,
-        xaxis={**shared, "range": [first - strip, last]},
+        xaxis={**shared, "range": [first - strip, last], "ticklabelstandoff": 8},  # off the last of the other axis
         yaxis={**shared, "range": [last, first - strip], "scaleanchor": "x"},
     )
     return figure
