@@ -206,7 +206,7 @@ def load_training_data(profile: Profile, accelerator: Accelerator, *, text_encod
         if text_encoder is None:
             encoder = load_text_encoder(profile.text, data_root=paths.root)
             cache = TextCache(paths.processed / "text", encoder, device=accelerator.device)
-            cache.embed(sorted({text for chunk in chunks for text in chunk.texts}))
+            cache.rows(sorted({text for chunk in chunks for text in chunk.texts}))  # encoded; no embedding is held
     return TrainingData(EgoClipDataset(chunks, store, profile.features, cache), report, profile.text.dim)
 
 

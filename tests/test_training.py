@@ -12,10 +12,12 @@ import time
 
 import pytest
 import torch
+from accelerate import Accelerator
 from safetensors.torch import load_file
 from torch_geometric.data import Batch
 
 from hiero_lib.config import AlignmentConfig, LossConfig, ModelConfig, TrainingConfig, load_profile
+from hiero_lib.data.text_cache import EmbeddingTable
 from hiero_lib.errors import ConfigError
 from hiero_lib.models.alignment import AlignedModel, TextHead, VisualHead
 from hiero_lib.models.checkpoints import load_model
@@ -27,6 +29,7 @@ from hiero_lib.training import (
     build_optimizer,
     chunk_order,
     learning_rate,
+    load_training_data,
     run_training,
     training_loss,
 )
@@ -262,6 +265,19 @@ def test_two_processes_equal_one_and_resume_each_other(tmp_path):
                 assert a[name] == pytest.approx(b[name], rel=1e-5, abs=1e-5), (folder.name, a["step"], name)
             # the norm is a sum of squares over all weights: once it differed by 1.3e-5 (busy machine, 2026-11)
             assert a["grad_norm"] == pytest.approx(b["grad_norm"], rel=1e-4), (folder.name, a["step"])
+
+
+def test_loading_the_data_holds_no_embedding(tmp_path, monkeypatch):
+    """7.1 GB at the size of EgoClip, on every rank: texts are encoded into the cache, and read from it by batches."""
+    profile = load_profile(make_tiny(tmp_path))
+    taken = []
+    take = EmbeddingTable.take
+    monkeypatch.setattr(EmbeddingTable, "take", lambda self, rows: taken.append(len(rows)) or take(self, rows))
+    data = load_training_data(profile, Accelerator(cpu=True), text_encoder=None)
+    assert taken == []
+    narrations = len(data.dataset[0].texts)
+    assert data.dataset[0].text.shape == (narrations, profile.text.dim)
+    assert set(taken) == {narrations}
 
 
 def test_another_setting_is_not_mixed_in(tiny, uninterrupted):
