@@ -10,8 +10,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from hiero_lib.base.errors import DataError
 from hiero_lib.cli import benchmarks, data, runs, training, videos
-from hiero_lib.errors import DataError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-    from hiero_lib.benchmarks.thread_recovery import ThreadRecovery
-    from hiero_lib.collection import Collection
+    from hiero_lib.benchmarks.thread_recovery.score import ThreadRecovery
     from hiero_lib.config import Profile
-    from hiero_lib.data.sample import Truth
-    from hiero_lib.methods import Method
+    from hiero_lib.hierarchy.collection import Collection
+    from hiero_lib.methods.method import Method
+    from hiero_lib.sources.sample import Truth
     from hiero_lib.viz.timeline import Narrations, TimelineRow
 
 _NOT_ON_COLAB = {"jupyterlab"}  # it breaks Colab's own server
@@ -113,7 +113,7 @@ class NotebookRun:
         Its name carries a hash of the settings and of the data that decide the result, so that the same training is
         resumed and another one starts afresh beside it, with nothing overwritten.
         """
-        from hiero_lib.training import training_digest
+        from hiero_lib.training.loop import training_digest
 
         return self.folder / "train" / f"{backbone}-{training_digest(self.profile)[:8]}"
 
@@ -134,8 +134,8 @@ def open_run(
     Raises:
         ConfigError: an unknown profile or setting.
     """
+    from hiero_lib.base.device import best_device
     from hiero_lib.config import load_profile
-    from hiero_lib.device import best_device
 
     _mount_drive(outputs, load_profile(profile, settings).data_root)
     opened = NotebookRun(load_profile(profile, settings), Path(outputs).resolve() / run)
@@ -159,14 +159,14 @@ def _mount_drive(*folders: str | Path) -> None:
 
 
 def download_data(run: NotebookRun, what: Sequence[str], *, delete_archives: bool = False) -> None:
-    """Fetch what is named of the run's real data (``hiero_lib.data.download``); nothing named, nothing fetched.
+    """Fetch what is named of the run's real data (`hiero_lib.sources.download.fetch`); nothing named, none fetched.
 
     Raises:
         DownloadError: something could not be fetched; the message says what to do by hand.
     """
-    from hiero_lib.data.download import download
-    from hiero_lib.data.manifest import load_manifest
-    from hiero_lib.errors import DownloadError
+    from hiero_lib.base.errors import DownloadError
+    from hiero_lib.sources.download.fetch import download
+    from hiero_lib.sources.download.manifest import load_manifest
 
     manifest, root = load_manifest(), Path(run.profile.data_root).expanduser()
     print(f"looking for the real data in {root.resolve()}")
@@ -189,7 +189,7 @@ def show_results(run: NotebookRun, section: str) -> None:
     """Display one section of the run's results as ``results.md`` has it."""
     from IPython.display import Markdown, display
 
-    from hiero_lib.results import load, table
+    from hiero_lib.results.record import load, table
 
     results = load(run.folder)
     of_section = {**results, "notebooks": {}, "sections": {section: results["sections"][section]}}
@@ -227,7 +227,7 @@ def require_data(run: NotebookRun, section: str, needed: Iterable[str | Path]) -
     Raises:
         EndOfNotebook: one of them does not exist.
     """
-    from hiero_lib.results import record
+    from hiero_lib.results.record import record
 
     missing = [str(path) for path in (Path(given).expanduser().absolute() for given in needed) if not path.exists()]
     if missing:
@@ -254,7 +254,7 @@ def check_results(
     """
     from datetime import datetime
 
-    from hiero_lib.results import RESULTS_FILE, load
+    from hiero_lib.results.record import RESULTS_FILE, load
 
     path = run.folder / RESULTS_FILE
     found = load(run.folder)["sections"].get(section)
@@ -279,7 +279,7 @@ def trained_models(run: NotebookRun, *, which: str = "last") -> dict[str, Path]:
     Raises:
         IncompleteResults: notebook 01 has not been run to its end in this run.
     """
-    from hiero_lib.results import RESULTS_FILE, load
+    from hiero_lib.results.record import RESULTS_FILE, load
 
     section = load(run.folder)["sections"].get("training")
     if section is None:
@@ -293,7 +293,7 @@ def run_methods(run: NotebookRun, *, device: torch.device, which: str = "last") 
     Raises:
         IncompleteResults: as `trained_models`.
     """
-    from hiero_lib.methods import open_methods
+    from hiero_lib.methods.method import open_methods
 
     return open_methods(run.profile, checkpoints=trained_models(run, which=which), device=device)
 
@@ -309,7 +309,7 @@ def narrations_in(collection: Collection, video_uid: str) -> Narrations | None:
 def truth_of_video(run: NotebookRun, video_uid: str) -> TimelineRow | None:
     """The true threads of a video of the sample; None where there is no truth."""
     from hiero_lib.data.paths import DataPaths
-    from hiero_lib.data.sample import read_truth
+    from hiero_lib.sources.sample import read_truth
 
     path = DataPaths.at(run.profile.data_root).truth / f"{video_uid}.json"
     return truth_row(read_truth(path)) if path.is_file() else None
@@ -317,14 +317,14 @@ def truth_of_video(run: NotebookRun, video_uid: str) -> TimelineRow | None:
 
 def in_batch() -> bool:
     """Whether `reproduce` runs this kernel: nobody will click on anything."""
-    from hiero_lib.results import COMMAND_VARIABLE
+    from hiero_lib.results.record import COMMAND_VARIABLE
 
     return COMMAND_VARIABLE in os.environ
 
 
 def truth_row(truth: Truth, *, level: str = "thread", name: str = "truth") -> TimelineRow:
     """The spans of one level of a sample video's truth, numbered in the order in which they first appear."""
-    from hiero_lib.runs import Run
+    from hiero_lib.hierarchy.spans import Run
     from hiero_lib.viz.timeline import TimelineRow
 
     number: dict[int, int] = {}
@@ -339,7 +339,7 @@ def recovered_rows(
     recovery: ThreadRecovery, truth: Truth, *, methods: Sequence[str], levels: Sequence[int], stride_s: float
 ) -> list[TimelineRow]:
     """The truth of a video above the threads that methods find, each in the colour of the true thread it covers."""
-    from hiero_lib.runs import match_labels, relabelled, runs_of
+    from hiero_lib.hierarchy.spans import match_labels, relabelled, runs_of
     from hiero_lib.viz.timeline import TimelineRow
 
     rows = [truth_row(truth)]

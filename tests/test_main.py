@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hiero_lib.__main__ import main
-from tests.tiny import make_tiny
+from tests.helpers.tiny import make_tiny
 
 REPOSITORY = Path(__file__).parent.parent
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
@@ -36,7 +36,9 @@ def seconds_of(code: str) -> float:
     return float(run_python("-c", measure).stdout)
 
 
-@pytest.mark.parametrize("module", ["hiero_lib", "hiero_lib.config", "hiero_lib.results", "hiero_lib.__main__"])
+@pytest.mark.parametrize(
+    "module", ["hiero_lib", "hiero_lib.config", "hiero_lib.results.record", "hiero_lib.__main__"]
+)
 def test_import_brings_neither_transformers_nor_a_notebook_package(module: str) -> None:
     unwanted = {"transformers", "papermill", "nbclient", "nbformat", "jupyter_client", "IPython", "ipywidgets"}
     unwanted |= {"ipykernel", "plotly", "matplotlib", "sklearn", "polars", "accelerate", "torch_geometric"}

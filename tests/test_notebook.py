@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from hiero_lib import notebook
+from hiero_lib.base.errors import DownloadError
 from hiero_lib.config import load_profile
-from hiero_lib.errors import DownloadError
 from hiero_lib.notebook import (
     EndOfNotebook,
     IncompleteResults,
@@ -23,7 +23,7 @@ from hiero_lib.notebook import (
     require_data,
     show_written,
 )
-from hiero_lib.results import Metric, Row, load, record
+from hiero_lib.results.record import Metric, Row, load, record
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_only_what_is_named_is_fetched_and_a_failure_stops_the_notebook(
         asked.extend(item.id for item in items)
         return [types.SimpleNamespace(item=item, status="failed", details="quota. By hand: ...") for item in items]
 
-    monkeypatch.setattr("hiero_lib.data.download.download", fake)
+    monkeypatch.setattr("hiero_lib.sources.download.fetch.download", fake)
     notebook.download_data(run, [])
     assert asked == []
     with pytest.raises(DownloadError, match=r"1 of 1 could not be fetched:\negoclip: quota\. By hand"):

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from hiero_lib.errors import ConfigError
+from hiero_lib.base.errors import ConfigError
 
 if TYPE_CHECKING:
     from hiero_lib.config import Profile

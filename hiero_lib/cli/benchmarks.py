@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hiero_lib.base.errors import ConfigError
 from hiero_lib.cli import arguments
-from hiero_lib.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +38,7 @@ def _asked(options: argparse.Namespace) -> tuple[Profile, Path, torch.device, di
     """The profile, the run's folder, the device, and the checkpoints by their names on the command line."""
     profile = arguments.open_profile(options)
 
-    from hiero_lib.device import best_device
+    from hiero_lib.base.device import best_device
 
     checkpoints = {str(path): path for path in options.checkpoints}
     return profile, arguments.run_folder(options, profile), best_device(), checkpoints
@@ -48,9 +48,9 @@ def _egomcq(options: argparse.Namespace) -> int:
     started = time.monotonic()
     profile, folder, device, checkpoints = _asked(options)
 
-    from hiero_lib import scoring
-    from hiero_lib.methods import open_methods
-    from hiero_lib.results import TABLE_FILE, record
+    from hiero_lib.benchmarks.egomcq import task as scoring
+    from hiero_lib.methods.method import open_methods
+    from hiero_lib.results.record import TABLE_FILE, record
 
     task = scoring.open_egomcq(profile, device=device)
     methods = open_methods(profile, checkpoints=checkpoints, device=device, text=task.text)
@@ -74,9 +74,10 @@ def _egoprocel(options: argparse.Namespace) -> int:
     started = time.monotonic()
     profile, folder, device, checkpoints = _asked(options)
 
-    from hiero_lib import procedure_report, procedure_scoring
-    from hiero_lib.methods import open_methods
-    from hiero_lib.results import TABLE_FILE, record
+    from hiero_lib.benchmarks.egoprocel import report as procedure_report
+    from hiero_lib.benchmarks.egoprocel import scoring as procedure_scoring
+    from hiero_lib.methods.method import open_methods
+    from hiero_lib.results.record import TABLE_FILE, record
 
     task = procedure_scoring.open_egoprocel(profile, device=device)
     print(task.data.summary(), flush=True)
@@ -100,9 +101,10 @@ def _goalstep(options: argparse.Namespace) -> int:
     started = time.monotonic()
     profile, folder, device, checkpoints = _asked(options)
 
-    from hiero_lib import step_report, step_scoring
-    from hiero_lib.methods import HIERO, open_methods
-    from hiero_lib.results import TABLE_FILE, record
+    from hiero_lib.benchmarks.goalstep import report as step_report
+    from hiero_lib.benchmarks.goalstep import task as step_scoring
+    from hiero_lib.methods.method import HIERO, open_methods
+    from hiero_lib.results.record import TABLE_FILE, record
 
     task = step_scoring.open_goalstep(profile, device=device)
     print(task.summary(), flush=True)
@@ -142,10 +144,11 @@ def _egonlq(options: argparse.Namespace) -> int:
 
     from contextlib import nullcontext
 
-    from hiero_lib import egonlq_report, egonlq_scoring
-    from hiero_lib.device import best_device
-    from hiero_lib.methods import open_methods
-    from hiero_lib.results import TABLE_FILE, record
+    from hiero_lib.base.device import best_device
+    from hiero_lib.benchmarks.egonlq import report as egonlq_report
+    from hiero_lib.benchmarks.egonlq import task as egonlq_scoring
+    from hiero_lib.methods.method import open_methods
+    from hiero_lib.results.record import TABLE_FILE, record
 
     folder, device = arguments.run_folder(options, profile), best_device()
     checkpoints = {} if options.checkpoint is None else {"checkpoint": options.checkpoint}

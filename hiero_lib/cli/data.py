@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hiero_lib.base.errors import ConfigError
 from hiero_lib.cli import arguments
-from hiero_lib.errors import ConfigError
 
 
 def add_parsers(commands: arguments.Commands) -> None:
@@ -50,7 +50,7 @@ def add_parsers(commands: arguments.Commands) -> None:
 
 
 def _sample(options: argparse.Namespace) -> int:
-    from hiero_lib.data.sample import make_sample, make_sample_from_timelines
+    from hiero_lib.sources.sample import make_sample, make_sample_from_timelines
 
     if options.timelines is not None:
         report = make_sample_from_timelines(
@@ -75,10 +75,10 @@ def _sample(options: argparse.Namespace) -> int:
 
 
 def _download(options: argparse.Namespace) -> int:
-    from hiero_lib.data.download import download
-    from hiero_lib.data.download_aids import listing
-    from hiero_lib.data.manifest import is_needed, load_manifest
     from hiero_lib.data.paths import DataPaths
+    from hiero_lib.sources.download.aids import listing
+    from hiero_lib.sources.download.fetch import download
+    from hiero_lib.sources.download.manifest import is_needed, load_manifest
 
     profile = arguments.open_profile(options)
     manifest, root = load_manifest(options.manifest), DataPaths.at(profile.data_root).root
@@ -108,9 +108,9 @@ def _doctor(options: argparse.Namespace) -> int:
 
     profile = arguments.open_profile(options)
 
-    from hiero_lib import machine
-    from hiero_lib.data.doctor import examine, report
-    from hiero_lib.training_memory import training_memory_gb
+    from hiero_lib.doctor import machine
+    from hiero_lib.doctor.examine import examine, report
+    from hiero_lib.training.memory import training_memory_gb
 
     diagnosis = examine(profile, options.what, deep=options.deep)
     found, measured = machine.describe(profile), machine.measure(profile)

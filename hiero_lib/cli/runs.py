@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.cli import arguments
-from hiero_lib.errors import ConfigError, DataError
 
 
 def add_parsers(commands: arguments.Commands) -> None:
@@ -69,8 +69,8 @@ def add_parsers(commands: arguments.Commands) -> None:
 
 
 def _reproduce(options: argparse.Namespace) -> int:
-    from hiero_lib.reproduce import NotebookFailed, reproduce
-    from hiero_lib.results import TABLE_FILE
+    from hiero_lib.pipelines.reproduce import NotebookFailed, reproduce
+    from hiero_lib.results.record import TABLE_FILE
 
     try:
         results = reproduce(
@@ -91,9 +91,9 @@ def _reproduce(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from hiero_lib import results
-    from hiero_lib.files import write_text
-    from hiero_lib.tables import FORMATS
+    from hiero_lib.base.files import write_text
+    from hiero_lib.results import record as results
+    from hiero_lib.results.tables import FORMATS
 
     for folder in options.runs:
         if not (folder / results.RESULTS_FILE).is_file():
@@ -115,7 +115,7 @@ def _search(options: argparse.Namespace) -> int:
     if (options.text is None) != options.recall:
         raise ConfigError("give a text to search for, or --recall", field="text", value=options.text)
 
-    from hiero_lib import finished_run
+    from hiero_lib.pipelines import finished_run
 
     run_folder = arguments.run_folder(options, profile)
     if options.recall:
@@ -140,8 +140,8 @@ def _export(options: argparse.Namespace) -> int:
     profile = arguments.open_profile(options)
     threads = [arguments.thread_count(given) for given in options.threads or ()]
 
-    from hiero_lib import finished_run
     from hiero_lib.export.writers import WRITERS
+    from hiero_lib.pipelines import finished_run
 
     written = finished_run.export_video(
         profile,

@@ -38,10 +38,10 @@ def add_parsers(commands: arguments.Commands) -> None:
 def _train(options: argparse.Namespace) -> int:
     profile = arguments.open_profile(options)
 
+    from hiero_lib.base.device import best_device
+    from hiero_lib.benchmarks.egomcq.task import open_egomcq
     from hiero_lib.data.paths import DataPaths
-    from hiero_lib.device import best_device
-    from hiero_lib.scoring import open_egomcq
-    from hiero_lib.training import TrainingDiverged, run_training
+    from hiero_lib.training.loop import TrainingDiverged, run_training
 
     folder = options.folder or Path("outputs", profile.name, "train", options.backbone)
     validate, questions = None, DataPaths.at(profile.data_root).egomcq
@@ -69,9 +69,9 @@ def _ablation(options: argparse.Namespace) -> int:
     started = time.monotonic()
     profile = arguments.open_profile(options)
 
-    from hiero_lib.ablation import ablation_rows, cells_of
-    from hiero_lib.results import TABLE_FILE, record
-    from hiero_lib.sweep import SweepResult, run_sweep
+    from hiero_lib.pipelines.ablation import ablation_rows, cells_of
+    from hiero_lib.pipelines.sweep import SweepResult, run_sweep
+    from hiero_lib.results.record import TABLE_FILE, record
 
     folder, seeds = arguments.run_folder(options, profile), options.seeds
     cells = cells_of(profile, folder, seeds=seeds, measures=options.measures)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hiero_lib.base.errors import DataError
 from hiero_lib.cli import arguments
-from hiero_lib.errors import DataError
 
 
 def add_parsers(commands: arguments.Commands) -> None:
@@ -43,7 +43,7 @@ def _extract(options: argparse.Namespace) -> int:
     profile = arguments.open_profile(options)
 
     from hiero_lib.data.paths import DataPaths
-    from hiero_lib.features.folder import Plan, extract_folder, slurm_executor, videos_of
+    from hiero_lib.sources.extraction.folder import Plan, extract_folder, slurm_executor, videos_of
 
     videos = videos_of(options.videos)
     plan = Plan(
@@ -77,10 +77,10 @@ def _explore(options: argparse.Namespace) -> int:
 
     import torch
 
-    from hiero_lib.device import best_device
-    from hiero_lib.explore import explore, write_report
-    from hiero_lib.features.extractors.choose import open_extractor
-    from hiero_lib.progress import Progress
+    from hiero_lib.base.device import best_device
+    from hiero_lib.base.progress import Progress
+    from hiero_lib.pipelines.own_video import explore, write_report
+    from hiero_lib.sources.extraction.extractors.choose import open_extractor
 
     device = torch.device(options.device) if options.device else best_device()
     extractor = open_extractor(options.extractor or profile.features.folder, options.weights).to(device)

@@ -11,14 +11,14 @@ from typing import overload
 import numpy as np
 import torch
 
+from hiero_lib.base.errors import DataError
+from hiero_lib.base.files import atomic_path, read_json
 from hiero_lib.config import FeatureConfig
 from hiero_lib.data.egoclip_index import TextTable, build_index, identity
 from hiero_lib.data.features import FeatureStore, row_at
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.data.text_cache import TextCache
-from hiero_lib.errors import DataError
-from hiero_lib.files import atomic_path, read_json
 
 
 @dataclass(frozen=True, eq=False)

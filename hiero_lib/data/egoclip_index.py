@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from hiero_lib.errors import DataError
-from hiero_lib.files import write_json
+from hiero_lib.base.errors import DataError
+from hiero_lib.base.files import write_json
 
 COLUMNS = ("video_uid", "narration_time", "clip_text")
 INDEX_VERSION = 1

@@ -18,8 +18,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from hiero_lib.base.errors import DataError, UnsafeFileError
 from hiero_lib.config import FeatureConfig
-from hiero_lib.errors import DataError, UnsafeFileError
 
 SUFFIXES = (".pt", ".safetensors")
 _DTYPES = {"F16": torch.float16, "F32": torch.float32}

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from hiero_lib.base.files import safe_name
 from hiero_lib.data.paths import DataPaths
-from hiero_lib.files import safe_name
 
 _VIDEO_SUFFIXES = (".mp4", ".webm", ".mov", ".mkv")
 _PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -34,7 +34,7 @@ class Media:
 
 
 def find_media(paths: DataPaths, video_uid: str) -> Media:
-    """What there is of a video, under its uid or under `hiero_lib.files.safe_name` of it.
+    """What there is of a video, under its uid or under `hiero_lib.base.files.safe_name` of it.
 
     Names in the folder of frames that are no numbers are passed over.
     """

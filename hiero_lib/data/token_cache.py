@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hiero_lib.errors import DataError
-from hiero_lib.files import atomic_path, read_json, write_json
+from hiero_lib.base.errors import DataError
+from hiero_lib.base.files import atomic_path, read_json, write_json
 
 
 class TokenEncoder(Protocol):

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import hiero_lib
+from hiero_lib.base.files import write_json
 from hiero_lib.export.record import VideoRecord, thread_title
-from hiero_lib.files import write_json
-from hiero_lib.hierarchy import tree
+from hiero_lib.hierarchy.video import tree
 
 VERSION = 1
 

@@ -9,8 +9,8 @@ import datetime
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+from hiero_lib.base.files import write_text
 from hiero_lib.export.record import VideoRecord, milliseconds, nested_runs, one_line, thread_title
-from hiero_lib.files import write_text
 
 _NARRATION_MS = 2000  # ELAN has no moments: a narration lasts so long, or until the next one
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"

@@ -16,8 +16,8 @@ from typing import Any
 import torch.nn.functional as F
 
 import hiero_lib
+from hiero_lib.base.files import write_text
 from hiero_lib.export.record import Query, VideoRecord, thread_title
-from hiero_lib.files import write_text
 from hiero_lib.viz.page import clock
 from hiero_lib.viz.query import nearest_runs, plot_query
 from hiero_lib.viz.rows import hierarchy_rows

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hiero_lib.collection import Collection, Phrases, as_narration, named_hierarchy, phrases_of
+from hiero_lib.base.files import safe_name
 from hiero_lib.export.page import write_report
 from hiero_lib.export.record import Query, VideoRecord, one_line
-from hiero_lib.files import safe_name
-from hiero_lib.hierarchy import VideoHierarchy
-from hiero_lib.methods import Method
+from hiero_lib.hierarchy.collection import Collection, Phrases, as_narration, named_hierarchy, phrases_of
+from hiero_lib.hierarchy.video import VideoHierarchy
+from hiero_lib.methods.method import Method
 from hiero_lib.models.spectral import ThreadCount
 from hiero_lib.viz.bars import Narrations, plain_narration
 
@@ -34,7 +34,8 @@ def video_record(
         video_uid: the video.
         queries: texts for the page's similarity panel; none: what the threads of the coarsest level are called, those
             with the most seconds first.
-        num_threads: as `hiero_lib.hierarchy.video_hierarchy`; None: 4 at the coarsest level, twice as many below.
+        num_threads: as `hiero_lib.hierarchy.video.video_hierarchy`; None: 4 at the coarsest level, twice as many
+            below.
         vocabulary: names for a video without narrations; None: the collection's own.
 
     Raises:

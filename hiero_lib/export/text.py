@@ -6,9 +6,9 @@ import csv
 import io
 from pathlib import Path
 
+from hiero_lib.base.files import write_text
 from hiero_lib.export.record import VideoRecord, milliseconds, one_line, thread_title
-from hiero_lib.files import write_text
-from hiero_lib.hierarchy import LevelThreads
+from hiero_lib.hierarchy.video import LevelThreads
 
 COLUMNS = ("video_uid", "level", "run", "start_s", "end_s", "length_s", "thread", "title", "parent", "parent_title")
 

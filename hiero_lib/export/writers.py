@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hiero_lib.errors import ConfigError
+from hiero_lib.base.errors import ConfigError
+from hiero_lib.base.files import atomic_path, safe_name
 from hiero_lib.export.document import write_document
 from hiero_lib.export.elan import write_eaf
 from hiero_lib.export.page import write_report
 from hiero_lib.export.record import VideoRecord, one_line
 from hiero_lib.export.text import write_chapters, write_csv
-from hiero_lib.files import atomic_path, safe_name
 from hiero_lib.viz.bars import Narrations
 from hiero_lib.viz.query import plot_query
 from hiero_lib.viz.rows import hierarchy_rows
@@ -93,7 +93,7 @@ def export(
 ) -> list[Path]:
     """Write a video's hierarchy in several formats; the files, all of them directly in ``folder``.
 
-    Names begin with the video's uid, made safe by `hiero_lib.files.safe_name`. Each file is written atomically.
+    Names begin with the video's uid, made safe by `hiero_lib.base.files.safe_name`. Each file is written atomically.
 
     Raises:
         ConfigError: a format that there is not, before anything is written.

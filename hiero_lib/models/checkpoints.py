@@ -1,6 +1,6 @@
 """Models on disk: a folder with ``model.safetensors`` and the ``model.json`` that says what it is.
 
-The authors' ``.pth`` files are read as well (:mod:`hiero_lib.models.reference`).
+The authors' ``.pth`` files are read as well (:mod:`hiero_lib.models.authors_checkpoint`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from hiero_lib import __version__
+from hiero_lib.base.errors import DataError
+from hiero_lib.base.files import read_json, write_json
 from hiero_lib.config import AlignmentConfig, FeatureConfig, ModelConfig, Profile, TextConfig, from_dict
-from hiero_lib.errors import DataError
-from hiero_lib.files import read_json, write_json
 from hiero_lib.models.alignment import AlignedModel, TextHead, VisualHead
+from hiero_lib.models.authors_checkpoint import read_authors_checkpoint
 from hiero_lib.models.hiero import HiERO
 from hiero_lib.models.probe import SegmentProbe
-from hiero_lib.models.reference import read_authors_checkpoint
 from hiero_lib.models.text_encoders import distilbert_from_state_dict
 
 Backbone = Literal["hiero", "probe"]
@@ -138,7 +138,7 @@ def load_authors_model(path: str | Path) -> tuple[AlignedModel, ModelCard]:
         path: the ``.pth``.
 
     Raises:
-        DataError, UnsafeFileError: as :func:`hiero_lib.models.reference.read_authors_checkpoint`.
+        DataError, UnsafeFileError: as :func:`hiero_lib.models.authors_checkpoint.read_authors_checkpoint`.
     """
     checkpoint = read_authors_checkpoint(path)
     card = ModelCard(

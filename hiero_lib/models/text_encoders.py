@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.base.files import sha256_of
 from hiero_lib.config import TextConfig
-from hiero_lib.errors import ConfigError, DataError
-from hiero_lib.files import sha256_of
 from hiero_lib.models.clip_text_tower import ClipTextTower, openai_names
 from hiero_lib.models.weights import load_strictly, read_state
 

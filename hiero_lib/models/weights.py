@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hiero_lib.errors import DataError
-from hiero_lib.models.reference import load_inert
+from hiero_lib.base.errors import DataError
+from hiero_lib.models.authors_checkpoint import load_inert
 
 
 def read_state(path: str | Path, *, inert: re.Pattern[str] | None = None, field: str | None = None) -> Any:

@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from hiero_lib.collection import Collection, Phrases, named_hierarchy, phrases_of
+from hiero_lib.base.errors import DataError
+from hiero_lib.base.files import file_slug, safe_name
 from hiero_lib.data.features import FeatureStore
-from hiero_lib.errors import DataError
-from hiero_lib.files import file_slug, safe_name
-from hiero_lib.hierarchy import MOST_POINTS, VideoHierarchy
-from hiero_lib.methods import Method
+from hiero_lib.hierarchy.collection import Collection, Phrases, named_hierarchy, phrases_of
+from hiero_lib.hierarchy.video import MOST_POINTS, VideoHierarchy
+from hiero_lib.methods.method import Method
 from hiero_lib.models.spectral import Partition, spectral_partition
 from hiero_lib.search.index import SearchIndex
 from hiero_lib.search.table import FORMAT, RunTable, join, read_table, source_of, table_of, write_table
@@ -81,7 +81,7 @@ def grounding_partition(x: Tensor) -> Partition:
 def runs_to_search(
     collection: Collection, method: Method, video_uid: str, *, vocabulary: Phrases | None = None
 ) -> VideoHierarchy:
-    """A video's hierarchy divided for search; see `hiero_lib.collection.named_hierarchy`."""
+    """A video's hierarchy divided for search; see `hiero_lib.hierarchy.collection.named_hierarchy`."""
     return named_hierarchy(
         collection,
         method,

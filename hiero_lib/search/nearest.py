@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hiero_lib.errors import ConfigError
-from hiero_lib.files import atomic_path
+from hiero_lib.base.errors import ConfigError
+from hiero_lib.base.files import atomic_path
 
 EXACT_UP_TO = 1_000_000  # rows; beyond, the matrix product takes more than 100 ms (D 256, one core)
 _LEAST_FAISS = "1.8"

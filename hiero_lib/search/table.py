@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hiero_lib.errors import DataError
-from hiero_lib.files import atomic_path
+from hiero_lib.base.errors import DataError
+from hiero_lib.base.files import atomic_path
 
 FORMAT = "hiero_lib.search 1"
 _COLUMNS = ("start_s", "end_s", "level", "thread")

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hiero_lib.runs import Run
+from hiero_lib.hierarchy.spans import Run
 from hiero_lib.viz.page import clock
 from hiero_lib.viz.palette import THEMES, ThemeName, thread_color
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from hiero_lib.config import ThreadGraph
-from hiero_lib.hierarchy import LevelThreads, VideoHierarchy
+from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 from hiero_lib.models.temporal import radius_graph
 from hiero_lib.models.threads import thread_graph as joined_in_threads
 from hiero_lib.viz.bars import TimelineRow, timeline_bars

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from hiero_lib.hierarchy import LevelThreads, VideoHierarchy
+from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 from hiero_lib.viz.page import Engine, Figure, clock, drawn, markup, page_layout, print_axes, print_page, shortened
 from hiero_lib.viz.palette import THEMES, Theme, ThemeName, thread_color
 from hiero_lib.viz.rows import level_of, thread_name

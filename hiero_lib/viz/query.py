@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hiero_lib.hierarchy import LevelThreads, VideoHierarchy
-from hiero_lib.runs import Run
+from hiero_lib.hierarchy.spans import Run
+from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 from hiero_lib.viz.page import (
     Engine,
     Figure,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from hiero_lib.hierarchy import LevelThreads, VideoHierarchy
-from hiero_lib.runs import match_labels, relabelled
+from hiero_lib.hierarchy.spans import match_labels, relabelled
+from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 from hiero_lib.viz.bars import TimelineRow
 
 

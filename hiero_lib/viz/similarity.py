@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from hiero_lib.hierarchy import LevelThreads, VideoHierarchy
+from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 from hiero_lib.viz.page import (
     Engine,
     Figure,

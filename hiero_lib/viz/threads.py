@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hiero_lib.hierarchy import VideoHierarchy
+from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.viz.bars import Narrations, TimelineRow
 from hiero_lib.viz.page import Engine, Figure, clock, shortened
 from hiero_lib.viz.palette import ThemeName
@@ -36,7 +36,7 @@ def plot_threads(
     """Draw one lane for each activity thread of a level, in its colour, with its name and total time beside it.
 
     Args:
-        hierarchy: the video; see `hiero_lib.thread_names` for names.
+        hierarchy: the video; see `hiero_lib.hierarchy.names` for names.
         level: whose threads.
         title: stands above the figure; say there when the data is the sample.
         engine: plotly for looking, matplotlib for print.

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from hiero_lib.errors import DataError
+from hiero_lib.base.errors import DataError
 from hiero_lib.viz.page import Engine, drawn, page_layout
 from hiero_lib.viz.palette import THEMES, THREAD_COLORS, Theme, ThemeName
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from hiero_lib.hierarchy import TreeNode, VideoHierarchy, tree
+from hiero_lib.hierarchy.video import TreeNode, VideoHierarchy, tree
 from hiero_lib.viz.page import (
     Engine,
     Figure,
@@ -100,7 +100,7 @@ def plot_tree(
     shape: Literal["icicle", "sunburst"] = "icicle",
     page_characters: int = 165,
 ) -> Figure:
-    """Draw the tree of `hiero_lib.hierarchy.tree`: the whole video, below it the threads of each level.
+    """Draw the tree of `hiero_lib.hierarchy.video.tree`: the whole video, below it the threads of each level.
 
     Args:
         hierarchy: the video.

@@ -10,15 +10,15 @@ import pytest
 import torch
 from playwright.sync_api import Error, FloatRect, Locator, Page
 
-from hiero_lib.collection import as_narration, open_collection
 from hiero_lib.config import load_profile
-from hiero_lib.hierarchy import video_hierarchy
-from hiero_lib.methods import HIERO, open_methods, read_video
+from hiero_lib.hierarchy.collection import as_narration, open_collection
+from hiero_lib.hierarchy.spans import Run
+from hiero_lib.hierarchy.video import video_hierarchy
+from hiero_lib.methods.method import HIERO, open_methods, read_video
 from hiero_lib.notebook import NotebookRun, trained_models
-from hiero_lib.reproduce import NOTEBOOKS, reproduce
-from hiero_lib.runs import Run
+from hiero_lib.pipelines.reproduce import NOTEBOOKS, reproduce
 from hiero_lib.viz.query import nearest_runs
-from tests.browser.lab import open_notebook, picture_of_all, run_all_cells
+from tests.helpers.lab import open_notebook, picture_of_all, run_all_cells
 from tests.notebooks.test_run import TINY
 
 LEVEL = 1

@@ -10,14 +10,14 @@ import pytest
 import torch
 from playwright.sync_api import sync_playwright
 
+from hiero_lib.explorer.live import figure_html, load_plotly_html, start_html
 from hiero_lib.viz.bars import Narrations
-from hiero_lib.viz.live import figure_html, load_plotly_html, start_html
 from hiero_lib.viz.rows import hierarchy_rows
 from hiero_lib.viz.timeline import plot_timeline
 from hiero_lib.viz.tree import tree_cells
-from tests.browser.lab import CHROMIUM_FLAGS, chromium
-from tests.every_figure import every_figure
-from tests.made_up import THREE, record
+from tests.helpers.every_figure import every_figure
+from tests.helpers.lab import CHROMIUM_FLAGS, chromium
+from tests.helpers.made_up import THREE, record
 
 # Texts that are seen: what plotly hides for want of room has no size.
 TEXTS = """plot => [...plot.querySelectorAll('text')].map(text => {

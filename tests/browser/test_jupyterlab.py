@@ -7,8 +7,8 @@ from pathlib import Path
 import papermill
 import pytest
 
-from hiero_lib.reproduce import NOTEBOOKS
-from tests.browser.lab import open_notebook, picture_of_all, run_all_cells
+from hiero_lib.pipelines.reproduce import NOTEBOOKS
+from tests.helpers.lab import open_notebook, picture_of_all, run_all_cells
 
 
 @pytest.mark.browser

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from hiero_lib.export.page import write_report
 from hiero_lib.export.record import thread_title
 from hiero_lib.export.text import chapters
-from tests.browser.lab import chromium
-from tests.export.made import made_record
+from tests.helpers.lab import chromium
+from tests.helpers.made_record import made_record
 
 pytestmark = pytest.mark.browser
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch_geometric.loader import DataLoader
 
+from hiero_lib.base.errors import DataError
 from hiero_lib.config import FeatureConfig
 from hiero_lib.data.egoclip import EgoClipDataset, EgoClipIndex
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.segments import FOLLOW_BATCH
 from hiero_lib.data.text_cache import TextCache
-from hiero_lib.errors import DataError
 
 FEATURES = FeatureConfig(folder="f", dim=4)
 HEADER = "video_uid\tnarration_time\tclip_text"

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from hiero_lib.base.errors import DataError, UnsafeFileError
 from hiero_lib.data.features import FeatureStore
-from hiero_lib.errors import DataError, UnsafeFileError
 
 
 class Hostile:
@@ -215,7 +215,7 @@ def test_missing_and_twice(tmp_path, x):
 
 
 def test_a_slice_and_a_header_cost_little(tmp_path):
-    """The figure of merit (10 times) is printed by tests.speed; here the order of magnitude, on 60 MB."""
+    """The figure of merit (10 times) is printed by tests.tools.speed; here the order of magnitude, on 60 MB."""
     torch.save(torch.zeros(20_000, 1536, dtype=torch.float16), tmp_path / "long.pt")
     save_file({"x": torch.zeros(20_000, 1536, dtype=torch.float16)}, tmp_path / "same.safetensors")
     store = FeatureStore(tmp_path)

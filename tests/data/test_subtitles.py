@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hiero_lib.base.errors import DataError
 from hiero_lib.data.subtitles import TimedTexts, read_narrations, seconds_of
-from hiero_lib.errors import DataError
 
 SRT = (
     "\ufeff1\r\n00:00:01,000 --> 00:00:03,000\r\ncuts the <i>onion</i>\r\n\r\n"

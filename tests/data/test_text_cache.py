@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from hiero_lib.base.errors import DataError
 from hiero_lib.data import text_cache
 from hiero_lib.data.text_cache import TextCache
-from hiero_lib.errors import DataError
 
 
 class Counting(torch.nn.Module):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from hiero_lib.base.errors import DataError
 from hiero_lib.data.token_cache import TokenCache
-from hiero_lib.errors import DataError
 
 
 class Words(torch.nn.Module):

@@ -10,7 +10,7 @@ import pytest
 from hiero_lib.export.document import document, schema, write_document
 from hiero_lib.export.record import milliseconds, nested_runs, one_line, thread_title
 from hiero_lib.export.text import COLUMNS, runs_csv
-from tests.export.made import made_hierarchy, made_record
+from tests.helpers.made_record import made_hierarchy, made_record
 
 
 @pytest.fixture(scope="module")

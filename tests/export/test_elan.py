@@ -9,7 +9,7 @@ import pytest
 
 from hiero_lib.export.elan import eaf, write_eaf
 from hiero_lib.export.record import milliseconds, nested_runs, one_line, thread_title
-from tests.export.made import made_record
+from tests.helpers.made_record import made_record
 
 
 @pytest.fixture(scope="module")

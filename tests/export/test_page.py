@@ -9,7 +9,7 @@ from plotly.offline import get_plotlyjs
 
 from hiero_lib.export.page import report, themed_difference
 from hiero_lib.viz.bars import Narrations
-from tests.export.made import HOSTILE, made_record
+from tests.helpers.made_record import HOSTILE, made_record
 
 
 class Parts(HTMLParser):

@@ -9,7 +9,7 @@ import webvtt
 
 from hiero_lib.export.record import milliseconds, one_line, thread_title
 from hiero_lib.export.text import chapters, write_chapters
-from tests.export.made import made_record
+from tests.helpers.made_record import made_record
 
 TIMING = re.compile(r"(\d{2,}):([0-5]\d):([0-5]\d)\.(\d{3}) --> (\d{2,}):([0-5]\d):([0-5]\d)\.(\d{3})")
 
@@ -71,7 +71,7 @@ def test_webvtt_py_reads_the_same(record, tmp_path) -> None:
 def test_more_than_a_hundred_hours_and_a_title_with_an_arrow(record) -> None:
     import dataclasses
 
-    from hiero_lib.runs import Run
+    from hiero_lib.hierarchy.spans import Run
 
     level = dataclasses.replace(record.hierarchy.levels[0], runs=(Run(0, 0, 0), Run(360_000.5, 400_000.25, 1)))
     odd = dataclasses.replace(record, data_name="x --> y\n\n00:00.000 --> 00:01.000")

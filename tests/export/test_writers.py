@@ -2,10 +2,10 @@ import re
 
 import pytest
 
-from hiero_lib.errors import ConfigError
+from hiero_lib.base.errors import ConfigError
+from hiero_lib.base.files import safe_name
 from hiero_lib.export.writers import WRITERS, export, print_figures
-from hiero_lib.files import safe_name
-from tests.export.made import made_record
+from tests.helpers.made_record import made_record
 
 MAGIC = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 

@@ -10,8 +10,8 @@ from torch_geometric.data import Batch, Data
 
 from hiero_lib.config import ModelConfig
 from hiero_lib.data.segments import VideoSegments
+from hiero_lib.models.authors_checkpoint import backbone_state
 from hiero_lib.models.hiero import HiERO
-from hiero_lib.models.reference import backbone_state
 
 
 class Recorded:

@@ -6,7 +6,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from hiero_lib.models import spectral
 from hiero_lib.models.spectral import spectral_clustering, spectral_embedding, spectral_partition
-from tests.speed.spectral import agreement, generated_video
+from tests.tools.speed.spectral import agreement, generated_video
 
 
 def video(n, *, steps, seed=0, channels=64, noise=1.0, smooth=0):
@@ -58,7 +58,7 @@ def sample_video():
 
 @pytest.mark.parametrize(("segments", "n_clusters", "temperature"), [(900, 8, 0.05), (900, 7, 0.5), (600, 16, 0.05)])
 def test_same_partition_on_a_video_of_the_sample(sample_video, segments, n_clusters, temperature):
-    """All of its videos: ``python -m tests.speed spectral_sample``."""
+    """All of its videos: ``python -m tests.tools.speed spectral_sample``."""
     assert agreement(sample_video[:segments], n_clusters, temperature) >= 0.99
 
 

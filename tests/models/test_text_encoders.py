@@ -14,11 +14,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
+from hiero_lib.base.errors import ConfigError, DataError, UnsafeFileError
 from hiero_lib.config import TextConfig
 from hiero_lib.data.text_cache import TextCache
-from hiero_lib.errors import ConfigError, DataError, UnsafeFileError
+from hiero_lib.models.authors_checkpoint import read_authors_checkpoint
 from hiero_lib.models.clip_text_tower import ClipTextTower
-from hiero_lib.models.reference import read_authors_checkpoint
 from hiero_lib.models.text_encoders import (
     MINILM_PACKAGE,
     TextEncoder,

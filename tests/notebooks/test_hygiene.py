@@ -12,7 +12,7 @@ import pytest
 from nbformat import NotebookNode
 
 import hiero_lib
-from hiero_lib.reproduce import NOTEBOOKS, notebook_parameters
+from hiero_lib.pipelines.reproduce import NOTEBOOKS, notebook_parameters
 
 REPOSITORY = NOTEBOOKS.parent
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))

@@ -9,9 +9,9 @@ import nbformat
 import pytest
 
 from hiero_lib.config import load_profile
-from hiero_lib.reproduce import NOTEBOOKS, NotebookFailed, reproduce
-from hiero_lib.results import record
-from tests.tiny import add_goalstep, make_checkpoint, make_tiny
+from hiero_lib.pipelines.reproduce import NOTEBOOKS, NotebookFailed, reproduce
+from hiero_lib.results.record import record
+from tests.helpers.tiny import add_goalstep, make_checkpoint, make_tiny
 
 TINY = {
     "sample_videos": 10,

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from hiero_lib.errors import ConfigError
+from hiero_lib.base.errors import ConfigError
 from hiero_lib.search import nearest
 from hiero_lib.search.index import Answer, SearchIndex
 from hiero_lib.search.table import RunTable, join, normalised, table_of

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hiero_lib.errors import DataError
+from hiero_lib.base.errors import DataError
 from hiero_lib.search.table import RunTable, join, normalised, read_table, source_of, table_of, write_table
 
 

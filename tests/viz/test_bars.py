@@ -1,6 +1,6 @@
 import pytest
 
-from hiero_lib.runs import Run
+from hiero_lib.hierarchy.spans import Run
 from hiero_lib.viz.bars import (
     Bar,
     Narrations,

@@ -4,7 +4,7 @@ from matplotlib.colors import to_hex
 
 from hiero_lib.viz.levels import level_edges, plot_levels
 from hiero_lib.viz.palette import thread_color
-from tests.made_up import THREE, record
+from tests.helpers.made_up import THREE, record
 
 # The network's own threads: at level 1 every third node, at level 2 two that alternate.
 NETWORK = [[-1] * 40, [i % 3 for i in range(20)], [i % 2 for i in range(10)]]

@@ -16,7 +16,7 @@ from hiero_lib.viz.similarity import plot_similarity
 from hiero_lib.viz.threads import plot_threads
 from hiero_lib.viz.timeline import plot_timeline
 from hiero_lib.viz.tree import plot_tree
-from tests.made_up import record
+from tests.helpers.made_up import record
 
 SEGMENTS = 13_500
 

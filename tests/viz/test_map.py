@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from hiero_lib.viz import map as viz_map
 from hiero_lib.viz.map import map_points, pca, plot_map
 from hiero_lib.viz.palette import thread_color
-from tests.made_up import THREE, record
+from tests.helpers.made_up import THREE, record
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from hiero_lib.viz.bars import Narrations
 from hiero_lib.viz.grounding import GroundingPanel, plot_grounding
 from hiero_lib.viz.page import broken, drawn, markup, page_layout, tick_times, time_axis
 from hiero_lib.viz.palette import THEMES
-from tests.every_figure import every_figure
-from tests.made_up import THREE, record
+from tests.helpers.every_figure import every_figure
+from tests.helpers.made_up import THREE, record
 
 
 def test_the_engine_decides() -> None:

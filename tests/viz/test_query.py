@@ -4,10 +4,10 @@ import torch
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
-from hiero_lib.runs import Run
+from hiero_lib.hierarchy.spans import Run
 from hiero_lib.viz.palette import thread_color
 from hiero_lib.viz.query import nearest_runs, plot_query, query_curve
-from tests.made_up import THREE, record
+from tests.helpers.made_up import THREE, record
 
 TEXT = torch.tensor([0.3, -1.0, 0.5, 0.2])
 

@@ -2,12 +2,12 @@ import dataclasses
 
 import pytest
 
-from hiero_lib.runs import Run
+from hiero_lib.hierarchy.spans import Run
 from hiero_lib.viz.bars import TimelineRow
 from hiero_lib.viz.palette import thread_color
 from hiero_lib.viz.rows import hierarchy_rows, level_of, thread_name, truth_beside
 from hiero_lib.viz.timeline import plot_timeline
-from tests.made_up import THREE, record
+from tests.helpers.made_up import THREE, record
 from tests.viz.test_timeline import BARS
 
 

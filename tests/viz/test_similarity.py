@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 
 from hiero_lib.viz.palette import thread_color
 from hiero_lib.viz.similarity import plot_similarity, similarity_matrix
-from tests.made_up import THREE, record
+from tests.helpers.made_up import THREE, record
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from hiero_lib.viz.bars import Narrations
 from hiero_lib.viz.palette import thread_color
 from hiero_lib.viz.threads import plot_threads, thread_lanes
-from tests.made_up import THREE, record
+from tests.helpers.made_up import THREE, record
 from tests.viz.test_timeline import BARS
 
 

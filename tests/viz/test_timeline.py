@@ -5,7 +5,7 @@ from matplotlib import rcParams
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex
 
-from hiero_lib.runs import Run
+from hiero_lib.hierarchy.spans import Run
 from hiero_lib.viz.palette import THEMES, thread_color
 from hiero_lib.viz.timeline import Narrations, TimelineRow, plot_timeline
 

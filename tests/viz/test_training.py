@@ -7,7 +7,7 @@ import sys
 import pytest
 from matplotlib.colors import to_hex
 
-from hiero_lib.errors import DataError
+from hiero_lib.base.errors import DataError
 from hiero_lib.viz import training
 from hiero_lib.viz.training import LiveLossCurve, plot_training, read_metrics, training_panels
 

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 
-from hiero_lib.hierarchy import tree
+from hiero_lib.hierarchy.video import tree
 from hiero_lib.viz.palette import NO_THREAD_COLOR, THEMES, thread_color
 from hiero_lib.viz.tree import plot_tree, tree_cells
-from tests.made_up import THREE, record
-from tests.test_hierarchy import videos
+from tests.helpers.made_up import THREE, record
+from tests.hierarchy.test_video import videos
 
 
 @settings(max_examples=40)

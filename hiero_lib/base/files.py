@@ -1,0 +1,154 @@
+"""Reading and writing so that nothing is lost: a temporary name first, then a rename."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from hiero_lib.base.errors import DataError
+
+
+@contextlib.contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``target`` that becomes ``target`` when the block succeeds.
+
+    Works for a file and for a folder (create the folder inside the block); an existing folder is replaced.
+    When the block raises, what was written under the temporary name is removed and ``target`` is untouched.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    holder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+    try:
+        temporary = holder / target.name
+        yield temporary
+        if target.is_dir() and temporary.is_dir():
+            os.replace(target, holder / "replaced")
+        os.replace(temporary, target)
+    finally:
+        shutil.rmtree(holder, ignore_errors=True)
+
+
+def finish_interrupted(target: str | Path) -> None:
+    """Put a folder in place whose replacement was cut off between the two renames of :func:`atomic_path`.
+
+    At that moment the new folder is complete but still has its temporary name. Other left-overs are removed. Only
+    for a ``target`` that no other process is writing.
+    """
+    target = Path(target)
+    for holder in sorted(target.parent.glob(f".{target.name}.*.tmp")):
+        if not target.exists() and (holder / "replaced").exists():
+            os.replace(holder / target.name, target)
+        shutil.rmtree(holder, ignore_errors=True)
+
+
+def write_text(target: str | Path, text: str) -> None:
+    """Write ``text`` (UTF-8) atomically."""
+    with atomic_path(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(target: str | Path, value: Any) -> None:
+    """Write ``value`` as indented JSON atomically; NaN and infinity are refused, as JSON has neither."""
+    write_text(target, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        DataError: the file is missing, empty, not UTF-8 or not JSON, the message names the line and column; or an
+            object has a name twice, of which JSON's readers silently keep the last.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError("there is no such file", file=path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError("not UTF-8 text", file=path, field=f"byte {error.start}") from error
+    if not text.strip():
+        raise DataError("the file is empty", file=path)
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except _Twice as error:
+        raise DataError("the name occurs twice in one object", file=path, field=str(error)) from error
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"not readable as JSON ({error.msg})",
+            file=path,
+            field=f"line {error.lineno} column {error.colno}",
+            hint="The file may be truncated: fetch it again",
+        ) from error
+
+
+class _Twice(Exception):
+    """A name that occurs twice in an object."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(next(name for name in names if names.count(name) > 1))
+    return found
+
+
+@contextlib.contextmanager
+def reading_csv(path: str | Path) -> Iterator[TextIO]:
+    """The text of a csv, UTF-8 with or without a mark at its start, for :mod:`csv` to read.
+
+    Raises:
+        DataError: the file is missing, or not UTF-8, or no csv where the block comes to read it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError("there is no such file", file=path)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            yield stream
+    except UnicodeDecodeError as error:
+        raise DataError("not UTF-8 text", file=path, field=f"byte {error.start}") from error
+    except csv.Error as error:
+        raise DataError(f"not readable as a csv ({error})", file=path) from error
+
+
+def sha256_of(path: str | Path) -> str:
+    """Hexadecimal SHA-256 of a file, read in blocks of 1 MiB."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def file_slug(name: str) -> str:
+    """Part of a file name for a method's or strategy's name: ``linear probe`` -> ``linear_probe``.
+
+    A checkpoint in brackets keeps its letters, and what no file name may have is encoded as in :func:`safe_name`.
+    """
+    plain, bracket, checkpoint = name.partition(" (")
+    slug = plain.lower().replace(" ", "_").replace("-", "_")
+    return safe_name(f"{slug}_({checkpoint}" if bracket else slug)
+
+
+def safe_name(text: str) -> str:
+    """A file name for any text: no separators, not hidden, not too long.
+
+    Letters, digits, ``-``, ``_`` and ``.`` stay, so that a video's uid is usually its own file name; everything else
+    is percent-encoded, and a name of more than 120 characters is cut and gets a hash. Texts that differ have names
+    that differ.
+    """
+    name = urllib.parse.quote(text, safe="").replace("~", "%7E")
+    name = "%2E" + name[1:] if name.startswith(".") else name or "%"
+    if len(name) > 120:
+        name = f"{name[:100].rstrip('%')}%-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return name

@@ -1,0 +1,1 @@
+"""EgoMCQ: which of five clips does a narration describe?"""

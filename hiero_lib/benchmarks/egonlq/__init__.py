@@ -1,0 +1,1 @@
+"""EgoNLQ: a head trained on frozen features finds the moment that answers a query."""

@@ -1,0 +1,238 @@
+"""What EgoNLQ's heads found, for people: rows of the results table, the comparison of levels, queries to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hiero_lib.benchmarks.egonlq.score import EgoNLQResult, mean_and_spread, measures
+from hiero_lib.benchmarks.egonlq.task import FED, Head, NLQTask, compared_levels
+from hiero_lib.benchmarks.grounding.files import truth_of
+from hiero_lib.benchmarks.grounding.metrics import GroundingScores, grounding_scores
+from hiero_lib.config import EgoNLQConfig, FeatureLevel
+from hiero_lib.methods.method import HIERO, UNTRAINED, Method
+from hiero_lib.results.metric import mean_metric
+from hiero_lib.results.record import Metric, Row
+
+if TYPE_CHECKING:
+    from hiero_lib.viz.grounding import GroundingPanel
+
+BENCHMARK = "EgoNLQ"
+LEVELS_BENCHMARK = "EgoNLQ, the level that feeds the head"
+RANDOM = "random spans"
+_RANDOM_DRAWS = 20
+MEASURES = ("R1@0.3", "R3@0.3", "R5@0.3", "R1@0.5", "R3@0.5", "R5@0.5", "mIoU")
+
+# R1@0.3, R5@0.3, R1@0.5, R5@0.5 as published (ICCV 2025, table 2), on Ego4D's validation set.
+_QUOTED = ("R1@0.3", "R5@0.3", "R1@0.5", "R5@0.5")
+PUBLISHED = {
+    "EgoVLP": (0.1084, 0.1884, 0.0681, 0.1345),
+    "LaViLa": (0.1205, 0.2238, 0.0743, 0.1544),
+    "HiERO (Omnivore)": (0.1027, 0.1820, 0.0601, 0.1252),
+    "HiERO (EgoVLP)": (0.1141, 0.1967, 0.0705, 0.1391),
+    "HiERO (LaViLa)": (0.1335, 0.2112, 0.0808, 0.1531),
+}
+
+
+def per_query(results: Sequence[GroundingScores], measure: str) -> np.ndarray:
+    """``[n]`` each query's hits (for ``mIoU`` its IoU) as a mean over the results, in the order of the keys."""
+    keys, shares = sorted(results[0].per_query), [result.shares(measure) for result in results]
+    return np.array([[of[key] for key in keys] for of in shares]).mean(axis=0)
+
+
+def random_scores(task: NLQTask, trained: Mapping[Head, EgoNLQResult]) -> list[GroundingScores]:
+    """What chance is worth: spans as long as training answers, at random places of the clip, drawn several times."""
+    rng = np.random.default_rng(task.profile.egonlq.bootstrap_seed)
+    spans = truth_of(task.clips["train"]).values()
+    lengths = np.asarray([end - start for start, end in spans])
+    durations = {query.key: clip.duration_s for clip in task.clips["val"] for query in clip.queries}
+    truth, answered = truth_of(task.clips["val"]), next(iter(trained.values())).predictions
+    found = []
+    for _ in range(_RANDOM_DRAWS):
+        answers = {}
+        for key in answered:
+            length = np.minimum(rng.choice(lengths, size=task.profile.egonlq.answers), durations[key])
+            start = rng.uniform(0.0, durations[key] - length)
+            answers[key] = list(zip(start.tolist(), (start + length).tolist()))
+        found.append(grounding_scores(truth, answers))
+    return found
+
+
+def egonlq_rows(
+    task: NLQTask, trained: Mapping[Head, EgoNLQResult], methods: Mapping[str, Method] | None = None
+) -> list[Row]:
+    """Chance, each method at the profile's level, HiERO against raw features, and the published figures.
+
+    Values are means over the seeds, with the spread over them and the 95 % bootstrap interval over queries.
+    ``methods`` tell which thread graph each was made with.
+    """
+    config = task.profile.egonlq
+    found = {name: _results(trained, name, config.level) for name in FED}
+    chance = random_scores(task, trained)
+    note = f"as long as training answers, at random places; mean of {_RANDOM_DRAWS} draws"
+    draws = [(measure, _metric(task, chance[0], per_query(chance, measure))) for measure in MEASURES]
+    seed = config.bootstrap_seed
+    rows = [Row(BENCHMARK, RANDOM, measure, metric, note=note, seed=seed) for measure, metric in draws]
+    graph = None
+    for name, results in found.items():
+        if results:
+            graph = methods[name].thread_graph if methods else None
+            rows += _rows(task, BENCHMARK, name, results, graph=graph)
+    if all(found.values()):
+        rows += [_difference(task, found[HIERO], found[UNTRAINED], measure, graph) for measure in MEASURES]
+    for name, figures in PUBLISHED.items():
+        rows += [
+            Row(BENCHMARK, name, measure, None, published=figure, note="on Ego4D, validation")
+            for measure, figure in zip(_QUOTED, figures)
+        ]
+    return rows
+
+
+def level_rows(
+    task: NLQTask, trained: Mapping[Head, EgoNLQResult], methods: Mapping[str, Method] | None = None
+) -> list[Row]:
+    """HiERO's levels and all of them at once, on the same seeds for each."""
+    graph = methods[HIERO].thread_graph if methods and HIERO in methods else None
+    rows: list[Row] = []
+    for level, results in _compared(task, trained).items():
+        rows += _rows(task, LEVELS_BENCHMARK, level_name(level), results, graph=graph)
+    return rows
+
+
+def level_name(level: FeatureLevel) -> str:
+    """What tables call HiERO's features of a level."""
+    return f"{HIERO}, all levels" if level == "all" else f"{HIERO}, level {level}"
+
+
+def level_table(task: NLQTask, trained: Mapping[Head, EgoNLQResult]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: a line a level, a column a measure, mean and spread over the seeds in percent."""
+    rows = []
+    for level, results in _compared(task, trained).items():
+        channels = results[0].video_dim
+        cells = [level_name(level), str(channels), ", ".join(str(result.seed) for result in results)]
+        found = mean_and_spread(results)
+        for mean, spread in (found[measure] for measure in MEASURES):
+            cells.append(f"{100 * mean:.1f}" + (f" ± {100 * spread:.1f}" if len(results) > 1 else ""))
+        rows.append(cells)
+    return ["features", "channels", "seeds", *MEASURES], rows
+
+
+def query_table(task: NLQTask, *, count: int) -> list[list[str]]:
+    """Text, length of the clip and answer of some validation queries, evenly spread over all."""
+    asked = [(query, clip) for clip in task.clips["val"] for query in clip.queries]
+    chosen = np.linspace(0, len(asked) - 1, min(count, len(asked))).round().astype(int)
+    return [
+        [query.text, f"{clip.duration_s:.0f}", f"{query.start_s:.1f} to {query.end_s:.1f}"]
+        for query, clip in (asked[at] for at in chosen)
+    ]
+
+
+def head_records(trained: Mapping[Head, EgoNLQResult]) -> list[dict[str, Any]]:
+    """What ``results.json`` keeps of each head: its best epoch, its measures, where it lies."""
+    return [
+        {
+            **head._asdict(),
+            "best_epoch": result.best_epoch,
+            "epochs": len(result.history),
+            "last_loss": result.history[-1]["loss"],
+            **measures(result.scores),
+            "folder": str(result.folder),
+        }
+        for head, result in trained.items()
+    ]
+
+
+def example_panels(task: NLQTask, trained: Mapping[Head, EgoNLQResult], *, count: int = 4) -> list[GroundingPanel]:
+    """Queries of all qualities: evenly spread from the best to the worst answered, by the IoU of the first answers.
+
+    The answers are those of the first seed.
+    """
+    from hiero_lib.viz.grounding import GroundingPanel
+
+    config = task.profile.egonlq
+    shown = {name: trained[Head(name, config.level, config.seeds[0])] for name in FED}
+    quality = sum(per_query([result.scores], "mIoU") for result in shown.values())
+    keys = sorted(shown[HIERO].scores.per_query)
+    order = np.argsort(-np.asarray(quality), kind="stable")
+    chosen = [keys[order[at]] for at in np.linspace(0, len(keys) - 1, min(count, len(keys))).round().astype(int)]
+    truth = truth_of(task.clips["val"])
+    queries = {query.key: (query, clip) for clip in task.clips["val"] for query in clip.queries}
+    panels = []
+    for key in chosen:
+        query, clip = queries[key]
+        answers = {name: result.predictions[key] for name, result in shown.items()}
+        panels.append(GroundingPanel(query.text, clip.duration_s, truth[key], answers))
+    return panels
+
+
+def _compared(task: NLQTask, trained: Mapping[Head, EgoNLQResult]) -> dict[FeatureLevel, list[EgoNLQResult]]:
+    config: EgoNLQConfig = task.profile.egonlq
+    seeds = config.seeds[: config.compared_seeds]
+    levels = compared_levels(config, depth=task.profile.model.depth)
+    if not any(head.method == HIERO for head in trained):
+        return {}
+    return {level: [trained[Head(HIERO, level, seed)] for seed in seeds] for level in levels}
+
+
+def _results(trained: Mapping[Head, EgoNLQResult], method: str, level: FeatureLevel) -> list[EgoNLQResult]:
+    return [result for head, result in trained.items() if (head.method, head.level) == (method, level)]
+
+
+def _rows(
+    task: NLQTask,
+    benchmark: str,
+    name: str,
+    results: Sequence[EgoNLQResult],
+    *,
+    graph: str | None,
+) -> list[Row]:
+    spreads = mean_and_spread(results)
+    seeds = tuple(result.seed for result in results)
+    note = "best of the epochs by R1@0.3 on these queries, as is usual for the head"
+    return [
+        Row(
+            benchmark,
+            name,
+            measure,
+            _metric(task, results[0].scores, per_query(_scores(results), measure)),
+            note=note,
+            thread_graph=graph,
+            seed=seeds,
+            spread=spreads[measure][1] if len(seeds) > 1 else None,
+        )
+        for measure in MEASURES
+    ]
+
+
+def _difference(
+    task: NLQTask,
+    ours: Sequence[EgoNLQResult],
+    theirs: Sequence[EgoNLQResult],
+    measure: str,
+    graph: str | None,
+) -> Row:
+    gain = per_query(_scores(ours), measure) - per_query(_scores(theirs), measure)
+    by_seed = [mean_and_spread([a])[measure][0] - mean_and_spread([b])[measure][0] for a, b in zip(ours, theirs)]
+    return Row(
+        BENCHMARK,
+        f"{HIERO} minus {UNTRAINED}",
+        measure,
+        _metric(task, ours[0].scores, gain),
+        note="points, on the same queries with the same seeds",
+        thread_graph=graph,
+        seed=tuple(result.seed for result in ours),
+        spread=float(np.std(by_seed, ddof=1)) if len(by_seed) > 1 else None,
+    )
+
+
+def _scores(results: Sequence[EgoNLQResult]) -> list[GroundingScores]:
+    return [result.scores for result in results]
+
+
+def _metric(task: NLQTask, scores: GroundingScores, values: np.ndarray) -> Metric:
+    """Mean over queries; excluded are those without text and those whose video has no features."""
+    config = task.profile.egonlq
+    excluded = scores.excluded + task.reports["val"].without_text
+    return mean_metric(values, excluded=excluded, resamples=config.bootstrap_resamples, seed=config.bootstrap_seed)

@@ -1,0 +1,303 @@
+"""EgoNLQ for the methods of a run: features once, a head per method, level and seed, rows of the results table.
+
+What notebook 03 calls. The head and its training are :mod:`hiero_lib.benchmarks.egonlq.score`; raw features go
+through the same trainings with the same seeds as HiERO's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from hiero_lib.base.errors import DataError
+from hiero_lib.base.files import file_slug
+from hiero_lib.base.progress import Progress
+from hiero_lib.benchmarks.egonlq import score as egonlq
+from hiero_lib.benchmarks.egonlq.data import NLQData, prepare
+from hiero_lib.benchmarks.egonlq.features import clip_bins_of
+from hiero_lib.benchmarks.egonlq.score import EgoNLQResult, load_head, predict, training_settings
+from hiero_lib.benchmarks.grounding.files import (
+    NLQ_CHALLENGE,
+    GroundingClip,
+    GroundingReport,
+    Predictions,
+    read_grounding,
+    truth_of,
+    write_predictions,
+)
+from hiero_lib.config import EgoNLQConfig, FeatureLevel, Profile
+from hiero_lib.data.features import FeatureStore
+from hiero_lib.data.paths import DataPaths
+from hiero_lib.data.token_cache import TokenCache
+from hiero_lib.methods.method import HIERO, UNTRAINED, Method, read_video
+from hiero_lib.models.text_encoders import load_text_encoder
+
+FILES = {"train": "nlq_train.json", "val": "nlq_val.json", "test": "nlq_test_unannotated.json"}
+FED = (UNTRAINED, HIERO)  # the methods whose features feed a head
+
+
+class Head(NamedTuple):
+    """One training: whose features, which level of them, which seed."""
+
+    method: str
+    level: FeatureLevel
+    seed: int
+
+
+@dataclass(frozen=True)
+class NLQTask:
+    """The queries of a profile with everything that a head needs; made by :func:`open_egonlq`.
+
+    ``clips`` and ``reports`` are by split: ``train``, ``val`` and, where its file is there, ``test``.
+    """
+
+    profile: Profile
+    device: torch.device
+    store: FeatureStore
+    clips: dict[str, list[GroundingClip]]
+    reports: dict[str, GroundingReport]
+    tokens: TokenCache
+
+    def data(
+        self,
+        method: Method,
+        split: str,
+        *,
+        level: FeatureLevel,
+        on_video: Callable[[int, int], None] | None = None,
+    ) -> NLQData:
+        """A split's queries with a method's features; each video goes through the backbone once, for all levels.
+
+        Raises:
+            DataError: features that cannot be used, naming the file.
+        """
+        config, features = self.profile.egonlq, self.profile.features
+
+        def levels_of(video_uid: str) -> list[Tensor] | None:
+            if video_uid not in self.store:
+                return None
+            video = read_video(self.store, self.profile, video_uid, device=self.device)
+            return [found.x for found in method.levels(video, cluster=config.cluster)]
+
+        paths = DataPaths.at(self.profile.data_root)
+        made_by = method.fingerprint + ("" if config.cluster else "-without-threads")
+        bins = clip_bins_of(
+            self.clips[split],
+            level=level,
+            levels_of=levels_of,
+            stamp_of=self._stamp,
+            folder=paths.processed / "egonlq" / features.folder / made_by / split,
+            stride_s=features.stride_s,
+            max_pos_len=config.max_pos_len,
+            on_video=on_video,
+        )
+        return prepare(self.clips[split], bins, embed_tokens=self.tokens, training=split == "train")
+
+    def _stamp(self, video_uid: str) -> str:
+        if video_uid not in self.store:
+            return ""
+        status = self.store.path(video_uid).stat()
+        return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def needed_files(profile: Profile) -> list[Path]:
+    """The annotations without which there is no EgoNLQ."""
+    annotations = DataPaths.at(profile.data_root).annotations
+    return [annotations / FILES[split] for split in ("train", "val")]
+
+
+def open_egonlq(profile: Profile, *, device: torch.device) -> NLQTask:
+    """Read the queries, open the features and load the text encoder.
+
+    Both methods get the token features of the profile's text encoder as it comes, frozen, also where HiERO's
+    training goes on to change it (Omnivore).
+
+    Raises:
+        DataError: a file is missing or cannot be used, or a validation query has no times.
+    """
+    paths = DataPaths.at(profile.data_root)
+    store = FeatureStore(paths.features(profile.features.folder), dim=profile.features.dim)
+    files = {split: paths.annotations / name for split, name in FILES.items()}
+    read = {split: read_grounding(path) for split, path in files.items() if split != "test" or path.is_file()}
+    for split in ("train", "val"):
+        for clip in read[split][0]:
+            for query in clip.queries:
+                if query.start_s is None:
+                    raise DataError("the query has no times", file=files[split], field=str(query.key))
+    encoder = load_text_encoder(dataclasses.replace(profile.text, frozen=True), data_root=paths.root)
+    return NLQTask(
+        profile,
+        device,
+        store,
+        {split: clips for split, (clips, _) in read.items()},
+        {split: report for split, (_, report) in read.items()},
+        TokenCache(paths.processed / "text_tokens", encoder, device=device),
+    )
+
+
+def compute_features(task: NLQTask, methods: Mapping[str, Method]) -> list[list[object]]:
+    """Put the features of all levels, videos and splits on disk, for both methods.
+
+    Returns rows of a table: method, channels of a level, clips with features, seconds.
+    """
+    rows: list[list[object]] = []
+    for name in (name for name in FED if name in methods):
+        started, clips, channels = time.monotonic(), 0, 0
+        for split in task.clips:
+            total = len({clip.video_uid for clip in task.clips[split]})
+            progress = Progress(f"{name}, {split} videos", total=total)
+            data = task.data(methods[name], split, level=0, on_video=lambda done, _, bar=progress: bar.show(done))  # type: ignore[misc]
+            progress.close()
+            clips += len(data.clips)
+            channels = max([channels, *(clip.bins.shape[1] for clip in data.clips.values())])
+        rows.append([name, channels, clips, round(time.monotonic() - started, 1)])
+    return rows
+
+
+def planned_heads(config: EgoNLQConfig, *, depth: int) -> list[Head]:
+    """The trainings of a profile: both methods at its level, then HiERO at the other levels, on fewer seeds."""
+    found = [Head(method, config.level, seed) for method in FED for seed in config.seeds]
+    return found + [
+        Head(HIERO, level, seed)
+        for level in compared_levels(config, depth=depth)
+        for seed in config.seeds[: config.compared_seeds]
+        if level != config.level
+    ]
+
+
+def compared_levels(config: EgoNLQConfig, *, depth: int) -> list[FeatureLevel]:
+    """The levels that feed a head for comparison: those of the model, and all of them at once."""
+    levels: tuple[FeatureLevel, ...] = (0, 1, 2, "all")
+    return [level for level in levels if level == "all" or level < depth] if config.compared_seeds else []
+
+
+def head_processes(device: torch.device, *, workers: int | None = None) -> ProcessPoolExecutor | None:
+    """Local processes of one thread each to train heads in: one a core, or ``workers``; None on a GPU, or for one.
+
+    The head is too small for the threads of one process to keep two cores busy.
+    """
+    workers = workers or (os.cpu_count() or 1 if device.type == "cpu" else 1)
+    if workers == 1:
+        return None
+    import multiprocessing
+
+    spawn = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
+    return ProcessPoolExecutor(workers, mp_context=spawn, initializer=torch.set_num_threads, initargs=(1,))
+
+
+def train_heads(
+    task: NLQTask,
+    methods: Mapping[str, Method],
+    *,
+    folder: str | Path,
+    heads: Sequence[Head] | None = None,
+    executor: Executor | None = None,
+    say: Callable[[str], None] = print,
+) -> dict[Head, EgoNLQResult]:
+    """Train the heads, or go on where ``folder`` stopped; one that is done is only read.
+
+    Args:
+        task: the queries.
+        methods: by name; heads of others are passed over.
+        folder: a folder for each head is made in it. Its name carries a hash of all that decides the result.
+        heads: ``planned_heads`` when None.
+        executor: of :mod:`concurrent.futures`; None trains one after the other in this process.
+        say: receives a line for each head that is done.
+
+    Raises:
+        DataError: no query to train or validate on.
+    """
+    profile, started = task.profile, time.monotonic()
+    planned = planned_heads(profile.egonlq, depth=profile.model.depth) if heads is None else heads
+    wanted = [head for head in planned if head.method in methods]
+    truth = truth_of(task.clips["val"])
+    futures: dict[Future[EgoNLQResult], Head] = {}
+    data: dict[tuple[str, FeatureLevel], tuple[NLQData, NLQData, str]] = {}
+    done: dict[Head, EgoNLQResult] = {}
+
+    def note(head: Head, result: EgoNLQResult) -> None:
+        done[head] = result
+        got = egonlq.measures(result.scores)
+        say(
+            f"{head.method}, level {head.level}, seed {head.seed}: R1@0.3 {got['R1@0.3']:.1%}, mIoU {got['mIoU']:.1%}"
+            f" at epoch {result.best_epoch} ({len(done)} of {len(wanted)} heads, {time.monotonic() - started:.0f} s)"
+        )
+
+    for head in wanted:
+        key = head.method, head.level
+        if key not in data:
+            data.clear()  # heads of one kind follow each other
+            parts = [task.data(methods[head.method], split, level=head.level) for split in ("train", "val")]
+            decisive = _digest(parts, task.tokens.folder.name, training_settings(profile.egonlq))
+            data[key] = parts[0], parts[1], decisive
+        training, validation, digest = data[key]
+        name = f"{file_slug(head.method)}-level{head.level}-seed{head.seed}-{digest}"
+        job = functools.partial(
+            egonlq.train,
+            training,
+            validation,
+            Path(folder) / name,
+            truth=truth,
+            seed=head.seed,
+            device=task.device,
+            config=profile.egonlq,
+        )
+        if executor is None:
+            note(head, job())
+        else:
+            futures[executor.submit(job)] = head
+    for future in as_completed(futures):
+        note(futures[future], future.result())
+    return {head: done[head] for head in wanted}
+
+
+def _digest(data: Sequence[NLQData], *settings: object) -> str:
+    """8 digits that differ where features, queries or settings do."""
+    found = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for part in data:
+        found.update(repr(part.queries).encode())
+        for uid in sorted(part.clips):
+            clip = part.clips[uid]
+            found.update(f"{uid} {clip.duration_s} {clip.lead_s}".encode())
+            found.update(clip.bins.numpy().data)
+    return found.hexdigest()[:8]
+
+
+def save_predictions(
+    task: NLQTask, methods: Mapping[str, Method], trained: Mapping[Head, EgoNLQResult], run_folder: str | Path
+) -> list[Path]:
+    """Write the official files of the heads at the profile's level, ``<run>/predictions/egonlq_<head>_<split>.json``.
+
+    ``val`` always, ``test`` where its annotations are there; queries without features have no entry.
+    """
+    config, written = task.profile.egonlq, []
+    unseen: dict[str, NLQData] = {}  # by method: the same for every seed
+    for head, result in trained.items():
+        if head.level != config.level:
+            continue
+        answers: dict[str, Predictions] = {"val": result.predictions}
+        if "test" in task.clips:
+            if head.method not in unseen:
+                unseen[head.method] = task.data(methods[head.method], "test", level=head.level)
+            data = unseen[head.method]
+            best, settings = load_head(result.folder / "best")
+            max_tokens = max(settings["max_tokens"], data.longest)
+            answers["test"] = predict(best, data, config=config, max_tokens=max_tokens, device=task.device)
+        for split, found in answers.items():
+            name = f"egonlq_{file_slug(head.method)}_seed{head.seed}_{split}.json"
+            path = Path(run_folder) / "predictions" / name
+            write_predictions(path, found, challenge=NLQ_CHALLENGE)
+            written.append(path)
+    return written

@@ -1,0 +1,1 @@
+"""EgoProceL: clusters of a video against its key-steps."""

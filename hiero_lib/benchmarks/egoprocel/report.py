@@ -1,0 +1,176 @@
+"""EgoProceL for people: tables, what was left out, clusters as files, and clusters beside key-steps on a timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hiero_lib.base.files import file_slug, write_json
+from hiero_lib.benchmarks.egoprocel.scoring import ProcedureTask
+from hiero_lib.benchmarks.egoprocel.task import AVERAGE, MEASURES, ProcedureResult, VideoScores, unmatched_share
+
+if TYPE_CHECKING:
+    from hiero_lib.viz.timeline import TimelineRow
+
+BACKGROUND = -1  # as figures number it: without a thread's colour
+
+
+def dataset_table(results: Mapping[str, ProcedureResult]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: F1 / IoU of each method, averaged and by dataset, and the average over all labels.
+
+    The last column counts the runs of equal cluster in a video; in its header, the true key-steps and background.
+    """
+    first = next(iter(results.values()))
+    header = ["method", AVERAGE, *(f"{name} ({first.counts(name)[0]})" for name in first.datasets)]
+    rows = [
+        [
+            name,
+            *(_pair(result, dataset) for dataset in (AVERAGE, *first.datasets)),
+            _pair(result, AVERAGE, all_=True),
+            f"{runs_a_video(entry.predicted for entry in result.videos):.0f}",
+        ]
+        for name, result in results.items()
+    ]
+    true = runs_a_video(entry.truth for entry in first.videos)
+    return [*header, "average over all labels", f"runs a video (true: {true:.0f})"], rows
+
+
+def runs_a_video(labels: Iterable[np.ndarray]) -> float:
+    """Mean number of stretches of equal label."""
+    return float(np.mean([1 + np.count_nonzero(np.diff(line)) for line in labels]))
+
+
+def task_table(results: Mapping[str, ProcedureResult]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: F1 / IoU of each method by task."""
+    first = next(iter(results.values()))
+    rows = []
+    for dataset, task in first.tasks:
+        videos = sum(v.video.task.dataset == dataset and v.video.task.name == task for v in first.videos)
+        scores = [result.tasks[dataset, task] for result in results.values()]
+        rows.append([dataset, task, str(videos), *(f"{100 * s.f1:.1f} / {100 * s.iou:.1f}" for s in scores)])
+    return ["dataset", "task", "videos", *results], rows
+
+
+def _pair(result: ProcedureResult, dataset: str, *, all_: bool = False) -> str:
+    names = ("F1 over all labels", "IoU over all labels") if all_ else ("F1", "IoU")
+    return " / ".join(f"{100 * result.value(name, dataset):.1f}" for name in names)
+
+
+def save_clusters(results: Mapping[str, ProcedureResult], run_folder: str | Path) -> list[Path]:
+    """Write each method's clusters to ``<run>/predictions/egoprocel_<method>.json``.
+
+    Per video: its scores, ``runs`` of (first frame, last frame, cluster) on its own frames, and the key-step
+    (0: background) that each cluster is matched to.
+    """
+    written = []
+    for name, result in results.items():
+        path = Path(run_folder) / "predictions" / f"egoprocel_{file_slug(name)}.json"
+        write_json(path, {"version": 1, "method": name, "videos": [_record(entry) for entry in result.videos]})
+        written.append(path)
+    return written
+
+
+def _record(entry: VideoScores) -> dict[str, Any]:
+    video = entry.video
+    return {
+        "video": video.video_uid,
+        "dataset": video.task.dataset,
+        "task": video.task.name,
+        "fps": video.fps,
+        **{measure: of(entry.scores) for measure, of in MEASURES.items()},
+        "matched": {str(cluster): label for cluster, label in entry.matched.items()},
+        "runs": [[2 * first, 2 * last + 1, value] for first, last, value in label_runs(entry.predicted)],
+    }
+
+
+def label_runs(labels: np.ndarray) -> list[tuple[int, int, int]]:
+    """Stretches of equal value as (first, last, value); both ends included."""
+    starts = np.flatnonzero(np.diff(labels, prepend=labels[:1] - 1))
+    ends = np.append(starts[1:], len(labels)) - 1
+    return [(int(a), int(b), int(labels[a])) for a, b in zip(starts, ends)]
+
+
+def typical_videos(result: ProcedureResult, *, count: int) -> list[str]:
+    """Videos spread evenly over the ranking by F1, the median among them when ``count`` is odd; the worst first."""
+    order = sorted(result.videos, key=lambda entry: entry.scores.f1)
+    places = (np.arange(count) + 0.5) / count * len(order)
+    return list(dict.fromkeys(order[int(place)].video.video_uid for place in places))
+
+
+def of_video(result: ProcedureResult, video_uid: str) -> VideoScores:
+    """The scores of one video."""
+    return next(entry for entry in result.videos if entry.video.video_uid == video_uid)
+
+
+def extra(task: ProcedureTask, results: Mapping[str, ProcedureResult]) -> dict[str, Any]:
+    """What ``results.json`` has beside the rows: figures by task, and what is not in them and why."""
+    first = next(iter(results.values()))
+    by_task = {
+        f"{dataset}/{name}": {
+            method: {measure: of(result.tasks[dataset, name]) for measure, of in MEASURES.items()}
+            for method, result in results.items()
+        }
+        for dataset, name in first.tasks
+    }
+    excluded = {
+        "videos without features": [video.video_uid for video in first.without_features],
+        "tasks without labels": [f"{absent.dataset}/{absent.name}" for absent in task.data.absent],
+    }
+    unmatched = {method: unmatched_share(result.videos) for method, result in results.items()}
+    return {
+        "labels": str(task.data.source),
+        "excluded": excluded,
+        "frames whose label has no cluster": unmatched,
+        "runs a video": {name: runs_a_video(e.predicted for e in result.videos) for name, result in results.items()}
+        | {"truth": runs_a_video(entry.truth for entry in first.videos)},
+        "tasks": by_task,
+    }
+
+
+def excluded_line(results: Mapping[str, ProcedureResult]) -> str:
+    """How many videos were scored and left out, and why; for people."""
+    done, out = next(iter(results.values())).counts()
+    return f"{done:,} videos scored, {out:,} left out (labels without features)"
+
+
+def keystep_rows(
+    results: Mapping[str, ProcedureResult], video_uid: str, *, methods: Sequence[str]
+) -> list[TimelineRow]:
+    """A video's true key-steps above the clusters of some methods, each in the colour of the key-step matched to it.
+
+    Background is grey. A cluster that no label was matched to has a number, and so a colour, beyond the key-steps'.
+    """
+    from hiero_lib.viz.timeline import TimelineRow
+
+    first = of_video(results[methods[0]], video_uid)
+    n_keysteps = first.video.task.n_keysteps
+    names = {BACKGROUND: "background"} | {span.step: span.text for span in first.video.spans if span.text}
+    rows = [TimelineRow("true key-steps", _runs(first, first.truth, {0: BACKGROUND}), names)]
+    for method in methods:
+        entry = of_video(results[method], video_uid)
+        free = [int(cluster) for cluster in np.unique(entry.predicted) if cluster not in entry.matched]
+        number = {cluster: label or BACKGROUND for cluster, label in entry.matched.items()}
+        number |= {cluster: n_keysteps + 1 + index for index, cluster in enumerate(free)}
+        called = names | {number[cluster]: "no key-step" for cluster in free}
+        runs = _runs(entry, entry.predicted, number)
+        rows.append(TimelineRow(f"{method} (F1 {100 * entry.scores.f1:.0f})", runs, called))
+    return rows
+
+
+def video_title(result: ProcedureResult, video_uid: str) -> str:
+    """What a figure of one video says of it."""
+    task = of_video(result, video_uid).video.task
+    alike = task.dataset.replace(" ", "_").lower() == task.name.lower()
+    short = video_uid if len(video_uid) <= 24 else f"{video_uid[:8]}…"
+    return f"Key-steps of {short} ({task.dataset}{'' if alike else f', {task.name}'})"
+
+
+def _runs(entry: VideoScores, labels: np.ndarray, number: Mapping[int, int]) -> list[Any]:
+    """Runs in seconds of labels at half the frame rate, under the figure's numbers."""
+    from hiero_lib.hierarchy.spans import Run
+
+    rate = entry.video.fps / 2
+    return [Run(a / rate, (b + 1) / rate, number.get(value, value)) for a, b, value in label_runs(labels)]

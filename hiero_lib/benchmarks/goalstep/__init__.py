@@ -1,0 +1,1 @@
+"""Ego4D Goal-Step, step grounding: the moment of each step of a video, zero-shot."""

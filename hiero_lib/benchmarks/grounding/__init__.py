@@ -1,0 +1,1 @@
+"""What EgoNLQ and Goal-Step share: annotation files, measures, grounding strategies."""

@@ -1,0 +1,1 @@
+"""Are the activity threads of the sample found again?"""

@@ -1,0 +1,99 @@
+"""Are the sample's activity threads found again? Only the sample has a truth to compare with.
+
+Features of a level are clustered into as many threads as the truth has, in the same way for every method, and
+compared with the truth's threads by the adjusted Rand index (0 is chance, 1 is identity).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hiero_lib.benchmarks.egoprocel.task import uniform_pieces
+from hiero_lib.data.segments import VideoSegments
+from hiero_lib.models.hiero import HierarchyLevel
+from hiero_lib.models.threads import SpectralThreads
+from hiero_lib.results.metric import mean_metric
+from hiero_lib.results.record import Metric
+
+LevelFeatures = Callable[[VideoSegments], Sequence[HierarchyLevel]]
+"""Maps a video to its features at each level, level 0 first."""
+
+# Output features are clustered as the paper does for procedure learning: spectrally, on exp(cosine / 0.5).
+_TEMPERATURE = 0.5
+_SAMPLE_POINTS = 256  # a video is resampled to at most so many points
+
+
+def find_threads(x: Tensor, num_threads: int) -> np.ndarray:
+    """``[n]`` threads of one video's nodes ``[n, C]``."""
+    points = min(_SAMPLE_POINTS, len(x))
+    discover = SpectralThreads(num_clusters=num_threads, sample_points=points, temperature=_TEMPERATURE)
+    batch = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+    indices = torch.arange(len(x), device=x.device)
+    return discover(x, indices=indices, batch=batch, num_videos=1).cpu().numpy()
+
+
+@dataclass(frozen=True)
+class ThreadRecovery:
+    """Adjusted Rand index per method, level and video.
+
+    Attributes:
+        scores: method -> level -> ``[V]`` adjusted Rand index of each video.
+        threads: method -> level -> video -> (``pos [n]``, ``threads [n]``), for pictures.
+    """
+
+    scores: dict[str, list[np.ndarray]]
+    threads: dict[str, list[dict[str, tuple[np.ndarray, np.ndarray]]]]
+
+    def metrics(self) -> dict[tuple[str, int], Metric]:
+        """Mean over videos for each (method, level), with its 95 % interval (bootstrap over videos)."""
+        found = {}
+        for method, levels in self.scores.items():
+            for level, values in enumerate(levels):
+                found[method, level] = mean_metric(values, excluded=0, resamples=2000, seed=0)
+        return found
+
+
+@torch.no_grad()
+def evaluate(
+    methods: Mapping[str, LevelFeatures],
+    videos: Mapping[str, VideoSegments],
+    truth: Mapping[str, Callable[[np.ndarray], np.ndarray]],
+) -> ThreadRecovery:
+    """Cluster each method's features of each video and compare with the truth.
+
+    Args:
+        methods: name -> features of every level; models in eval mode.
+        videos: uid -> the whole video, on the device of the models.
+        truth: uid -> the true thread at given times ``[n]`` in seconds, as integers.
+
+    Returns:
+        the scores, with a row ``uniform pieces`` that shows what contiguity alone is worth.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    uniform = "uniform pieces"
+    scores: dict[str, list[list[float]]] = {name: [] for name in [*methods, uniform]}
+    threads: dict[str, list[dict[str, tuple[np.ndarray, np.ndarray]]]] = {name: [] for name in [*methods, uniform]}
+
+    def note(method: str, level: int, uid: str, pos: np.ndarray, true: np.ndarray, found: np.ndarray) -> None:
+        while len(scores[method]) <= level:
+            scores[method].append([])
+            threads[method].append({})
+        scores[method][level].append(float(adjusted_rand_score(true, found)))
+        threads[method][level][uid] = (pos, found)
+
+    for uid, video in videos.items():
+        for number, (name, features) in enumerate(methods.items()):
+            for level, found in enumerate(features(video)):
+                pos = found.pos.cpu().numpy()
+                true = truth[uid](pos)
+                count = len(np.unique(true))
+                note(name, level, uid, pos, true, find_threads(found.x, count))
+                if number == 0:
+                    note(uniform, level, uid, pos, true, uniform_pieces(found.x, count, _TEMPERATURE).numpy())
+    return ThreadRecovery({name: [np.array(v) for v in levels] for name, levels in scores.items()}, threads)

@@ -1,0 +1,1 @@
+"""What is there, what can run, and what it costs on this machine."""

@@ -1,0 +1,212 @@
+"""The doctor's single checks: headers and values of feature files, lengths against durations, coverage."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from hiero_lib.base.errors import DataError
+from hiero_lib.base.files import read_json
+from hiero_lib.benchmarks.grounding.files import group_members, read_grounding, read_video_groups
+from hiero_lib.benchmarks.step_localization.files import read_goalstep
+from hiero_lib.config import Profile
+from hiero_lib.data.features import FeatureHeader, FeatureStore
+from hiero_lib.data.paths import DataPaths
+from hiero_lib.doctor.audit import AuditRow, row
+
+VALUES_SAMPLE = 50  # files read whole without --deep
+NAMED = 10  # broken files that are named
+VALUES, DURATIONS = "values of the features", "features against video_dur"
+NLQ_TRAIN, NLQ_VAL = "EgoNLQ questions, training", "EgoNLQ questions, validation"
+STEPS_QUERIES, STEPS_GROUPS = "Goal-Step queries", "Goal-Step groups of videos"
+STEPS_VAL = "Goal-Step steps, validation"
+EGOPROCEL = "EgoProceL"
+
+
+class SurveyedStore(FeatureStore):
+    """A folder of features whose headers have all been read once; broken files are kept as their errors."""
+
+    def __init__(self, folder: Path, *, dim: int) -> None:
+        super().__init__(folder, dim=dim)
+        self.headers: dict[str, FeatureHeader] = {}
+        self.broken: dict[str, DataError] = {}
+        for uid in super().video_uids:
+            try:
+                self.headers[uid] = super().header(uid)
+            except DataError as error:
+                self.broken[uid] = error
+
+    @property
+    def video_uids(self) -> list[str]:
+        return sorted([*self.headers, *self.broken])
+
+    def __contains__(self, video_uid: object) -> bool:
+        return video_uid in self.headers or video_uid in self.broken
+
+    def header(self, video_uid: str) -> FeatureHeader:
+        if video_uid in self.broken:
+            raise self.broken[video_uid]
+        return self.headers[video_uid] if video_uid in self.headers else super().header(video_uid)
+
+
+def features_row(found: AuditRow, store: SurveyedStore) -> AuditRow:
+    """The audit's row with every broken file, and the dtypes."""
+    if store.broken:
+        named = "; ".join(str(error) for error in list(store.broken.values())[:NAMED])
+        more = f"; and {len(store.broken) - NAMED} more" if len(store.broken) > NAMED else ""
+        details = f"{len(store.broken)} of {len(store.video_uids)} files cannot be used: {named}{more}"
+        return dataclasses.replace(found, status="missing or unusable", details=details)
+    if not store.headers:
+        return found
+    dtypes = Counter(str(header.dtype).removeprefix("torch.") for header in store.headers.values())
+    listed = ", ".join(f"{count} of {name}" for name, count in dtypes.most_common())
+    status = found.status if len(dtypes) == 1 else "doubtful"
+    return dataclasses.replace(found, status=status, details=f"{found.details}; {listed}")
+
+
+def values(store: SurveyedStore, deep: bool) -> str:
+    """NaN and infinity, in all files or in some that are evenly spread over the sorted names."""
+    uids = sorted(store.headers)
+    if not uids:
+        raise DataError("no file can be read", file=store.folder)
+    step = 1 if deep else max(1, -(-len(uids) // VALUES_SAMPLE))
+    chosen, bad = uids[::step], []
+    for uid in chosen:
+        try:
+            store.read(uid)
+        except DataError as error:
+            bad.append(str(error))
+    of = f"{len(chosen)} of {len(uids)} files read" + ("" if len(chosen) == len(uids) else ", all with --deep")
+    if bad:
+        raise DataError(f"{len(bad)} files have values that are not finite ({of}): {'; '.join(bad[:NAMED])}")
+    return f"all finite ({of})"
+
+
+def durations_row(profile: Profile, store: SurveyedStore, egoclip: Path) -> AuditRow:
+    """Lengths of features against ``video_dur``; more than 2 s and 1 % apart is doubtful."""
+    stated = _stated_durations(egoclip)
+    both = {uid: header for uid, header in store.headers.items() if uid in stated}
+    if not both:
+        return AuditRow(DURATIONS, str(egoclip), "found", "no video has both (the column video_dur is optional)")
+    stride_s, far = profile.features.stride_s, []
+    for uid, header in both.items():
+        length_s = header.num_segments * stride_s
+        if abs(length_s - stated[uid]) > max(2.0, 0.01 * stated[uid]):
+            far.append((uid, length_s, stated[uid]))
+    hours = sum(stated[uid] for uid in both) / 3600
+    covered = f"{len(both)} of {len(stated)} videos, {hours:.1f} of {sum(stated.values()) / 3600:.1f} h have features"
+    if not far:
+        return AuditRow(DURATIONS, str(egoclip), "found", f"{covered}; lengths agree to 2 s or 1 %")
+    named = ", ".join(f"{uid} ({ours:.0f} s for {theirs:.0f} s)" for uid, ours, theirs in far[:NAMED])
+    ratio = sorted(ours / theirs for _, ours, theirs in far if theirs)[len(far) // 2]
+    hint = (
+        f"; typically {ratio:.2f} times as long: is the stride or fps of the profile right?" if len(far) > 1 else ""
+    )
+    return AuditRow(DURATIONS, str(egoclip), "doubtful", f"{covered}; {len(far)} lengths differ: {named}{hint}")
+
+
+def _stated_durations(egoclip: Path) -> dict[str, float]:
+    """``video_dur`` by video, in seconds; empty without that column."""
+    stated: dict[str, float] = {}
+    with egoclip.open("rb") as stream:
+        header = stream.readline().decode("utf-8-sig", "replace").rstrip("\r\n").split("\t")
+        if not {"video_uid", "video_dur"} <= set(header):
+            return {}
+        uid_at, dur_at = header.index("video_uid"), header.index("video_dur")
+        last = max(uid_at, dur_at)
+        for line in stream:
+            fields = line.split(b"\t", last + 1)
+            if len(fields) > last and (uid := fields[uid_at].decode("utf-8", "replace")) not in stated:
+                try:
+                    stated[uid] = float(fields[dur_at])
+                except ValueError:
+                    continue
+    return stated
+
+
+def benchmark_rows(
+    profile: Profile, paths: DataPaths, store: SurveyedStore | None, needed: set[str]
+) -> list[AuditRow]:
+    """Annotations beyond EgoClip and EgoMCQ, and how far the features cover them."""
+    goalstep = paths.annotations / "goalstep"
+    groups = goalstep / "goalstep_video_groups.tsv"
+    nlq = paths.annotations / "nlq_train.json", paths.annotations / "nlq_val.json"
+    steps = goalstep / "goalstep_val.json"
+    looks: dict[str, tuple[Path, Callable[[], str]]] = {
+        NLQ_TRAIN: (nlq[0], lambda: _grounding(nlq[0], None, store, profile)),
+        NLQ_VAL: (nlq[1], lambda: _grounding(nlq[1], None, store, profile)),
+        STEPS_QUERIES: (goalstep / "val.json", lambda: _grounding(goalstep / "val.json", groups, store, profile)),
+        STEPS_GROUPS: (groups, lambda: f"{len(read_video_groups(groups))} groups"),
+        STEPS_VAL: (steps, lambda: _steps(steps, groups, store)),
+        EGOPROCEL: (paths.annotations / "egoprocel", lambda: _egoprocel(profile)),
+    }
+    return [row(title, *looks[title]) for title in looks if title in needed]
+
+
+def _grounding(path: Path, groups: Path | None, store: SurveyedStore | None, profile: Profile) -> str:
+    clips, report = read_grounding(path)
+    known = read_video_groups(groups) if groups is not None and groups.is_file() else {}
+    with_features, beyond, seconds = 0, 0, 0.0
+    for clip in clips:
+        members = group_members(clip.video_uid, known) if groups is not None else (clip.video_uid,)
+        if store is None or not members or not all(uid in store.headers for uid in members):
+            continue
+        with_features += 1
+        seconds += clip.duration_s
+        length_s = sum(store.headers[uid].num_segments for uid in members) * profile.features.stride_s
+        beyond += clip.end_s > length_s + 2.0
+    if not with_features:
+        raise DataError("not one clip has features", file=path, field="clips", value=len(clips))
+    return (
+        f"{report.summary()}; {with_features} of {len(clips)} clips ({seconds / 3600:.1f} h) have features,"
+        f" {beyond} end more than 2 s after them"
+    )
+
+
+def _steps(path: Path, groups: Path, store: SurveyedStore | None) -> str:
+    videos = read_goalstep(path)
+    known = read_video_groups(groups) if groups.is_file() else {}
+    members = [group_members(video.video_uid, known) for video in videos]
+    there = sum(
+        bool(uids) and store is not None and all(uid in store.headers for uid in uids) for uids in members if uids
+    )
+    steps = sum(len(video.all_steps()) for video in videos)
+    return f"{steps} steps and sub-steps of {len(videos)} videos, {there} of which have features"
+
+
+def _egoprocel(profile: Profile) -> str:
+    from hiero_lib.benchmarks.egoprocel.data import open_keysteps
+
+    data = open_keysteps(profile)
+    with_features, far = 0, []
+    for video in data.videos:
+        segments = data.segments(video)
+        if segments is None:
+            continue
+        with_features += 1
+        length_s = segments.x.shape[0] * data.stride_frames / (data.feature_fps or video.fps)
+        duration_s = video.num_frames / video.fps
+        if abs(length_s - duration_s) > max(2.0, 0.02 * duration_s):
+            far.append(f"{video.video_uid} ({length_s:.0f} s for {duration_s:.0f} s)")
+    if not with_features:
+        raise DataError("not one labelled video has features", file=data.features)
+    differ = f"; {len(far)} lengths differ: {', '.join(far[:NAMED])}" if far else ""
+    return f"{data.summary()}; {with_features} have features, values read{differ}"
+
+
+def segments(store: SurveyedStore | None, profile: Profile, paths: DataPaths) -> dict[str, int]:
+    """Segments in all, in EgoMCQ's windows and in EgoProceL: the measure of what notebooks cost."""
+    found: dict[str, int] = {}
+    if store is not None:
+        found["all"] = sum(header.num_segments for header in store.headers.values())
+    if paths.egomcq.is_file():
+        with contextlib.suppress(DataError, TypeError):
+            found["egomcq"] = 5 * (2 * profile.egomcq.context_window + 4) * len(read_json(paths.egomcq))
+    folder = paths.features("egoprocel") / (profile.egoprocel.feature_folder or profile.features.folder)
+    stores = [SurveyedStore(part, dim=profile.features.dim) for part in sorted(folder.glob("*")) if part.is_dir()]
+    if stores:
+        found["egoprocel"] = sum(header.num_segments for part in stores for header in part.headers.values())
+    return found

@@ -1,0 +1,1 @@
+"""The interactive layer over the figures of :mod:`hiero_lib.viz`."""

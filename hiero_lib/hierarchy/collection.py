@@ -1,0 +1,166 @@
+"""The videos of a profile with what is told of them: narrations, and their hierarchies with names for the threads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hiero_lib.base.errors import DataError
+from hiero_lib.config import Profile
+from hiero_lib.data.egoclip import EgoClipIndex, open_egoclip
+from hiero_lib.data.features import FeatureStore
+from hiero_lib.data.paths import DataPaths
+from hiero_lib.hierarchy.names import with_names
+from hiero_lib.hierarchy.video import VideoHierarchy, output_partition, video_hierarchy
+from hiero_lib.methods.method import Method, read_video
+from hiero_lib.models.spectral import Partition, ThreadCount
+
+_MOST_VIDEOS = 200  # that a vocabulary is taken from, evenly spread
+_MOST_PHRASES = 2000
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Videos with features, and the narrations of those that have some; made by `open_collection`.
+
+    ``told`` is None where there is no ``egoclip.csv``.
+    """
+
+    profile: Profile
+    store: FeatureStore
+    told: EgoClipIndex | None
+    device: torch.device
+
+    @property
+    def video_uids(self) -> list[str]:
+        """Videos with features, sorted."""
+        return self.store.video_uids
+
+    @property
+    def default_video(self) -> str:
+        """The first video of which something is told, else the first."""
+        return next((uid for uid in self.video_uids if self.narrations(uid)[1]), self.video_uids[0])
+
+    def narrations(self, video_uid: str) -> tuple[list[float], list[str]]:
+        """Seconds and texts of a video's narrations, in time order; empty where it has none."""
+        return ([], []) if self.told is None else self.told.narrations(video_uid)
+
+    def check(self, video_uid: str) -> None:
+        """DataError where the video has no features."""
+        if video_uid not in self.store:
+            problem, hint = "the video has no feature file", _some_of(self.video_uids)
+            raise DataError(problem, file=self.store.folder, field="video_uid", value=video_uid, hint=hint)
+
+    def vocabulary(self) -> list[str]:
+        """The most frequent narrations, for videos without their own; empty where nothing is narrated."""
+        if self.told is None:
+            return []
+        uids = self.told.video_uids
+        chosen = uids[:: -(-len(uids) // _MOST_VIDEOS)]
+        counts = Counter(text for uid in chosen for text in self.told.texts(uid) if not text.startswith("#unsure"))
+        return [text for text, _ in counts.most_common(_MOST_PHRASES)]
+
+
+def open_collection(profile: Profile, *, device: torch.device) -> Collection:
+    """The videos of a profile.
+
+    Raises:
+        DataError: there is no folder of features, or ``egoclip.csv`` cannot be used.
+    """
+    paths = DataPaths.at(profile.data_root)
+    store = FeatureStore(paths.features(profile.features.folder), dim=profile.features.dim)
+    told = open_egoclip(paths) if paths.egoclip.is_file() else None
+    return Collection(profile, store, told, device)
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """Texts and their features ``[len(texts), D]`` in a method's text space; of narrations, also their seconds."""
+
+    texts: Sequence[str]
+    embedded: Tensor
+    times: Sequence[float] | None = None
+
+
+def phrases_of(method: Method, texts: Sequence[str]) -> Phrases:
+    """``texts`` in the text space of a method."""
+    return Phrases(texts, method.embed_text(texts).cpu() if texts else torch.zeros(0, 0))
+
+
+def named_hierarchy(
+    collection: Collection,
+    method: Method,
+    video_uid: str,
+    *,
+    vocabulary: Phrases | None = None,
+    num_threads: ThreadCount | Sequence[ThreadCount] | None = "auto",
+    partition: Callable[[Tensor], Partition] = output_partition,
+) -> VideoHierarchy:
+    """A video's hierarchy as a method sees it, its threads named after its narrations or a vocabulary's phrases.
+
+    Args:
+        collection: has the video.
+        method: whose features are clustered.
+        video_uid: the video.
+        vocabulary: for a video without narrations; None: its threads stay without names.
+        num_threads, partition: as `hiero_lib.hierarchy.video.video_hierarchy`.
+
+    Raises:
+        DataError: the video has no features, or they cannot be used.
+    """
+    collection.check(video_uid)
+    video = read_video(collection.store, collection.profile, video_uid, device=collection.device)
+    hierarchy = video_hierarchy(
+        method.levels(video),
+        stride_s=collection.profile.features.stride_s,
+        video_uid=video_uid,
+        project=method.project,
+        num_threads=num_threads,
+        partition=partition,
+    )
+    return named(hierarchy, phrases_for(collection, method, video_uid, vocabulary=vocabulary))
+
+
+def phrases_for(
+    collection: Collection, method: Method, video_uid: str, *, vocabulary: Phrases | None = None
+) -> Phrases | None:
+    """What a video's threads are named after: its narrations, else a vocabulary; None without a text space."""
+    if not method.text_space:
+        return None
+    times, texts = collection.narrations(video_uid)
+    if not texts:
+        return vocabulary
+    return Phrases(texts, method.embed_text(texts).cpu(), times)
+
+
+def named(hierarchy: VideoHierarchy, phrases: Phrases | None) -> VideoHierarchy:
+    """The same video with its threads named, where there is anything to name them after."""
+    if phrases is None or not phrases.texts:
+        return hierarchy
+    return with_names(hierarchy, phrases.texts, phrases.embedded, times=phrases.times)
+
+
+def as_narration(text: str) -> str:
+    """Plain words in the form of the narrations that models learn from: ``cut the onion`` -> ``#C C cut the onion``.
+
+    A text that begins with a tag is left alone.
+    """
+    text = " ".join(text.split())
+    return text if text.startswith("#") else f"#C C {text}"
+
+
+def short_uids(video_uids: Sequence[str]) -> dict[str, str]:
+    """Video uid -> how it begins: in 8 characters, or in as many as tell all of them apart."""
+    length, different = 8, len(set(video_uids))
+    while len({uid[:length] for uid in video_uids}) < different:
+        length += 1
+    return {uid: uid[:length] for uid in video_uids}
+
+
+def _some_of(video_uids: Sequence[str]) -> str:
+    more = f" and {len(video_uids) - 3} more" if len(video_uids) > 3 else ""
+    return f"There are {', '.join(video_uids[:3])}{more}"

@@ -1,0 +1,267 @@
+"""A video's hierarchy as a record that figures, search and export share: the threads of every level, as runs.
+
+Each level is clustered on its own, so that what a level shows is what its features say, and nothing is forced to
+nest. Three things tie the levels together:
+
+- **Parents.** The parent of a thread is the thread of the next coarser level that covers most of its seconds (of two
+  that cover as much, the one with the lower number).
+- **Numbers.** At the coarsest level threads are numbered 0, 1, 2, ... in order of appearance. Below, of the threads
+  with the same parent the one that shares the most seconds with it keeps its number, and the others take the next
+  free numbers in order of appearance. So a number stands for one line of threads through all levels, and depends on
+  the grouping alone: the same video has the same numbers, and colours, in every run.
+- **The tree.** The whole video is split by the threads of the coarsest level, each of them by the threads of the next
+  level that go on in it, and so on. A node is the time in which its thread *and* all those above it go on, in whole
+  milliseconds, so children fill their node exactly; a thread that crosses a coarser border is found under both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hiero_lib.hierarchy.spans import Run, in_order_of_appearance, relabelled, runs_of, shared_seconds
+from hiero_lib.models.hiero import HierarchyLevel
+from hiero_lib.models.spectral import Partition, ThreadCount, spectral_partition
+
+TEMPERATURE = 0.5  # output features are clustered as the paper does for procedure learning
+MOST_POINTS = 2048  # a longer level is clustered by the means of neighbours: 3.7 s each in a video of two hours
+COARSEST_THREADS = 4  # unless asked otherwise, and twice as many at each level below: nodes there last half as long
+
+
+def output_partition(x: Tensor) -> Partition:
+    """How a level is divided unless another way is handed in: spectrally, on exp(cosine / 0.5)."""
+    return spectral_partition(x, temperature=TEMPERATURE, most_points=MOST_POINTS)
+
+
+@dataclass(frozen=True)
+class LevelThreads:
+    """The threads of one level.
+
+    Attributes:
+        level: 0 is the finest.
+        stride_s: seconds that a node stands for.
+        pos: ``[n]`` centre of each node in seconds, rising.
+        threads: ``[n]`` thread of each node.
+        x: ``[n, C]`` features, which were clustered.
+        text_x: ``[n, D]`` the text space: means of the projected segments of level 0, which alone is compared with
+            text in training; means of ``x`` of level 0 where no projection was given.
+        network_threads: ``[n]`` the threads along which the network itself reasoned; -1 at level 0.
+        runs: threads over seconds, in time order, from the start of the video to its end.
+        run_x: ``[len(runs), D]`` mean of ``text_x`` over the nodes of each run.
+        parents: thread -> thread of the next coarser level; empty at the coarsest.
+        names: thread -> a few words; see `hiero_lib.hierarchy.names`.
+        partition: divides the level into another number of threads.
+    """
+
+    level: int
+    stride_s: float
+    pos: NDArray[np.float64]
+    threads: NDArray[np.int64]
+    x: Tensor
+    text_x: Tensor
+    network_threads: NDArray[np.int64]
+    runs: tuple[Run, ...]
+    run_x: Tensor
+    parents: Mapping[int, int]
+    partition: Partition
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    def seconds(self) -> dict[int, float]:
+        """Thread -> seconds, threads in rising order."""
+        total: dict[int, float] = dict.fromkeys(sorted({run.label for run in self.runs}), 0.0)
+        for run in self.runs:
+            total[run.label] += run.length_s
+        return {label: round(value, 3) for label, value in total.items()}
+
+    def run_of_node(self) -> NDArray[np.int64]:
+        """``[n]`` which run each node is in."""
+        return np.searchsorted([run.start_s for run in self.runs], self.pos, side="right") - 1
+
+
+@dataclass(frozen=True)
+class VideoHierarchy:
+    """A video's levels, level 0 (the finest) first; made by `video_hierarchy`."""
+
+    video_uid: str
+    start_s: float
+    end_s: float
+    levels: tuple[LevelThreads, ...]
+
+
+@dataclass(frozen=True)
+class TreeNode:
+    """A node of the tree: the time in which a thread goes on, and those of all coarser levels above it.
+
+    Attributes:
+        id: unique in the tree: ``video``, ``video/2:0``, ``video/2:0/1:4``, ... (``level:thread`` each).
+        parent: id of the node above; empty for the whole video.
+        level: of the thread; one more than the coarsest for the whole video.
+        thread: its number; -1 for the whole video, and for time of which the level knows nothing.
+        milliseconds: its size; the sum of its children's, exactly.
+    """
+
+    id: str
+    parent: str
+    level: int
+    thread: int
+    milliseconds: int
+
+
+def video_hierarchy(
+    levels: Sequence[HierarchyLevel],
+    *,
+    stride_s: float,
+    video_uid: str = "",
+    project: Callable[[Tensor], Tensor] | None = None,
+    num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
+    partition: Callable[[Tensor], Partition] = output_partition,
+) -> VideoHierarchy:
+    """The record of one video.
+
+    Args:
+        levels: of one video, level 0 first, as a model or a ``Method`` gives them.
+        stride_s: seconds between two segments of level 0.
+        video_uid: its name.
+        project: a level's ``x [n, C]`` -> the text space ``[n, D]`` (``Method.project``), for names and search.
+        num_threads: how many threads each level has: one number for all, or one a level, level 0 first; "auto"
+            decides by the largest gap between eigenvalues (few, as a rule); None: 4 at the coarsest level and twice
+            as many at each level below. A level of fewer nodes has fewer threads.
+        partition: prepares a level's features ``[n, C]``, and returns what divides them into a number of threads:
+            ids ``[n]``, whose values do not matter.
+
+    Raises:
+        ValueError: there is no level or no node, or not as many numbers of threads as levels.
+    """
+    if not levels or not len(levels[0].x):
+        raise ValueError("a hierarchy needs at least one level with a node")
+    if num_threads is None:
+        num_threads = [COARSEST_THREADS * 2**below for below in range(len(levels))][::-1]
+    counts = [num_threads] * len(levels) if isinstance(num_threads, int | str) else list(num_threads)
+    if len(counts) != len(levels):
+        raise ValueError(f"{len(counts)} numbers of threads for {len(levels)} levels")
+    first, last = levels[0].pos.aminmax()
+    start_s = round(float(first) - stride_s / 2, 3) + 0.0  # no -0.0
+    end_s = round(float(last) + stride_s / 2, 3)
+    with torch.no_grad():
+        segments = (project(levels[0].x) if project is not None else levels[0].x).detach().float().cpu()
+    found = []
+    for level, count in zip(levels, counts):
+        x = level.x.detach()
+        text_x = _pooled(segments, levels[0], level)
+        divide = partition(x)
+        found.append(
+            LevelThreads(
+                level=level.level,
+                stride_s=stride_s * 2**level.level,
+                pos=level.pos.cpu().double().numpy(),
+                threads=divide(count).cpu().numpy(),
+                x=x.float().cpu(),
+                text_x=text_x,
+                network_threads=level.assignments.cpu().numpy(),
+                runs=(),
+                run_x=text_x[:0],
+                parents={},
+                partition=divide,
+            )
+        )
+    return _tied(VideoHierarchy(video_uid, start_s, end_s, tuple(found)))
+
+
+def _pooled(segments: Tensor, finest: HierarchyLevel, level: HierarchyLevel) -> Tensor:
+    """``[n, D]`` means over the segments ``[N, D]`` that each node of a coarser level stands for.
+
+    A level's own features, put through the visual head, are no texts' neighbours: L_vna sees level 0 alone.
+    """
+    node = torch.searchsorted(level.indices.cpu(), finest.indices.cpu() // 2 ** (level.level - finest.level))
+    node = node.clamp(max=len(level.indices) - 1)
+    total = segments.new_zeros((len(level.indices), segments.shape[1])).index_add_(0, node, segments)
+    return total / torch.bincount(node, minlength=len(level.indices)).clamp(min=1)[:, None]
+
+
+def with_threads(hierarchy: VideoHierarchy, level: int, num_threads: ThreadCount) -> VideoHierarchy:
+    """The same video with one level divided into another number of threads, and everything numbered anew.
+
+    Only that level is clustered, from what its partition has prepared. Names are gone: threads may have changed.
+    """
+    levels = [
+        dataclasses.replace(found, threads=found.partition(num_threads).cpu().numpy())
+        if found.level == level
+        else found
+        for found in hierarchy.levels
+    ]
+    return _tied(dataclasses.replace(hierarchy, levels=tuple(levels)))
+
+
+def tree(hierarchy: VideoHierarchy) -> list[TreeNode]:
+    """The tree from the whole video to the threads of level 0, parents before children, in order of appearance."""
+    coarse_first = hierarchy.levels[::-1]
+    starts = [_milliseconds([run.start_s for run in found.runs]) for found in coarse_first]
+    ends = [_milliseconds([run.end_s for run in found.runs]) for found in coarse_first]
+    edges = np.unique(np.concatenate([*starts, *ends, _milliseconds([hierarchy.start_s, hierarchy.end_s])]))
+    paths = np.full((len(edges) - 1, len(coarse_first)), -1, dtype=np.int64)
+    for column, (found, start, end) in enumerate(zip(coarse_first, starts, ends)):
+        labels = np.array([run.label for run in found.runs])
+        at = np.clip(np.searchsorted(start, edges[:-1], side="right") - 1, 0, None)
+        inside = (start[at] <= edges[:-1]) & (edges[:-1] < end[at])
+        paths[:, column] = np.where(inside, labels[at], -1)
+    length = np.diff(edges)
+    top = coarse_first[0].level + 1
+    nodes = {"video": TreeNode("video", "", top, -1, int(length.sum()))}
+    for depth, found in enumerate(coarse_first):
+        rows, first, which = np.unique(paths[:, : depth + 1], axis=0, return_index=True, return_inverse=True)
+        sizes = np.zeros(len(rows), dtype=np.int64)
+        np.add.at(sizes, which.reshape(-1), length)
+        for row in np.argsort(first, kind="stable"):
+            steps = [f"{coarse.level}:{thread}" for coarse, thread in zip(coarse_first, rows[row])]
+            parent = "/".join(["video", *steps[:-1]])
+            name = f"{parent}/{steps[-1]}"
+            nodes[name] = TreeNode(name, parent, found.level, int(rows[row, -1]), int(sizes[row]))
+    return list(nodes.values())
+
+
+def _milliseconds(seconds: Sequence[float]) -> NDArray[np.int64]:
+    return np.round(np.asarray(seconds, dtype=np.float64) * 1000).astype(np.int64)
+
+
+def _tied(hierarchy: VideoHierarchy) -> VideoHierarchy:
+    """Number the threads of all levels, from the coarsest down, and cut them into runs."""
+    coarser: tuple[Run, ...] = ()
+    free = 0
+    tied = []
+    for found in reversed(hierarchy.levels):
+        threads = in_order_of_appearance(found.threads, found.pos)
+        runs = runs_of(threads, found.pos, found.stride_s)
+        # A pooled node reaches beyond the first and the last second, or not as far.
+        runs[0] = dataclasses.replace(runs[0], start_s=hierarchy.start_s)
+        runs[-1] = dataclasses.replace(runs[-1], end_s=hierarchy.end_s)
+        parents: dict[int, int] = {}
+        numbers = {label: label for label in np.unique(threads).tolist()}
+        if coarser:
+            labels, above, seconds = shared_seconds(runs, coarser)
+            parents_of = {label: above[column] for label, column in zip(labels, seconds.argmax(1))}
+            heirs: dict[int, int] = {}  # thread above -> the thread that keeps its number
+            for row in sorted(range(len(labels)), key=lambda row: -seconds[row].max()):
+                heirs.setdefault(parents_of[labels[row]], labels[row])
+            numbers = {heir: number for number, heir in heirs.items()}
+            for label in labels:
+                if label not in numbers:
+                    numbers[label], free = free, free + 1
+            parents = {numbers[label]: parents_of[label] for label in labels}
+        free = max(free, *(number + 1 for number in numbers.values()))
+        coarser = tuple(relabelled(runs, numbers))
+        threads = np.array([numbers[label] for label in threads.tolist()], dtype=np.int64)
+        found = dataclasses.replace(found, threads=threads, runs=coarser, parents=parents, names={})
+        tied.append(dataclasses.replace(found, run_x=_run_means(found)))
+    return dataclasses.replace(hierarchy, levels=tuple(reversed(tied)))
+
+
+def _run_means(found: LevelThreads) -> Tensor:
+    which = torch.from_numpy(found.run_of_node())
+    total = found.text_x.new_zeros((len(found.runs), found.text_x.shape[1])).index_add_(0, which, found.text_x)
+    return total / torch.bincount(which, minlength=len(found.runs))[:, None]

@@ -1,0 +1,1 @@
+"""One face for what is compared: untrained features, the linear probe and HiERO."""

@@ -1,0 +1,201 @@
+"""What can be asked of a finished run: the moments that answer a text, how often they do, a video's hierarchy."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from hiero_lib.base.device import best_device
+from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.benchmarks.egomcq.files import load_questions
+from hiero_lib.config import Profile
+from hiero_lib.data.paths import DataPaths
+from hiero_lib.export.reports import video_record
+from hiero_lib.export.writers import WRITERS, check_formats, export
+from hiero_lib.hierarchy.collection import Collection, as_narration, open_collection
+from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method, open_methods
+from hiero_lib.models.spectral import ThreadCount
+from hiero_lib.notebook import IncompleteResults, NotebookRun, trained_models
+from hiero_lib.results.record import TABLE_FILE, record
+from hiero_lib.search.build import open_index
+from hiero_lib.search.index import Answer
+from hiero_lib.search.recall import moments_of, recall, recall_rows
+from hiero_lib.viz.page import clock
+
+_METHODS = {"hiero": HIERO, "probe": PROBE, "untrained": UNTRAINED}
+
+
+def open_method(
+    profile: Profile, run_folder: Path, *, method: str = "hiero", checkpoint: Path | None = None
+) -> Method:
+    """One method of a run.
+
+    Args:
+        profile: the settings.
+        run_folder: ``outputs/<run>``, whose last checkpoints are taken.
+        method: ``hiero``, ``probe`` or ``untrained``.
+        checkpoint: a model folder or an authors' ``.pth``, instead of the run's; ``method`` does not matter then.
+
+    Raises:
+        DataError: the run has no trained models, or a file cannot be used.
+    """
+    device = best_device()
+    if checkpoint is not None:
+        return list(open_methods(profile, checkpoints={"checkpoint": checkpoint}, device=device).values())[-1]
+    checkpoints = {} if method == "untrained" else {method: _trained(profile, run_folder)[method]}
+    return open_methods(profile, checkpoints=checkpoints, device=device)[_METHODS[method]]
+
+
+def _trained(profile: Profile, run_folder: Path) -> dict[str, Path]:
+    try:
+        return trained_models(NotebookRun(profile, run_folder))
+    except IncompleteResults as error:
+        hint = "Run `python -m hiero_lib reproduce`, or name a --checkpoint or another --method"
+        raise DataError("the run has no trained models", file=run_folder, hint=hint) from error
+
+
+def search(
+    profile: Profile,
+    run_folder: Path,
+    text: str,
+    *,
+    method: str = "hiero",
+    checkpoint: Path | None = None,
+    count: int = 5,
+    level: int | None = None,
+    videos: Sequence[str] | None = None,
+    max_overlap: float | None = 0.5,
+) -> list[str]:
+    """A table of the runs of all videos that answer ``text``, and how long it took.
+
+    Args:
+        profile, run_folder, method, checkpoint: as `open_method`.
+        text: in plain words; put into the form of a narration as step grounding does.
+        count, level, videos, max_overlap: as `hiero_lib.search.index.SearchIndex.find`.
+
+    Raises:
+        ConfigError: a level or video that is not there, or a count below 1.
+        DataError: as `open_method` and `hiero_lib.search.build.open_index`.
+    """
+    opened = open_method(profile, run_folder, method=method, checkpoint=checkpoint)
+    collection = open_collection(profile, device=best_device())
+    if opened.text_space:  # an encoder that cannot be loaded should say so before a pass over all videos
+        opened.embed_text(["#C C looks around"])
+    started = time.perf_counter()
+    index = open_index(run_folder, collection, opened, say=_say)
+    loaded = time.perf_counter()
+    query = opened.embed_text([as_narration(text)])[0].float().cpu().numpy()
+    embedded = time.perf_counter()
+    try:
+        answers = index.find(query, count=count, level=level, videos=videos, max_overlap=max_overlap)
+    except ValueError as error:
+        raise ConfigError(str(error), field="search") from error
+    found = time.perf_counter()
+    timing = (
+        f"{opened.name}: {len(index):,} runs of {len(index.runs.video_uids)} videos; index {loaded - started:.2f} s, "
+        f"text {1e3 * (embedded - loaded):.1f} ms, search {1e3 * (found - embedded):.1f} ms"
+    )
+    return [*_table(answers), timing]
+
+
+def _table(answers: Sequence[Answer]) -> list[str]:
+    rows = [("score", "video", "from", "to", "level", "thread")]
+    for answer in answers:
+        thread = f"{answer.thread} {answer.label}".rstrip()
+        times = clock(answer.start_s, decimals=1), clock(answer.end_s, decimals=1)
+        rows.append((f"{answer.score:.3f}", answer.video_uid, *times, str(answer.level), thread))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+
+
+def export_video(
+    profile: Profile,
+    run_folder: Path,
+    video_uid: str,
+    *,
+    method: str = "hiero",
+    checkpoint: Path | None = None,
+    folder: Path | None = None,
+    formats: Sequence[str] = tuple(WRITERS),
+    queries: Sequence[str] = (),
+    num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
+) -> list[Path]:
+    """Write a video's hierarchy in several formats; the files.
+
+    Args:
+        profile, run_folder, method, checkpoint: as `open_method`.
+        video_uid: a video with features.
+        folder: where to; None: ``<run>/exports``.
+        formats: see `hiero_lib.export.writers.WRITERS`.
+        queries, num_threads: as `hiero_lib.export.reports.video_record`.
+
+    Raises:
+        ConfigError: a format that there is not, or not as many numbers of threads as levels.
+        DataError: the video has no features; as `open_method`.
+    """
+    check_formats(formats)
+    if (
+        isinstance(num_threads, Sequence)
+        and not isinstance(num_threads, str)
+        and len(num_threads) != profile.model.depth
+    ):
+        problem = f"a number of threads for each of {profile.model.depth} levels is expected, or one for all"
+        raise ConfigError(problem, field="threads", value=list(num_threads))
+    collection = open_collection(profile, device=best_device())
+    collection.check(video_uid)
+    opened = open_method(profile, run_folder, method=method, checkpoint=checkpoint)
+    exported = video_record(collection, opened, video_uid, queries=queries, num_threads=num_threads)
+    return export(exported, folder or run_folder / "exports", formats=formats)
+
+
+def search_recall(
+    profile: Profile,
+    run_folder: Path,
+    *,
+    count: int = 5,
+    say: Callable[[str], None] | None = None,
+    collection: Collection | None = None,
+    methods: Mapping[str, Method] | None = None,
+) -> str:
+    """Recall of the right span of held-out narrations, per level, for every method of the run.
+
+    The narrations are EgoMCQ's queries, searched for in the videos of their right clips. Recorded as the section
+    ``search`` of ``results.json``. ``say`` receives a line for each video that has to be indexed (stderr when None).
+    ``collection`` and ``methods`` are the profile's and the run's where they are open already; None: opened here.
+
+    Returns:
+        the table of results.
+
+    Raises:
+        DataError: no questions, no trained models, or a file cannot be used.
+    """
+    started, device = time.monotonic(), best_device()
+    paths = DataPaths.at(profile.data_root)
+    collection = collection or open_collection(profile, device=device)
+    questions, report = load_questions(paths.egomcq, collection.store, profile.features)
+    moments = moments_of(questions, profile.features)
+    if not moments:
+        raise DataError(f"not one of {report.total} questions has features for its clips", file=paths.egomcq)
+    uids = sorted({uid for places in moments.values() for uid, _ in places})
+    methods = methods or open_methods(profile, checkpoints=_trained(profile, run_folder), device=device)
+    found = {
+        name: recall(
+            open_index(run_folder, collection, method, video_uids=uids, say=say or _say),
+            moments,
+            embed_text=method.embed_text,
+            count=count,
+        )
+        for name, method in methods.items()
+        if method.text_space
+    }
+    rows = recall_rows(found, count=count)
+    extra = {"texts": len(moments), "moments": sum(map(len, moments.values())), "videos": uids}
+    seconds = time.monotonic() - started
+    path = record(run_folder, "search", rows, profile=profile, seconds=seconds, extra=extra)
+    return path.with_name(TABLE_FILE).read_text("utf-8")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,260 @@
+"""From a video file to its activity threads: features, a model where there is one or can be one, a hierarchy.
+
+Where the features are those that a checkpoint was trained on, its threads are shown. Else, with narrations, a small
+model is trained on the video itself, which says what belongs together in this video and nothing about others. Else
+the features are clustered as they are. What was done is said, and written down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from hiero_lib.base.files import sha256_of, write_json, write_text
+from hiero_lib.config import FeatureConfig, Profile
+from hiero_lib.data.paths import DataPaths
+from hiero_lib.data.subtitles import TimedTexts, read_narrations
+from hiero_lib.hierarchy.collection import Collection, as_narration, named_hierarchy, open_collection
+from hiero_lib.hierarchy.spans import Run, match_labels, relabelled
+from hiero_lib.methods.method import UNTRAINED, Method, open_methods
+from hiero_lib.models.checkpoints import read_card
+from hiero_lib.models.spectral import ThreadCount
+from hiero_lib.sources.extraction.extract import Extraction, Progress, check_fits, extract_video
+from hiero_lib.sources.extraction.extractors.base import Extractor
+
+if TYPE_CHECKING:
+    from hiero_lib.sources.extraction.demo import Demo
+    from hiero_lib.viz.timeline import TimelineRow
+
+FEWEST_NARRATIONS = 8  # that a model is trained on
+NUM_THREADS = 8  # of each level
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """A video ready to be looked at.
+
+    Attributes:
+        collection: the one video, and its narrations where it has some; its profile is the one that was used.
+        method: whose features show the threads; how: in words, why this one.
+        untrained: the features as they are, for comparison.
+        video_uid: the file's stem; folder: holds everything that was made.
+    """
+
+    collection: Collection
+    method: Method
+    untrained: Method
+    how: str
+    video_uid: str
+    folder: Path
+
+
+def explore(
+    video: str | Path,
+    folder: str | Path,
+    *,
+    profile: Profile,
+    extractor: Extractor,
+    device: torch.device,
+    narrations: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = print,
+) -> Exploration:
+    """Make the features of a video and choose, or train, the model that shows its threads.
+
+    Args:
+        video: the file. folder: receives ``data/`` (in the kit's layout) and ``train/``; started again, goes on.
+        profile: describes the features, and the model that is trained; its text encoder is looked for under its
+            data root.
+        extractor: makes the features that the profile describes; on the device.
+        narrations: .srt, .vtt, .csv or .tsv with times.
+        checkpoint: a model folder or an authors' ``.pth``; used only where it was trained on such features.
+        progress: of the extraction.
+        say: told which way was taken.
+
+    Raises:
+        DataError: a file that cannot be used, or an extractor that does not fit the profile.
+    """
+    video, folder = Path(video), Path(folder)
+    told = None if narrations is None else read_narrations(narrations)
+    check_fits(extractor, profile.features)
+    profile = _moved(profile, folder / "data")
+    paths, uid = DataPaths.at(profile.data_root), video.stem
+    extraction = Extraction(extractor, profile.features, device)
+    features = extract_video(video, paths.features(profile.features.folder), extraction, progress=progress)
+    _link(video, paths.root / "raw" / "videos" / video.name)
+    if told is not None:
+        write_text(paths.egoclip, _egoclip(uid, told))
+    else:
+        paths.egoclip.unlink(missing_ok=True)
+
+    refused = "" if checkpoint is None else why_not(checkpoint, profile.features, extractor)
+    if checkpoint is not None and not refused:
+        how = f"threads of the checkpoint {checkpoint}, which was trained on such features"
+        chosen: Path | None = Path(checkpoint)
+    elif told is not None and len(told.times) >= FEWEST_NARRATIONS:
+        how = f"threads of a small model trained on this video alone, on its {len(told.times)} narrations"
+        say(f"{refused}training a small model on this video's {len(told.times)} narrations")
+        chosen = _trained(profile, folder, features)
+    else:
+        few = "" if told is None else f" ({len(told.times)} narrations are too few to train on)"
+        how, chosen = f"threads of the raw features ({extractor.name}), nothing was trained{few}", None
+    say(f"{refused}{how}")
+    checkpoints = {} if chosen is None else {"chosen": chosen}
+    methods = open_methods(profile, checkpoints=checkpoints, device=device)
+    method = list(methods.values())[-1]
+    collection = open_collection(profile, device=device)
+    return Exploration(collection, method, methods[UNTRAINED], f"{refused}{how}", uid, folder)
+
+
+def why_not(checkpoint: str | Path, features: FeatureConfig, extractor: Extractor) -> str:
+    """Why a checkpoint is of no use for features, as the beginning of a sentence; empty where it is.
+
+    An authors' ``.pth`` does not say what it was trained on: EgoVLP's and Omnivore's features are believed of the
+    right F (LaViLa's have the F of EgoVLP's: give no LaViLa checkpoint for them).
+
+    Raises:
+        DataError: the checkpoint cannot be read.
+    """
+    path = Path(checkpoint)
+    if path.is_file():
+        from hiero_lib.models.authors_checkpoint import read_authors_checkpoint
+
+        dim = read_authors_checkpoint(path).model.input_size
+        if dim != features.dim:
+            return f"{path} takes features of {dim} channels, not {features.dim}: "
+        if extractor.name not in ("egovlp", "omnivore_video_swinl"):
+            return f"{path} was not trained on features of {extractor.name}: "
+        return ""
+    card = read_card(path)
+    trained = card.features
+    if card.model.input_size != features.dim or trained is None or trained.folder != features.folder:
+        of = "other features" if trained is None else f"{trained.folder} ({card.model.input_size} channels)"
+        return f"{path} was trained on {of}, not on {features.folder} ({features.dim}): "
+    ours = (features.stride_frames, features.window_frames, features.fps)
+    theirs = (trained.stride_frames, trained.window_frames, trained.fps)
+    if ours != theirs:
+        return f"{path} was trained with stride, window and fps {theirs}, not {ours}: "
+    return ""
+
+
+def _moved(profile: Profile, root: Path) -> Profile:
+    """The profile over another data root; its own files are still those under the old one."""
+    old = DataPaths.at(profile.data_root).root.resolve()
+
+    def under_old(name: str | None) -> Path | None:
+        return None if name is None else old / name
+
+    projection, weights = under_old(profile.features.text_projection), under_old(profile.text.weights)
+    source = old / profile.text.source
+    return dataclasses.replace(
+        profile,
+        data_root=str(root.resolve()),
+        features=dataclasses.replace(
+            profile.features, text_projection=str(projection) if projection and projection.exists() else None
+        ),
+        text=dataclasses.replace(
+            profile.text,
+            source=str(source) if source.exists() else profile.text.source,
+            weights=None if weights is None else str(weights),
+        ),
+    )
+
+
+def _egoclip(video_uid: str, told: TimedTexts) -> str:
+    """Narrations in EgoClip's form."""
+    stream = io.StringIO()
+    rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
+    rows.writerow(["video_uid", "narration_time", "clip_text"])
+    rows.writerows([video_uid, f"{time:.3f}", as_narration(text)] for time, text in zip(told.times, told.texts))
+    return stream.getvalue()
+
+
+def _trained(profile: Profile, folder: Path, features: Path) -> Path:
+    """The model trained on the video; other features, narrations or settings give another one beside it."""
+    from hiero_lib.training.loop import run_training
+
+    decisive = {
+        "features": sha256_of(features),
+        "narrations": sha256_of(DataPaths.at(profile.data_root).egoclip),
+        "settings": {name: profile.to_dict()[name] for name in ("text", "model", "alignment", "loss", "training")},
+    }
+    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:8]
+    return run_training(profile, folder / "train" / f"hiero-{digest}").last_checkpoint
+
+
+def _link(video: Path, place: Path) -> None:
+    """Put a link to the video where explorers look for it; not every file system has links."""
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):
+            place.unlink(missing_ok=True)
+            os.symlink(video.resolve(), place)
+
+
+def write_report(
+    found: Exploration, *, num_threads: ThreadCount = NUM_THREADS, formats: Sequence[str] = ("html",)
+) -> list[Path]:
+    """Write the report of a video, and ``about.json``, into the folder of its exploration; their paths.
+
+    Args:
+        found: from :func:`explore`.
+        num_threads: of each level; a level of fewer nodes has fewer.
+        formats: of :data:`hiero_lib.export.writers.WRITERS`.
+
+    Raises:
+        ConfigError: a format that there is not.
+    """
+    from hiero_lib.export.reports import video_record
+    from hiero_lib.export.writers import check_formats, export
+
+    check_formats(formats)
+    profile = found.collection.profile
+    record = video_record(found.collection, found.method, found.video_uid, num_threads=num_threads)
+    record = dataclasses.replace(record, data_name=f"a video of one's own ({found.how})")
+    about = found.folder / "about.json"
+    write_json(about, {"how": found.how, "method": found.method.name, "profile": profile.to_dict()})
+    return [*export(record, found.folder, formats=formats), about]
+
+
+def level_rows(
+    found: Exploration, method: Method, *, name: str, num_threads: ThreadCount, truth: TimelineRow | None = None
+) -> list[TimelineRow]:
+    """Rows of a timeline: the threads of every level as a method sees them, the coarsest first.
+
+    Args:
+        found: the video. method: one of ``found.method`` and ``found.untrained``; name: what the rows call it.
+        num_threads: of each level.
+        truth: threads to take numbers and names from, where they are known: each thread those of the one it covers.
+    """
+    from hiero_lib.viz.timeline import TimelineRow
+
+    hierarchy = named_hierarchy(found.collection, method, found.video_uid, num_threads=num_threads)
+    rows = []
+    for level in reversed(hierarchy.levels):
+        runs, names = list(level.runs), level.names
+        if truth is not None:
+            runs, names = relabelled(runs, match_labels(runs, truth.runs)), truth.names
+        rows.append(TimelineRow(f"{name}, level {level.level}", runs, names))
+    return rows
+
+
+def turns_row(demo: Demo) -> TimelineRow:
+    """The truth of the demo as a row of a timeline."""
+    from hiero_lib.viz.timeline import TimelineRow
+
+    activities = list(dict.fromkeys(activity for _, _, activity in demo.turns))
+    runs = [Run(start, end, activities.index(activity)) for start, end, activity in demo.turns]
+    return TimelineRow("what was drawn", runs, dict(enumerate(activities)))

@@ -1,0 +1,284 @@
+"""The numbered notebooks as one pipeline: papermill runs the very files that a person steps through.
+
+Everything that can be refused is refused before the first notebook starts. A notebook that has ended well leaves
+a marker with a hash of what it was run with; the next call starts at the first notebook without a matching one.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import shlex
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import hiero_lib
+from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.base.files import read_json, write_json
+from hiero_lib.config import load_profile
+from hiero_lib.notebook import EndOfNotebook
+from hiero_lib.results import record as results
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+NOTEBOOKS = REPOSITORY / "notebooks"
+_STANDARD_PARAMETERS = ("profile", "run", "outputs", "settings")
+
+
+class NotebookFailed(RuntimeError):
+    """A notebook of the sequence stopped: which, in which cell (its ``In [n]``), with which error."""
+
+    def __init__(self, notebook: str, cell: int | None, source: str, error: str, kept: Path) -> None:
+        self.notebook, self.cell, self.error = notebook, cell, error
+        where = f" in cell In [{cell}] ({source})" if cell is not None else ""
+        super().__init__(f"notebook {notebook} failed{where}: {error}\nThe half-executed notebook is kept: {kept}")
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A notebook to run and what to run it with; ``config`` are the profile's values, whatever file they are from."""
+
+    name: str
+    source: Path
+    parameters: dict[str, Any]
+    config: dict[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides what the notebook does, the data aside."""
+        source, version = self.source.read_text("utf-8"), hiero_lib.__version__
+        said = json.dumps([source, self.parameters, self.config, version], sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()
+
+
+def reproduce(
+    profile: str | Path,
+    *,
+    run: str | None = None,
+    only: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    notebooks_folder: str | Path = NOTEBOOKS,
+    outputs: str | Path = "outputs",
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Run the notebook sequence into ``<outputs>/<run>/`` and return the path of ``results.json``.
+
+    Calling it again with the same arguments goes on at the first notebook that is not done; with others, at the
+    first notebook that they concern. A notebook that starts makes all later ones not done. One that ended early for
+    want of its benchmark's data (`hiero_lib.notebook.require_data`) is done until they come.
+
+    Args:
+        profile: name of a packaged profile or path of a YAML file.
+        run: name of the folder below ``outputs``; the profile's name when None.
+        only: run just the notebooks whose name starts so (``"02"``).
+        settings: names to values: a name that is a parameter of a notebook goes to the notebooks that have it,
+            any other is a dotted setting of the profile (``training.epochs``). Strings are read as YAML.
+        notebooks_folder: where ``00_*.ipynb`` and the following lie.
+        outputs: parent of the run's folder.
+        say: receives one line per notebook.
+
+    Raises:
+        ConfigError: an unknown profile, parameter or setting, or a value of the wrong type, before anything runs.
+        DataError: there is no such notebook, or one lacks a standard parameter, before anything runs.
+        NotebookFailed: a notebook stopped with an error; ``results.json`` names it and the later ones did not run.
+    """
+    folder = Path(notebooks_folder).resolve()
+    run = run or Path(profile).stem
+    run_folder = Path(outputs).resolve() / run
+    steps = _plan(profile, run=run, only=only, settings=settings or {}, folder=folder, outputs=run_folder.parent)
+    command = _command(profile, run, only, settings or {}, outputs)
+    later = {name: [n for n in _numbered(folder) if n >= name] for name in (step.name for step in steps)}
+    for number, step in enumerate(steps, start=1):
+        marker = _marker(run_folder, step.name)
+        prefix = f"[{number}/{len(steps)}] {step.name}"
+        if _is_done(marker, step, run_folder):
+            say(f"{prefix}: done before (to run it again, delete {marker})")
+            continue
+        for name in later[step.name]:
+            _marker(run_folder, name).unlink(missing_ok=True)
+        results.forget_notebooks(run_folder, later[step.name])
+        seconds, missing = _run_and_record(step, run_folder, command)
+        done = {"fingerprint": step.fingerprint, "parameters": step.parameters, "seconds": seconds}
+        write_json(marker, done | {"missing": missing})
+        lacking = f", without results: there is no {', '.join(missing)}" if missing else ""
+        say(f"{prefix}: done in {seconds:.0f} s{lacking}")
+    return run_folder / results.RESULTS_FILE
+
+
+def notebook_parameters(notebook: str | Path) -> dict[str, Any]:
+    """Names and default values of a notebook's cell tagged ``parameters``.
+
+    Raises:
+        DataError: a default is not a literal, so papermill could not replace it safely.
+    """
+    import papermill
+
+    defaults: dict[str, Any] = {}
+    for name, parameter in papermill.inspect_notebook(str(notebook)).items():
+        try:
+            defaults[name] = ast.literal_eval(parameter["default"])
+        except (ValueError, SyntaxError) as error:
+            value = parameter["default"]
+            raise DataError("a parameter must be a literal", file=notebook, field=name, value=value) from error
+    return defaults
+
+
+def _plan(
+    profile: str | Path, *, run: str, only: str | None, settings: Mapping[str, Any], folder: Path, outputs: Path
+) -> list[_Step]:
+    """The notebooks to run with their parameters, everything checked."""
+    if run in ("", ".", "..") or "/" in run or "\\" in run:
+        raise ConfigError("the name of a run is the name of a folder", field="run", value=run)
+    names = [name for name in _numbered(folder) if only is None or name.startswith(only)]
+    if not names:
+        known = ", ".join(_numbered(folder)) or "none"
+        raise DataError("there is no such notebook", file=folder, value=only, hint=f"Known: {known}")
+    if str(profile).endswith((".yaml", ".yml")):
+        profile = str(Path(profile).resolve())
+    known_by = {name: notebook_parameters(folder / f"{name}.ipynb") for name in names}
+    of_notebooks = {name for defaults in known_by.values() for name in defaults}
+    values = {name: yaml.safe_load(value) if isinstance(value, str) else value for name, value in settings.items()}
+    of_profile = {name: value for name, value in values.items() if name not in of_notebooks}
+    try:
+        config = load_profile(profile, of_profile).to_dict()
+    except ConfigError as error:
+        if error.field in of_profile and "." not in error.field:
+            error.add_note(f"Parameters of the notebooks: {', '.join(sorted(of_notebooks))}")
+        raise
+    standard = {"profile": str(profile), "run": run, "outputs": str(outputs), "settings": of_profile}
+    steps = []
+    for name, defaults in known_by.items():
+        source = folder / f"{name}.ipynb"
+        for parameter in _STANDARD_PARAMETERS:
+            if parameter not in defaults:
+                raise DataError("the notebook lacks a parameter that all have", file=source, field=parameter)
+            if parameter in values:
+                raise ConfigError("set this with its own option", field=parameter, value=values[parameter])
+        own = {key: values[key] for key in defaults if key in values}
+        for key, value in own.items():
+            _check_type(value, defaults[key], source, key)
+        steps.append(_Step(name, source, standard | own, config))
+    return steps
+
+
+def _check_type(value: Any, default: Any, source: Path, name: str) -> None:
+    expected = (int, float) if isinstance(default, float) else type(default)
+    fits = isinstance(value, expected) and isinstance(value, bool) == isinstance(default, bool)
+    if default is not None and not fits:
+        raise ConfigError(f"expected {type(default).__name__}", file=source, field=name, value=value)
+
+
+def _command(
+    profile: str | Path, run: str, only: str | None, settings: Mapping[str, Any], outputs: str | Path
+) -> str:
+    """The call as one types it in a shell."""
+    words = ["python", "-m", "hiero_lib", "reproduce", "--profile", str(profile)]
+    words += ["--run", run] if run != Path(profile).stem else []
+    words += ["--only", only] if only is not None else []
+    words += ["--outputs", str(outputs)] if str(outputs) != "outputs" else []
+    for name, value in settings.items():
+        words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+    return shlex.join(words)
+
+
+def _numbered(folder: Path) -> list[str]:
+    """Names of the notebooks of the sequence, in order."""
+    return sorted(path.stem for path in folder.glob("[0-9][0-9]_*.ipynb"))
+
+
+def _marker(run_folder: Path, name: str) -> Path:
+    return run_folder / "done" / f"{name}.json"
+
+
+def _is_done(marker: Path, step: _Step, run_folder: Path) -> bool:
+    """Whether the executed copy is there, was made from the same notebook with the same parameters, and still lacks
+    what it lacked."""
+    if not marker.is_file() or not (run_folder / f"{step.name}.ipynb").is_file():
+        return False
+    done = read_json(marker)
+    came = any(Path(path).exists() for path in done.get("missing", []))
+    return done.get("fingerprint") == step.fingerprint and not came
+
+
+def _run_and_record(step: _Step, run_folder: Path, command: str) -> tuple[float, list[str]]:
+    """Run one notebook and note in ``results.json`` how it ended; its seconds, and the data that it did without."""
+    before = results.load(run_folder)["sections"]
+    started = time.monotonic()
+    outcome: dict[str, Any] = {"status": "done"}
+    try:
+        _execute(step, run_folder, command)
+    except NotebookFailed as error:
+        outcome = {"status": "failed", "cell": error.cell, "error": error.error}
+        raise
+    except BaseException as error:
+        outcome = {"status": "failed", "cell": None, "error": f"{type(error).__name__}: {error}"}
+        raise
+    finally:
+        seconds = round(time.monotonic() - started, 3)
+        sections = results.load(run_folder)["sections"]
+        written = [name for name, value in sections.items() if value != before.get(name)]
+        results.record_notebook(run_folder, step.name, outcome | {"seconds": seconds, "sections": written})
+    return seconds, [path for name in written for path in sections[name].get("extra", {}).get("missing", [])]
+
+
+def _execute(step: _Step, run_folder: Path, command: str) -> None:
+    """Run one notebook with papermill; its output streams go to ``<run>/logs/<name>.log`` as they come."""
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    target = run_folder / f"{step.name}.ipynb"
+    log = run_folder / "logs" / f"{step.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    for attempt in (1, 2):
+        with log.open("w", encoding="utf-8") as stream:
+            try:
+                papermill.execute_notebook(
+                    str(step.source),
+                    str(target),
+                    parameters=step.parameters,
+                    kernel_manager_class=_this_interpreter(command),
+                    progress_bar=False,
+                    stdout_file=stream,
+                    stderr_file=stream,
+                    cwd=str(REPOSITORY),
+                )
+                return
+            except papermill.PapermillExecutionError as error:
+                if error.ename == EndOfNotebook.__name__:  # no failure: its markers go
+                    ended = papermill.iorw.load_notebook_node(str(target))
+                    papermill.iorw.write_ipynb(papermill.execute.remove_error_markers(ended), str(target))
+                    return
+                first_line = error.source.strip().splitlines()[0] if error.source.strip() else ""
+                message = f"{error.ename}: {error.evalue}"
+                raise NotebookFailed(step.name, error.exec_count, first_line, message, target) from error
+            except DeadKernelError as error:
+                message = "the kernel died (out of memory?)"
+                raise NotebookFailed(step.name, None, "", message, target) from error
+            except RuntimeError as error:  # the kernel did not start: notebooks race for ports, so try once more
+                if attempt == 2:
+                    message = f"the kernel did not start: {error}"
+                    raise NotebookFailed(step.name, None, "", message, target) from error
+
+
+def _this_interpreter(command: str) -> type:
+    """A kernel manager that starts the Python that runs us, whatever kernels are (or are not) installed.
+
+    Its kernels know the ``command`` that they work for, so that it stands beside what they record.
+    """
+    from ipykernel.kernelspec import get_kernel_dict
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpec
+
+    class ThisInterpreter(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            spec = get_kernel_dict()
+            spec["argv"] += ["--log-level=CRITICAL"]  # its talk about sockets would land between our lines
+            return KernelSpec(**spec, env={results.COMMAND_VARIABLE: command})
+
+    return ThisInterpreter

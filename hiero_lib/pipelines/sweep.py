@@ -1,0 +1,211 @@
+"""Cells of work on any executor: each resumable, none lost to the failure of another.
+
+A cell is a picklable call with a folder. Its result is written there when it is there, whole or not at all, beside a
+fingerprint of what it was made of; a cell with the same fingerprint is not run again. The executor is anything with
+``submit`` that gives something with ``done`` and ``result``: those of ``concurrent.futures``, or submitit's on SLURM.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Protocol
+
+from hiero_lib.base.errors import DataError
+from hiero_lib.base.files import read_json, write_json
+
+CELL_FILE = "cell.json"
+_POLL_S = 0.1
+
+
+class Submits(Protocol):
+    """What a sweep needs of an executor."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Any:
+        """A future: something with ``done()`` and ``result()``."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a sweep.
+
+    Args:
+        name: for people, and different for every cell.
+        folder: receives ``cell.json``; what the work itself leaves there is its own affair.
+        fingerprint: of everything that decides the result.
+        work: picklable, without arguments; returns plain values for JSON.
+    """
+
+    name: str
+    folder: Path
+    fingerprint: str
+    work: Callable[[], Mapping[str, Any]]
+
+
+@dataclass
+class SweepResult:
+    """By name of the cell: the results of those that are done, and what stopped the others."""
+
+    done: dict[str, Any] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def result_of(cell: Cell) -> Any:
+    """The result that a cell has left, or None where it is to be run.
+
+    Raises:
+        DataError: its file is there and is not readable.
+    """
+    path = cell.folder / CELL_FILE
+    if not path.is_file():
+        return None
+    kept = read_json(path)
+    if not isinstance(kept, dict) or not {"fingerprint", "result"} <= kept.keys():
+        raise DataError("not the result of a cell", file=path, hint="Delete it to run the cell again")
+    return kept["result"] if kept["fingerprint"] == cell.fingerprint else None
+
+
+def run_cell(cell: Cell) -> Any:
+    """Do a cell's work unless it is done, and keep the result; what the executor is given to run."""
+    result = result_of(cell)
+    if result is None:
+        started = time.monotonic()
+        result = dict(cell.work())
+        kept = {"fingerprint": cell.fingerprint, "seconds": round(time.monotonic() - started, 3), "result": result}
+        write_json(cell.folder / CELL_FILE, kept)
+    return result
+
+
+def run_sweep(
+    cells: Sequence[Cell],
+    *,
+    executor: Submits | None = None,
+    workers: int = 1,
+    on_done: Callable[[SweepResult], None] | None = None,
+    say: Callable[[str], None] = print,
+) -> SweepResult:
+    """Run the cells that are not done.
+
+    Args:
+        cells: of which each is run at most once.
+        executor: where; it is left open. None: ``workers`` processes of this machine, and a process that dies
+            (which takes all others of its pool along) costs only its own cell.
+        workers: number of local processes, which share the processors.
+        on_done: called with all that is known after every cell.
+        say: receives a line per cell.
+
+    Returns:
+        results and failures; the caller decides what a failure is worth.
+
+    Raises:
+        ValueError: two cells of one name or folder.
+    """
+    for what in ("name", "folder"):
+        values = [str(getattr(cell, what)) for cell in cells]
+        if twice := {value for value in values if values.count(value) > 1}:
+            raise ValueError(f"two cells with the {what} {min(twice)!r}")
+    found = SweepResult()
+
+    def finished(cell: Cell, outcome: Callable[[], Any]) -> None:
+        try:
+            found.done[cell.name] = outcome()
+        except Exception as error:
+            found.failed[cell.name] = _told(error)
+        number = len(found.done) + len(found.failed)
+        end = f"failed: {found.failed[cell.name]}" if cell.name in found.failed else "done"
+        say(f"[{number}/{len(cells)}] {cell.name}: {end}")
+        if on_done is not None:
+            on_done(found)
+
+    waiting = []
+    for cell in cells:
+        if result_of(cell) is None:
+            waiting.append(cell)
+        else:
+            finished(cell, functools.partial(result_of, cell))
+    if executor is not None:
+        _run_on(executor, waiting, finished)
+    elif waiting:
+        broken: list[Cell] = []
+        with _local(min(workers, len(waiting))) as pool:
+            _run_on(pool, waiting, finished, broken)
+        for cell in broken:
+            with _local(1) as pool:
+                _run_on(pool, [cell], finished)
+    return found
+
+
+def _run_on(
+    executor: Submits,
+    cells: Sequence[Cell],
+    finished: Callable[[Cell, Callable[[], Any]], None],
+    broken: list[Cell] | None = None,
+) -> None:
+    """Submit the cells and tell of each when it has ended; those that a dying process took along go to ``broken``."""
+    pending: dict[str, tuple[Cell, Any]] = {}
+    try:
+        for cell in cells:
+            try:
+                pending[cell.name] = cell, executor.submit(run_cell, cell)
+            except BrokenExecutor as error:  # the pool died while it was filled
+                pending[cell.name] = cell, _Failed(error)
+        while pending:
+            for name, (cell, future) in list(pending.items()):
+                if not future.done():
+                    continue
+                del pending[name]
+                if broken is not None and _is_broken(future):
+                    broken.append(cell)
+                else:
+                    finished(cell, future.result)
+            time.sleep(_POLL_S if pending else 0)
+    finally:
+        for _, future in pending.values():  # interrupted: what has not begun does not begin
+            getattr(future, "cancel", bool)()
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """A future of what could not be submitted."""
+
+    error: BaseException
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> Any:
+        raise self.error
+
+
+def _is_broken(future: Any) -> bool:
+    try:
+        future.result()
+    except BrokenExecutor:
+        return True
+    except Exception:
+        return False
+    return False
+
+
+def _told(error: BaseException) -> str:
+    if isinstance(error, BrokenExecutor):
+        return "its process died (out of memory?)"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _local(workers: int) -> ProcessPoolExecutor:
+    """Fresh processes (a forked torch may hang), which share the processors evenly."""
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_prepare, initargs=(threads,))
+
+
+def _prepare(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(min(threads, torch.get_num_threads()))

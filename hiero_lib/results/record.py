@@ -1,0 +1,243 @@
+"""What a run measured: ``results.json`` for programs, ``results.md`` for people.
+
+Every metric is a value with its n and what was excluded; every section carries the settings, versions, commit,
+seed, device and time it was made with. Values are fractions (0.916 for 91.6 %) and stay raw floats in the JSON;
+only the table turns them into percentages.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import hiero_lib
+from hiero_lib.base.errors import DataError
+from hiero_lib.base.files import read_json, write_json, write_text
+from hiero_lib.config import Profile
+from hiero_lib.results import tables
+
+RESULTS_FILE = "results.json"
+TABLE_FILE = "results.md"
+COMMAND_VARIABLE = "HIERO_COMMAND"  # how a kernel that ``reproduce`` started learns the command
+_PACKAGES = ("torch", "torch-geometric", "numpy", "transformers")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A measured value.
+
+    Args:
+        value: the measurement, a fraction (or a difference of fractions).
+        n: how many items it is an average over.
+        excluded: how many items were left out, and so are not in ``n``.
+        interval: lower and upper end of its 95 % interval, in the unit of ``value``.
+    """
+
+    value: float
+    n: int
+    excluded: int = 0
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the results table.
+
+    Args:
+        benchmark: what was measured, for example ``EgoMCQ``.
+        method: what was measured on, for example ``HiERO``.
+        metric: the name of the measure, for example ``inter-video accuracy``.
+        result: the run's own figure; None in a row that only quotes a published one.
+        published: the published figure on the real benchmark, in the unit of ``result.value`` (a fraction).
+        note: a remark that the figure must not be read without.
+        thread_graph: ``within_threads`` or ``released``; None for a method without one.
+        seed: that this row was made with, or all the seeds that it is a mean over; None: the profile's.
+        spread: standard deviation (of n - 1) of ``result.value`` over the seeds.
+    """
+
+    benchmark: str
+    method: str
+    metric: str
+    result: Metric | None
+    published: float | None = None
+    note: str = ""
+    thread_graph: str | None = None
+    seed: int | tuple[int, ...] | None = None
+    spread: float | None = None
+
+
+def environment() -> dict[str, Any]:
+    """Versions, git commit, device, threads, platform and command of this process, as plain values."""
+    import torch
+
+    told = os.environ.get(COMMAND_VARIABLE)
+    versions = {name: _version(name) for name in _PACKAGES}
+    versions["hiero_lib"] = hiero_lib.__version__
+    versions["python"] = platform.python_version()
+    if torch.cuda.is_available():
+        device = f"cuda ({torch.cuda.get_device_name()})"
+    elif torch.backends.mps.is_available():
+        device = "mps"
+    else:
+        device = "cpu"
+    return {
+        "versions": versions,
+        "commit": git_commit(),
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "platform": platform.platform(),
+        "command": shlex.split(told) if told else [Path(sys.argv[0]).name, *sys.argv[1:]],
+    }
+
+
+def git_commit() -> str:
+    """Commit of the checkout that the package was imported from, ``+changes`` when files differ, or "unknown"."""
+    root = Path(hiero_lib.__file__).resolve().parent.parent
+    if not (root / ".git").exists():  # an installed copy may lie inside somebody else's repository
+        return "unknown"
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return f"{commit}+changes" if changed else commit
+
+
+def record(
+    run_folder: str | Path,
+    section: str,
+    rows: Sequence[Row],
+    *,
+    profile: Profile,
+    seconds: float,
+    extra: Mapping[str, Any] | None = None,
+) -> Path:
+    """Put one section into ``<run_folder>/results.json`` and write ``results.md`` again from the whole.
+
+    A section of the same name is replaced, the others stay.
+
+    Args:
+        run_folder: ``outputs/<run>``.
+        section: which part of the run this is, for example ``egomcq``.
+        rows: what was measured.
+        profile: the settings it was measured with.
+        seconds: how long it took, up to now.
+        extra: more plain values worth keeping.
+
+    Returns:
+        The path of ``results.json``.
+
+    Raises:
+        DataError: a value is NaN or infinite (a benchmark without items has no result), or ``results.json``
+            exists and is not readable.
+    """
+    for row in rows:
+        _check_finite(row, section)
+    finished = datetime.datetime.now(datetime.UTC)
+    results = load(run_folder)
+    results["sections"][section] = {
+        "is_sample": profile.is_sample,
+        "rows": [dataclasses.asdict(row) for row in rows],
+        "config": profile.to_dict(),
+        "environment": environment(),
+        "seed": profile.training.seed,
+        "started": (finished - datetime.timedelta(seconds=seconds)).isoformat(timespec="seconds"),
+        "finished": finished.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "extra": dict(extra or {}),
+    }
+    return _save(run_folder, results)
+
+
+def record_notebook(run_folder: str | Path, name: str, outcome: Mapping[str, Any]) -> Path:
+    """Note in ``results.json`` how a notebook of the sequence ended.
+
+    Args:
+        run_folder: ``outputs/<run>``.
+        name: the notebook's name without ``.ipynb``.
+        outcome: ``status`` (``done`` or ``failed``), ``seconds``, ``sections`` (those it wrote) and, when it
+            failed, ``cell`` and ``error``.
+    """
+    results = load(run_folder)
+    results["notebooks"][name] = dict(outcome)
+    return _save(run_folder, results)
+
+
+def forget_notebooks(run_folder: str | Path, names: Sequence[str]) -> None:
+    """Drop what ``results.json`` says of these notebooks, and the sections that they wrote.
+
+    Done before they run again, so that no old figure stands beside new ones when the new run stops half-way.
+    """
+    results = load(run_folder)
+    gone = [results["notebooks"].pop(name) for name in names if name in results["notebooks"]]
+    for section in [section for outcome in gone for section in outcome.get("sections", [])]:
+        results["sections"].pop(section, None)
+    if gone:
+        _save(run_folder, results)
+
+
+def load(run_folder: str | Path) -> dict[str, Any]:
+    """``results.json`` of a run, or an empty record where there is none yet.
+
+    Raises:
+        DataError: the file is there and is not a results file.
+    """
+    path = Path(run_folder) / RESULTS_FILE
+    if not path.is_file():
+        return {"run": Path(run_folder).resolve().name, "notebooks": {}, "sections": {}}
+    results = read_json(path)
+    if not isinstance(results, dict) or not {"run", "notebooks", "sections"} <= results.keys():
+        raise DataError("not a results file of hiero_lib", file=path, hint="Move it away, or choose another run name")
+    return results
+
+
+def table(results: Mapping[str, Any]) -> str:
+    """Markdown for people, see :mod:`hiero_lib.results.tables`.
+
+    The title and the data column say "sample" wherever the data were made locally.
+    """
+    return tables.markdown([results])
+
+
+def _check_finite(row: Row, section: str) -> None:
+    numbers = [] if row.result is None else [row.result.value, *(row.result.interval or ())]
+    for number in [*numbers, *(given for given in (row.published, row.spread) if given is not None)]:
+        if not math.isfinite(number):
+            raise DataError(
+                "a result must be a finite number",
+                file=RESULTS_FILE,
+                field=f"{section}: {row.benchmark}, {row.method}, {row.metric}",
+                value=number,
+            )
+
+
+def _save(run_folder: str | Path, results: Mapping[str, Any]) -> Path:
+    path = Path(run_folder) / RESULTS_FILE
+    write_json(path, results)
+    write_text(path.with_name(TABLE_FILE), table(results))
+    return path
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10
+    )
+    return done.stdout.strip()

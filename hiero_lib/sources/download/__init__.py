@@ -1,0 +1,1 @@
+"""The files of the published runs: fetched, resumed, checked, unpacked."""

@@ -1,0 +1,194 @@
+"""Files are written whole or not at all, and unreadable ones are named."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hiero_lib.base.errors import DataError, UnsafeFileError
+from hiero_lib.base.files import (
+    atomic_path,
+    file_slug,
+    finish_interrupted,
+    read_json,
+    reading_csv,
+    safe_name,
+    sha256_of,
+    write_json,
+    write_text,
+)
+
+
+def test_a_file_appears_whole_and_nothing_else_stays(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "a.txt"
+    with atomic_path(target) as temporary:
+        temporary.write_text("whole")
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def write_half() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_text("ha")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_replaces_a_folder(tmp_path: Path) -> None:
+    target = tmp_path / "checkpoint"
+    for content in ("first", "second"):
+        with atomic_path(target) as temporary:
+            temporary.mkdir()
+            (temporary / content).touch()
+    assert [path.name for path in target.iterdir()] == ["second"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_json_round_trip_and_its_limits(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"name": "Frühstück", "values": [1, 0.1]})
+    assert read_json(path) == {"name": "Frühstück", "values": [1, 0.1]}
+    assert "Frühstück" in path.read_text("utf-8")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, float("nan"))
+    assert read_json(path)["name"] == "Frühstück"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no such file"),
+        (b"  \n", "the file is empty"),
+        (b'{"a": 1,\n "b', "field 'line 2 column 2': not readable as JSON"),
+        (b'{"a": "\xff"}', "not UTF-8"),
+    ],
+)
+def test_an_unreadable_json_file_is_named(content: bytes | None, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"a\.json.*{message}"):
+        read_json(path)
+
+
+def test_sha256_reads_all_blocks(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 4096 * 2 + b"tail"  # more than two blocks of 1 MiB
+    (tmp_path / "a").write_bytes(content)
+    assert sha256_of(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_text_is_utf8(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.md", "é")
+    assert (tmp_path / "a.md").read_bytes() == "é".encode()
+
+
+def test_an_error_names_file_field_value_and_says_what_to_do() -> None:
+    error = UnsafeFileError("it would run code", file="a.pth", field="model", value=7, hint="Do not open it")
+    assert str(error) == "a.pth, field 'model', value 7: it would run code. Do not open it"
+    assert isinstance(error, DataError)
+    assert str(DataError("broken")) == "broken"
+    assert len(str(DataError("long", value="x" * 10_000))) < 400
+
+
+def test_a_replacement_cut_off_between_its_renames_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "best"
+    target.mkdir()
+    (target / "weights").write_text("old")
+    replace = os.replace
+
+    class Killed(BaseException):
+        """Stands for SIGKILL: nothing of the program runs after it."""
+
+    def killed_at_the_second(source: Path, destination: Path) -> None:
+        if Path(destination) == target:
+            raise Killed
+        replace(source, destination)
+
+    monkeypatch.setattr(os, "replace", killed_at_the_second)
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+
+    def write_new() -> None:
+        with atomic_path(target) as temporary:
+            temporary.mkdir()
+            (temporary / "weights").write_text("new")
+
+    with pytest.raises(Killed):
+        write_new()
+    monkeypatch.undo()
+    assert not target.exists()
+    finish_interrupted(target)
+    assert (target / "weights").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+
+
+def test_a_safe_name_stays_in_its_folder_and_tells_texts_apart(tmp_path: Path) -> None:
+    texts = [
+        "a-B_0.x",
+        "..",
+        ".",
+        "",
+        "../up",
+        "a/b",
+        "a\\b",
+        "a%2Fb",
+        ".hidden",
+        "ä",
+        "~",
+        "x" * 300,
+        "x" * 301,
+        "\0",
+    ]
+    names = [safe_name(text) for text in texts]
+    assert names[0] == "a-B_0.x"
+    assert len(set(names)) == len(texts)
+    for name in names:
+        (tmp_path / name).write_text("x")
+        assert (tmp_path / name).resolve().parent == tmp_path.resolve()
+        assert not name.startswith(".")
+    assert len(list(tmp_path.iterdir())) == len(texts)
+
+
+def test_a_file_slug_is_short_for_a_method_and_tells_checkpoints_apart() -> None:
+    assert [file_slug(name) for name in ("linear probe", "HiERO", "HiERO-StepG")] == [
+        "linear_probe",
+        "hiero",
+        "hiero_stepg",
+    ]
+    names = [
+        file_slug(f"HiERO ({path})") for path in ("outputs/x/best", "outputs/X/best", "outputs/x-y/z", "a b", "a_b")
+    ]
+    assert len(set(names)) == 5
+    assert not any("/" in name for name in names)
+
+
+def test_a_name_given_twice_in_an_object_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"x": [{"n": 1, "m": 2, "n": 3}]}')
+    with pytest.raises(DataError, match=r"a\.json, field 'n': the name occurs twice"):
+        read_json(tmp_path / "a.json")
+
+
+def test_a_csv_that_is_no_csv_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("\ufeffa,b\n", encoding="utf-8")
+    with reading_csv(tmp_path / "a.csv") as stream:
+        assert next(csv.reader(stream)) == ["a", "b"]
+    (tmp_path / "a.csv").write_text("a," + "b" * 200_000)
+    with pytest.raises(DataError, match=r"a\.csv: not readable as a csv"), reading_csv(tmp_path / "a.csv") as stream:
+        list(csv.reader(stream))
+    with pytest.raises(DataError, match="there is no such file"), reading_csv(tmp_path / "b.csv"):
+        pass

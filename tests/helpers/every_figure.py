@@ -1,0 +1,48 @@
+"""Every figure of a hierarchy, for what looks at all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from hiero_lib.hierarchy.video import VideoHierarchy
+from hiero_lib.viz.bars import Narrations
+from hiero_lib.viz.levels import plot_levels
+from hiero_lib.viz.map import pca, plot_map
+from hiero_lib.viz.page import Engine, Figure
+from hiero_lib.viz.query import plot_query
+from hiero_lib.viz.rows import hierarchy_rows
+from hiero_lib.viz.similarity import plot_similarity
+from hiero_lib.viz.threads import plot_threads
+from hiero_lib.viz.timeline import plot_timeline
+from hiero_lib.viz.tree import plot_tree
+
+
+def every_figure(
+    video: VideoHierarchy,
+    *,
+    query: str,
+    text: Tensor,
+    told: Narrations | None,
+    level: int,
+    engine: Engine,
+    graph: str = "within_threads",
+    **look: Any,
+) -> dict[str, Figure]:
+    """Name -> figure; ``text`` are the features of ``query``, ``look`` the title and the theme."""
+    look["engine"] = engine
+    middle = (video.start_s + video.end_s) / 2
+    found = {
+        "timeline": plot_timeline(hierarchy_rows(video), narrations=told, end_s=video.end_s, **look),
+        "threads": plot_threads(video, level=level, narrations=told, **look),
+        "tree": plot_tree(video, **look),
+        "similarity-time": plot_similarity(video, level=level, **look),
+        "similarity-threads": plot_similarity(video, level=level, order="threads", **look),
+        "map": plot_map(video, level=level, embed=pca, **look),
+        "levels": plot_levels(video, at_s=middle, radius=1.0, thread_graph=graph, **look),
+        "query": plot_query(video, query, text, **look),
+    }
+    if engine == "plotly":
+        found["sunburst"] = plot_tree(video, shape="sunburst", **look)
+    return found

@@ -1,0 +1,162 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hiero_lib.hierarchy.spans import Run
+from hiero_lib.hierarchy.video import tree, video_hierarchy, with_threads
+from hiero_lib.models.hiero import HierarchyLevel
+from tests.helpers.made_up import STRIDE_S, by_feature, levels_of, record
+
+
+@st.composite
+def videos(draw):
+    """Labels of three levels, each drawn on its own: nothing nests by itself."""
+    n = draw(st.integers(1, 30))
+    random = np.random.default_rng(draw(st.integers(0, 2**16)))  # lists of labels would be drawn slowly
+    return [random.integers(0, draw(st.integers(1, 5)), -(-n // 2**level)).tolist() for level in range(3)]
+
+
+@given(videos())
+def test_the_tree_nests_and_its_sums_are_exact(labels) -> None:
+    hierarchy = record(labels)
+    nodes = {node.id: node for node in tree(hierarchy)}
+    assert len(nodes) == len(tree(hierarchy))
+    root, *rest = nodes.values()
+    assert (root.id, root.parent) == ("video", "")
+    assert root.milliseconds == round(1000 * (hierarchy.end_s - hierarchy.start_s))
+    children: dict[str, int] = {}
+    for node in rest:
+        assert nodes[node.parent].level == node.level + 1
+        assert node.milliseconds > 0
+        children[node.parent] = children.get(node.parent, 0) + node.milliseconds
+    assert all(children[node.id] == node.milliseconds for node in nodes.values() if node.level > 0)
+    for level in hierarchy.levels:  # and the seconds of a thread are all in the tree
+        for thread, seconds in level.seconds().items():
+            found = sum(n.milliseconds for n in rest if (n.level, n.thread) == (level.level, thread))
+            assert found == round(1000 * seconds)
+
+
+@given(videos())
+def test_every_level_covers_the_video_and_parents_cover_most(labels) -> None:
+    hierarchy = record(labels)
+    for level in hierarchy.levels:
+        assert level.runs[0].start_s == 0
+        assert level.runs[-1].end_s == hierarchy.end_s
+        assert all(a.end_s == b.start_s and a.label != b.label for a, b in zip(level.runs, level.runs[1:]))
+        assert [level.runs[i].label for i in level.run_of_node()] == level.threads.tolist()
+    for fine, coarse in zip(hierarchy.levels, hierarchy.levels[1:]):
+        for thread, parent in fine.parents.items():
+            shared = dict.fromkeys(coarse.seconds(), 0.0)
+            for a in fine.runs:
+                for b in coarse.runs:
+                    if a.label == thread:
+                        shared[b.label] += max(0.0, min(a.end_s, b.end_s) - max(a.start_s, b.start_s))
+            assert shared[parent] >= max(shared.values()) - 1e-6
+            if thread in coarse.seconds():  # a number that both levels have is a thread and its parent
+                assert parent == thread
+    assert hierarchy.levels[-1].parents == {}
+
+
+@given(videos(), st.permutations(range(5)))
+def test_numbers_depend_on_the_grouping_alone(labels, permutation) -> None:
+    again = record([[permutation[label] for label in ids] for ids in labels])
+    for one, other in zip(record(labels).levels, again.levels):
+        assert one.runs == other.runs
+        assert one.parents == other.parents
+
+
+def test_children_that_share_most_keep_the_number_and_the_others_take_new_ones() -> None:
+    hierarchy = record([[7, 7, 9, 9, 9, 9, 3, 3], [5, 5, 5, 8]])
+    fine, coarse = hierarchy.levels
+    assert [run.label for run in coarse.runs] == [0, 1]
+    assert [run.label for run in fine.runs] == [2, 0, 1]  # thread 0 lasts 6.5 segments: 4 of 9, 2 of 7
+    assert fine.parents == {2: 0, 0: 0, 1: 1}
+    assert fine.threads.tolist() == [2, 2, 0, 0, 0, 0, 1, 1]
+    assert [(node.id, node.milliseconds) for node in tree(hierarchy)] == [
+        ("video", 4267),
+        ("video/1:0", 2933),
+        ("video/1:1", 1334),
+        ("video/1:0/0:2", 1067),
+        ("video/1:0/0:0", 1866),
+        ("video/1:1/0:0", 267),
+        ("video/1:1/0:1", 1067),
+    ]
+
+
+def test_features_of_runs_are_means_in_the_text_space() -> None:
+    hierarchy = record([[1, 1, 2, 1]], project=lambda x: x[:, 1:] * 10)
+    (level,) = hierarchy.levels
+    assert level.text_x.tolist() == [[0.0], [10.0], [20.0], [30.0]]
+    assert level.run_x.tolist() == [[5.0], [20.0], [30.0]]
+    assert level.x.shape == (4, 2)
+
+
+def test_one_level_is_divided_again_and_the_others_keep_their_grouping() -> None:
+    labels = [[0, 1, 2, 3, 0, 1, 2, 3], [0, 0, 1, 1]]
+    hierarchy = record(labels)
+    fewer = with_threads(hierarchy, 0, 2)
+    assert len(fewer.levels[0].runs) == 8
+    assert len(fewer.levels[0].seconds()) == 2
+    assert fewer.levels[1].runs == hierarchy.levels[1].runs
+    back = with_threads(fewer, 0, "auto")
+    assert [level.runs for level in back.levels] == [level.runs for level in hierarchy.levels]
+
+
+def test_a_chunk_begins_where_it_begins() -> None:
+    levels = levels_of([[0, 0, 1, 1], [0, 1]])
+    shifted = [HierarchyLevel(v.level, v.x, v.pos + 60, v.indices, v.batch, v.assignments) for v in levels]
+    hierarchy = video_hierarchy(shifted, stride_s=STRIDE_S, partition=by_feature)
+    assert hierarchy.levels[1].runs == (Run(60.0, 60.8, 0), Run(60.8, 62.133, 1))
+    assert hierarchy.start_s == 60
+
+
+def test_time_without_nodes_is_a_part_of_the_tree_that_belongs_to_no_thread() -> None:
+    (level,) = levels_of([[0, 0, 0]])
+    hole = HierarchyLevel(0, level.x, torch.tensor([0.5, 1.5, 9.5]), level.indices, level.batch, level.assignments)
+    hierarchy = video_hierarchy([hole], stride_s=1.0, partition=by_feature)
+    assert {(node.id, node.milliseconds) for node in tree(hierarchy)} == {
+        ("video", 10_000),
+        ("video/0:0", 3_000),
+        ("video/0:-1", 7_000),
+    }
+
+
+def test_spectral_threads_of_made_up_features_and_their_default_numbers() -> None:
+    g = torch.Generator().manual_seed(0)
+    centres = torch.randn(16, 32, generator=g)
+    which = torch.arange(160) // 10
+    levels = []
+    for level in range(3):
+        rows = torch.arange(0, 160, 2**level)
+        x = centres[which[rows]] + 0.05 * torch.randn(len(rows), 32, generator=g)
+        index = torch.arange(len(rows))
+        levels.append(HierarchyLevel(level, x, (rows + 0.5) * STRIDE_S, index, index * 0, index * 0 - 1))
+    first = video_hierarchy(levels, stride_s=STRIDE_S)
+    assert [len(level.seconds()) for level in first.levels] == [16, 8, 4]
+    assert first.levels[0].threads.tolist() == video_hierarchy(levels, stride_s=STRIDE_S).levels[0].threads.tolist()
+    assert len(np.unique(first.levels[0].threads.reshape(16, 10), axis=1).T) == 1
+    assert len(with_threads(first, 1, 5).levels[1].seconds()) == 5
+
+
+def test_what_makes_no_hierarchy_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one level"):
+        video_hierarchy([], stride_s=1.0)
+    with pytest.raises(ValueError, match="at least one level"):
+        video_hierarchy(levels_of([[]]), stride_s=1.0)
+    with pytest.raises(ValueError, match="2 numbers of threads for 1 levels"):
+        video_hierarchy(levels_of([[0]]), stride_s=1.0, num_threads=[2, 3])
+
+
+def test_the_text_space_of_every_level_is_that_of_the_segments() -> None:
+    levels = levels_of([[0] * 7, [0] * 4, [0] * 2])
+    double = [dataclasses.replace(level, x=level.x + 100 * level.level) for level in levels]
+    found = video_hierarchy(
+        double, stride_s=STRIDE_S, project=lambda x: 2 * x[:, 1:], num_threads="auto", partition=by_feature
+    )
+    expected = [[0, 2, 4, 6, 8, 10, 12], [1, 5, 9, 12], [3, 10]]
+    assert [level.text_x[:, 0].tolist() for level in found.levels] == expected
+    assert found.levels[2].run_x.tolist() == [[6.5]]

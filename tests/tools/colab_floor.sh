@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The notebooks in an environment as old and as bare as Colab's: its plotly, ipywidgets and gdown, without
+# torch-geometric, papermill and jupyterlab. Their set-up cell installs what is missing. Colab has Python 3.13 and
+# torch 2.11 with CUDA; here it is the Python that is there, and the tested torch for the CPU.
+#
+#   bash tests/tools/colab_floor.sh [PYTHON]          some minutes on two cores
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+torch=$(grep '^torch==' constraints.txt)
+"${1:-python3.11}" -m venv "$scratch/venv"
+pip() { "$scratch/venv/bin/python" -m pip --quiet --quiet --disable-pip-version-check "$@"; }
+
+# What Colab ships of what the kit needs; the classic notebook is what ipywidgets 7 runs on there.
+pip install --no-compile "$torch" plotly==5.24.1 ipywidgets==7.7.1 notebook==6.5.7 gdown==5.2.0 \
+    accelerate transformers safetensors numpy scipy scikit-learn polars pyyaml tqdm matplotlib requests nbclient
+echo "floor environment: $SECONDS s"
+export HF_HUB_OFFLINE=1 COLAB_RELEASE_TAG=floor OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+"$scratch/venv/bin/python" tests/tools/colab_floor.py "$scratch"
+pip install pytest
+"$scratch/venv/bin/python" -m pytest -q -p no:cacheprovider -W ignore::DeprecationWarning \
+    tests/sources/download/test_fetch.py -k "drive or folder or page"
+echo "floor: $SECONDS s in all"

@@ -1,0 +1,167 @@
+"""``python -m tests.tools.showcase outputs/sample``: the README's table and pictures, from a run of the sample.
+
+Nothing in them is made by hand: the table between the README's markers is the run's ``results.json``, the still
+pictures are the run's figures, and the animation is notebook 06 in a real JupyterLab while its explorer is used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Locator, Page
+
+from hiero_lib.base.files import read_json, write_text
+from hiero_lib.pipelines.reproduce import NOTEBOOKS
+
+README = NOTEBOOKS.parent / "README.md"
+PICTURES = NOTEBOOKS / "figures"
+STILLS = ("threads", "lanes", "tree")
+COLUMNS = (  # section of results.json, its metric, and what the README calls it
+    ("egomcq", "inter-video accuracy", "EgoMCQ inter"),
+    ("egomcq", "intra-video accuracy", "EgoMCQ intra"),
+    ("egonlq", "R1@0.3", "EgoNLQ R1, IoU 0.3"),
+    ("egoprocel", "F1, average", "EgoProceL F1"),
+    ("step_grounding", "R1@0.3", "step grounding R1, IoU 0.3"),
+    ("step_localization", "mAP, average", "step localisation mAP"),
+    ("threads", "level 1", "threads (ARI)"),
+    ("search", "recall at 5, level 0", "search, recall at 5"),
+)
+METHODS = ("untrained features", "linear probe", "HiERO")
+FRAME_MS, FRAME_WIDTH = 1600, 820
+
+
+def results_table(results: Mapping[str, Any]) -> str:
+    """Markdown: a line a method, a column a measure, in percent with the 95 % interval (or the spread of seeds)."""
+    lines = [["", *(title for *_, title in COLUMNS)], ["---"] * (len(COLUMNS) + 1)]
+    for method in METHODS:
+        lines.append(
+            [method, *(_cell(results["sections"], method, section, metric) for section, metric, _ in COLUMNS)]
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(sections: Mapping[str, Any], method: str, section: str, metric: str) -> str:
+    for row in sections.get(section, {"rows": []})["rows"]:
+        if (row["method"], row["metric"]) == (method, metric) and row["result"] is not None:
+            value, interval, spread = (row["result"].get(name) for name in ("value", "interval", "spread"))
+            text = f"{100 * value:.1f}"
+            if interval is not None:
+                return f"{text} ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
+            return text if spread is None else f"{text} ± {100 * spread:.1f}"
+    return ""
+
+
+def write_readme(run_folder: Path) -> None:
+    """Put the run's table between the README's markers, below the command that made it."""
+    results = read_json(run_folder / "results.json")
+    before, rest = README.read_text("utf-8").split("<!-- results -->")
+    _, after = rest.split("<!-- /results -->")
+    seconds = sum(outcome["seconds"] for outcome in results["notebooks"].values())
+    made = results["sections"]["egomcq"]["environment"]
+    told = (
+        f"Printed by the first command above ({seconds / 60:.0f} minutes on {made['device']} with {made['threads']}"
+        " threads), whose `outputs/sample/results.md`\nhas all of it, and put here by `python -m tests.tools.showcase"
+        " outputs/sample`; in percent, with 95 % intervals:"
+    )
+    write_text(README, f"{before}<!-- results -->\n{told}\n\n{results_table(results)}\n<!-- /results -->{after}")
+
+
+def copy_stills(run_folder: Path) -> None:
+    """The run's own figures."""
+    for name in STILLS:
+        shutil.copyfile(run_folder / "figures" / f"{name}.png", PICTURES / f"{name}.png")
+
+
+def record_explorer(run_folder: Path, target: Path) -> None:
+    """Use the explorer of notebook 06 and write what is seen as an animation."""
+    import papermill
+
+    from tests.helpers.lab import open_notebook, run_all_cells
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        notebook = folder / "06_hierarchy_explorer.ipynb"
+        settings = {"data_root": str(NOTEBOOKS.parent / "data" / "sample")}
+        parameters = {"run": run_folder.name, "outputs": str(run_folder.resolve().parent), "settings": settings}
+        parameters |= {"reports": 0, "recall": False}
+        papermill.execute_notebook(NOTEBOOKS / notebook.name, notebook, parameters, prepare_only=True)
+        with open_notebook(notebook, folder, width=1500, height=1900) as page:
+            errors = run_all_cells(page, timeout_s=300)
+            if errors:
+                raise RuntimeError("\n".join(errors))
+            write_animation(target, explore(page))
+
+
+def explore(page: Page) -> list[bytes]:
+    """Pictures of the explorer after each of some actions."""
+    cell = page.locator(".jp-Cell", has=page.get_by_placeholder("where do I wash the pan?"))
+    box = cell.locator(".jp-Cell-outputArea").first
+    box.scroll_into_view_if_needed()
+    frames: list[bytes] = []
+
+    def show() -> None:
+        page.wait_for_timeout(2500)
+        frames.append(box.screenshot())
+
+    def choose(label: str, value: str) -> None:
+        page.locator(".widget-dropdown", has_text=label).locator("select").select_option(label=value)
+
+    show()
+    _click_bar(page, box, 3)
+    show()
+    page.locator(".widget-hslider .noUi-handle").first.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+    show()
+    query = page.get_by_placeholder("where do I wash the pan?")
+    query.fill("wipe the table")
+    query.press("Enter")
+    show()
+    page.locator(".widget-select select").last.select_option(index=0)
+    show()
+    for view in ("threads", "sunburst", "similarity, by thread", "map"):
+        choose("below", view)
+        show()
+    return frames
+
+
+def _click_bar(page: Page, box: Locator, number: int) -> None:
+    place = box.locator(".barlayer .point path").nth(number).bounding_box()
+    assert place is not None
+    page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+
+
+def write_animation(target: Path, frames: Sequence[bytes]) -> None:
+    """A GIF that repeats; all frames as wide as the README, and as high as the highest."""
+    pictures = [Image.open(io.BytesIO(frame)).convert("RGB") for frame in frames]
+    scaled = [
+        p.resize((FRAME_WIDTH, round(p.height * FRAME_WIDTH / p.width)), Image.Resampling.LANCZOS) for p in pictures
+    ]
+    height = max(picture.height for picture in scaled)
+    pages = []
+    for picture in scaled:
+        page = Image.new("RGB", (FRAME_WIDTH, height), "white")
+        page.paste(picture, (0, 0))
+        pages.append(page.quantize(96, dither=Image.Dither.NONE))
+    pages[0].save(target, save_all=True, append_images=pages[1:], duration=FRAME_MS, loop=0, optimize=True)
+
+
+def main() -> None:
+    """Make all of it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.tools.showcase", description=__doc__)
+    parser.add_argument("run", type=Path, help="a finished run of the sample")
+    run_folder = parser.parse_args().run
+    write_readme(run_folder)
+    copy_stills(run_folder)
+    record_explorer(run_folder, PICTURES / "explorer.gif")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Benchmarks: ``python -m tests.tools.speed [NAME ...]`` prints ratios measured side by side in one run."""
