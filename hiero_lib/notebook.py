@@ -113,7 +113,7 @@ class NotebookRun:
         Its name carries a hash of the settings and of the data that decide the result, so that the same training is
         resumed and another one starts afresh beside it, with nothing overwritten.
         """
-        from hiero_lib.training.loop import training_digest
+        from hiero_lib.training.checkpointing import training_digest
 
         return self.folder / "train" / f"{backbone}-{training_digest(self.profile)[:8]}"
 

@@ -29,7 +29,8 @@ from hiero_lib.methods.method import HIERO, UNTRAINED, Method, TextSide, open_me
 from hiero_lib.pipelines.sweep import Cell, SweepResult
 from hiero_lib.results.published import FEATURES
 from hiero_lib.results.record import Metric, Row
-from hiero_lib.training.loop import run_training, training_digest
+from hiero_lib.training.checkpointing import training_digest
+from hiero_lib.training.loop import run_training
 
 BENCHMARK = "Ablation"
 

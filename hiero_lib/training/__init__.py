@@ -1,1 +1,1 @@
-"""Training on EgoClip: the losses, a step, checkpoints, the loop, and the memory that it takes."""
+"""Training on EgoClip: what it reads, the losses, a step, the folder, the loop, and the memory that it takes."""

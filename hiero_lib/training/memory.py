@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Batch
 
 from hiero_lib.config import Profile
+from hiero_lib.data.segments import VideoSegments
+from hiero_lib.models.alignment import AlignedModel, TextHead, VisualHead
+from hiero_lib.models.hiero import HiERO
+from hiero_lib.training.step import training_loss
 
 NARRATIONS = 65  # of a chunk of 300 s: Ego4D has 13 a minute
 TOKENS = 30  # of the longest narration of a batch, to which the others are padded
@@ -20,13 +25,6 @@ def training_memory_gb(profile: Profile) -> float:
     Weights, gradients and moments, and all that is kept for backward: counted on a chunk of random features on the
     CPU and multiplied by the batch. A text encoder that is trained is estimated as DistilBERT.
     """
-    from torch_geometric.data import Batch
-
-    from hiero_lib.data.segments import VideoSegments
-    from hiero_lib.models.alignment import AlignedModel, TextHead, VisualHead
-    from hiero_lib.models.hiero import HiERO
-    from hiero_lib.training.loop import training_loss
-
     features, training = profile.features, profile.training
     segments = round(training.chunk_s / features.stride_s)
     video = VideoSegments.from_features(

@@ -11,7 +11,7 @@ from torch_geometric.data import Batch
 from hiero_lib.config import AlignmentConfig, load_profile
 from hiero_lib.models.alignment import AlignedModel, TextHead, VisualHead
 from hiero_lib.models.hiero import HiERO
-from hiero_lib.training.loop import build_optimizer, training_loss
+from hiero_lib.training.step import build_optimizer, training_loss
 from tests.tools.speed.common import full_size, made_up_video, seconds
 
 VIDEOS, SEGMENTS, NARRATIONS, TEXT = 8, 562, 320, 768  # 300 s a video, 40 narrations each

@@ -1,0 +1,95 @@
+"""What training reads: the chunks of EgoClip with their encoded narrations, and each step's batch of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+from torch_geometric.data import Batch
+from torch_geometric.loader import DataLoader
+
+from hiero_lib.base.errors import DataError
+from hiero_lib.config import Profile, TrainingConfig
+from hiero_lib.data.egoclip import Chunk, EgoClipDataset, EgoClipReport, open_egoclip
+from hiero_lib.data.features import FeatureStore
+from hiero_lib.data.paths import DataPaths
+from hiero_lib.data.segments import FOLLOW_BATCH
+from hiero_lib.data.text_cache import TextCache
+from hiero_lib.models.text_encoders import load_text_encoder
+from hiero_lib.training.step import mix_seed
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The chunks to train on, and what it took to get them."""
+
+    dataset: EgoClipDataset
+    report: EgoClipReport
+    text_dim: int
+
+
+def load_training_data(profile: Profile, accelerator: Accelerator, *, text_encoder: nn.Module | None) -> TrainingData:
+    """Chunks of ``egoclip.csv`` for which there are features; frozen text is encoded once, into the cache.
+
+    Raises:
+        DataError: a missing or unusable file, or not one chunk with features and narrations.
+    """
+    paths = DataPaths.at(profile.data_root)
+    with accelerator.main_process_first():
+        chunks, report, store = read_chunks(profile)
+        cache = None
+        if text_encoder is None:
+            encoder = load_text_encoder(profile.text, data_root=paths.root)
+            cache = TextCache(paths.processed / "text", encoder, device=accelerator.device)
+            cache.rows(sorted({text for chunk in chunks for text in chunk.texts}))  # encoded; no embedding is held
+    return TrainingData(EgoClipDataset(chunks, store, profile.features, cache), report, profile.text.dim)
+
+
+def read_chunks(profile: Profile) -> tuple[list[Chunk], EgoClipReport, FeatureStore]:
+    """Chunks of ``egoclip.csv`` for which there are features, what was left out, and the features.
+
+    Raises:
+        DataError: a missing or unusable file, or not one chunk with features and narrations.
+    """
+    paths = DataPaths.at(profile.data_root)
+    store = FeatureStore(paths.features(profile.features.folder), dim=profile.features.dim)
+    index = open_egoclip(paths)
+    chunks, report = index.chunks(store, profile.features, chunk_s=profile.training.chunk_s)
+    if not chunks:
+        raise DataError(
+            f"no chunk has both features and narrations ({report.summary()})",
+            file=paths.egoclip,
+            hint=f"The features are looked for in {paths.features(profile.features.folder)}",
+        )
+    return chunks, report, store
+
+
+def chunk_order(num_chunks: int, *, seed: int, epoch: int) -> list[int]:
+    """The order in which an epoch takes the chunks."""
+    generator = torch.Generator().manual_seed(mix_seed(seed, epoch, 0))
+    return torch.randperm(num_chunks, generator=generator).tolist()
+
+
+def steps_in_epoch(num_chunks: int, config: TrainingConfig) -> int:
+    """Steps of an epoch, 1 at least; an incomplete last batch is left out, as in the released code."""
+    return max(1, num_chunks // config.batch_size)
+
+
+def batches(
+    dataset: EgoClipDataset, config: TrainingConfig, steps: range, *, process: int, processes: int
+) -> Iterator[tuple[int, Batch]]:
+    """Each step's number, counted from 0 over all epochs, with this process's share of its batch."""
+    steps_per_epoch, share = steps_in_epoch(len(dataset), config), config.batch_size // processes
+    shares = []
+    epoch, order = -1, []
+    for step in steps:
+        if step // steps_per_epoch != epoch:
+            epoch = step // steps_per_epoch
+            order = chunk_order(len(dataset), seed=config.seed, epoch=epoch)
+        start = step % steps_per_epoch * config.batch_size + process * share
+        shares.append(order[start : start + share])
+    loader = DataLoader(dataset, batch_sampler=shares, follow_batch=FOLLOW_BATCH, num_workers=config.workers)
+    return zip(steps, loader)

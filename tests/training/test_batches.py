@@ -1,0 +1,28 @@
+"""What training reads: the order of the chunks, and what loading them holds in memory."""
+
+from accelerate import Accelerator
+
+from hiero_lib.config import load_profile
+from hiero_lib.data.text_cache import EmbeddingTable
+from hiero_lib.training.batches import chunk_order, load_training_data
+from tests.helpers.tiny import make_tiny
+
+
+def test_each_epoch_takes_every_chunk_once_in_an_order_of_its_own():
+    first, again, second = (chunk_order(50, seed=3, epoch=epoch) for epoch in (0, 0, 1))
+    assert sorted(first) == list(range(50))
+    assert first == again != second
+    assert first != chunk_order(50, seed=4, epoch=0)
+
+
+def test_loading_the_data_holds_no_embedding(tmp_path, monkeypatch):
+    """7.1 GB at the size of EgoClip, on every rank: texts are encoded into the cache, and read from it by batches."""
+    profile = load_profile(make_tiny(tmp_path))
+    taken = []
+    take = EmbeddingTable.take
+    monkeypatch.setattr(EmbeddingTable, "take", lambda self, rows: taken.append(len(rows)) or take(self, rows))
+    data = load_training_data(profile, Accelerator(cpu=True), text_encoder=None)
+    assert taken == []
+    narrations = len(data.dataset[0].texts)
+    assert data.dataset[0].text.shape == (narrations, profile.text.dim)
+    assert set(taken) == {narrations}

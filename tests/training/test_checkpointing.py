@@ -1,0 +1,104 @@
+"""The folder of a training: what is kept, what comes back, and what its name depends on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+from hiero_lib.base.errors import ConfigError
+from hiero_lib.config import Profile, load_profile
+from hiero_lib.data.paths import DataPaths
+from hiero_lib.models.alignment import AlignedModel
+from hiero_lib.models.checkpoints import build_model, card_of, load_model
+from hiero_lib.training.checkpointing import TrainingFolder, optimizer_tensors, training_digest
+from hiero_lib.training.step import build_optimizer
+from tests.helpers.tiny import make_tiny
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Profile:
+    return load_profile(make_tiny(tmp_path / "data"))
+
+
+def folder_of(tmp_path: Path, profile: Profile) -> TrainingFolder:
+    return TrainingFolder(tmp_path / "run", profile, "probe", Accelerator(cpu=True))
+
+
+def trained(profile: Profile, seed: int, *, steps: int = 2) -> tuple[AlignedModel, torch.optim.Adam]:
+    """A probe and its optimiser after some steps along random gradients."""
+    torch.manual_seed(seed)
+    model = build_model(card_of(profile, "probe"), text_dim=profile.text.dim)
+    optimizer = build_optimizer(model, profile.training)
+    for _ in range(steps):
+        for parameter in model.parameters():
+            parameter.grad = torch.randn_like(parameter)
+        optimizer.step()
+    return model, optimizer
+
+
+def lines_of(folder: TrainingFolder) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in folder.metrics_file.read_text().splitlines()]
+
+
+def test_what_was_saved_comes_back_and_the_log_ends_there(profile: Profile, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, profile)
+    model, optimizer = trained(profile, 1)
+    assert folder.restore(model, optimizer) == 0
+    for step in (1, 2, 3):
+        folder.log({"step": step, "loss": 1 / step})
+    folder.save(model, optimizer, 2, {})
+    with open(folder.metrics_file, "a") as log:
+        log.write('{"step": 4, "lo')
+    unfinished = folder.checkpoints / ".step-00000004.abc.tmp"
+    unfinished.mkdir()
+
+    other, other_optimizer = trained(profile, 2, steps=1)
+    assert folder_of(tmp_path, profile).restore(other, other_optimizer) == 2
+    assert lines_of(folder) == [{"step": 1, "loss": 1.0}, {"step": 2, "loss": 0.5}]
+    assert not unfinished.exists()
+    for name, value in model.state_dict().items():
+        assert torch.equal(other.state_dict()[name], value), name
+    saved, restored = optimizer_tensors(optimizer, model), optimizer_tensors(other_optimizer, other)
+    assert {name.split(".")[0] for name in saved} == {"step", "exp_avg", "exp_avg_sq"}
+    assert saved.keys() == restored.keys()
+    for name, value in saved.items():
+        assert torch.equal(restored[name], value), name
+
+
+def test_another_setting_is_not_mixed_in(profile: Profile, tmp_path: Path) -> None:
+    model, optimizer = trained(profile, 1)
+    folder_of(tmp_path, profile).save(model, optimizer, 2, {})
+    path = Path(profile.data_root) / "tiny.yaml"
+    faster = load_profile(path, {"training.workers": 1, "training.keep_checkpoints": 1})
+    assert folder_of(tmp_path, faster).restore(model, optimizer) == 2
+    with pytest.raises(ConfigError, match=r"loss\.alpha.*0\.5"):
+        folder_of(tmp_path, load_profile(path, {"loss.alpha": 0.5})).restore(model, optimizer)
+
+
+def test_the_newest_and_the_best_are_kept(profile: Profile, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, profile)
+    accuracies = {1: 0.2, 2: 0.6, 3: 0.4, 4: None}
+    for step, accuracy in accuracies.items():
+        model, optimizer = trained(profile, step)
+        folder.save(model, optimizer, step, {} if accuracy is None else {"inter": accuracy, "intra": 0.1})
+    assert profile.training.keep_checkpoints == 2
+    assert folder.steps() == [3, 4]
+    assert folder.last_step() == 4
+    best, metrics = folder.best()
+    assert metrics == {"inter": 0.6, "intra": 0.1}
+    assert load_model(best)[1].provenance["step"] == 2
+
+
+def test_the_name_follows_what_decides_the_result(profile: Profile) -> None:
+    path, paths = Path(profile.data_root) / "tiny.yaml", DataPaths.at(profile.data_root)
+    digest = training_digest(profile)
+    assert training_digest(load_profile(path, {"training.checkpoint_every_steps": 7})) == digest
+    assert training_digest(load_profile(path, {"egomcq.context_window": 7})) == digest
+    assert training_digest(load_profile(path, {"training.seed": 7})) != digest
+    (paths.root / "sample.json").write_text("another sample")
+    assert training_digest(profile) != digest
