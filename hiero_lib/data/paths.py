@@ -56,6 +56,11 @@ class DataPaths:
         return self.root / "processed"
 
     @property
+    def provenance(self) -> Path:
+        """``sample.json``, in which whoever made the data says how; data that were downloaded have none."""
+        return self.root / "sample.json"
+
+    @property
     def truth(self) -> Path:
         """The sample's truth, one ``<video_uid>.json`` a video; real data have none."""
         return self.root / "truth"

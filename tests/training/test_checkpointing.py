@@ -100,5 +100,5 @@ def test_the_name_follows_what_decides_the_result(profile: Profile) -> None:
     assert training_digest(load_profile(path, {"training.checkpoint_every_steps": 7})) == digest
     assert training_digest(load_profile(path, {"egomcq.context_window": 7})) == digest
     assert training_digest(load_profile(path, {"training.seed": 7})) != digest
-    (paths.root / "sample.json").write_text("another sample")
+    paths.provenance.write_text("another sample")
     assert training_digest(profile) != digest
