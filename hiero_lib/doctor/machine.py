@@ -19,7 +19,19 @@ PACKAGES = (
     *("torch", "torch-geometric", "accelerate", "transformers", "safetensors", "numpy", "scipy", "scikit-learn"),
     *("polars", "plotly", "ipywidgets", "matplotlib", "papermill", "jupyterlab", "gdown", "requests"),
 )
-CHUNK_SEGMENTS = 562  # 300 s at 16 frames of 30 fps
+
+
+@dataclass(frozen=True)
+class ChunkTime:
+    """What a backbone takes for one training chunk: ``chunk_s`` seconds of video in ``segments`` segments.
+
+    ``forward_s`` is a forward pass with clustering, ``training_s`` a forward and a backward pass, both in seconds.
+    """
+
+    chunk_s: float
+    segments: int
+    forward_s: float
+    training_s: float
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,7 @@ def describe(profile: Profile) -> dict[str, Any]:
 
     device = best_device()
     precision, reason = choose_precision(profile.training.precision)
-    found: dict[str, Any] = {
+    description: dict[str, Any] = {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -52,12 +64,13 @@ def describe(profile: Profile) -> dict[str, Any]:
     }
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
-        found |= {"device_name": properties.name, "device_memory_gb": round(properties.total_memory / 1e9, 1)}
-    return found
+        gb = round(properties.total_memory / 1e9, 1)
+        description |= {"device_name": properties.name, "device_memory_gb": gb}
+    return description
 
 
-def measure(profile: Profile) -> tuple[float, float]:
-    """Seconds that the profile's backbone takes for a chunk of 300 s: forward with clustering, and in training.
+def measure(profile: Profile) -> ChunkTime:
+    """The time that the profile's backbone takes for a chunk of ``training.chunk_s`` seconds of its features.
 
     Random weights and features, once after a run that warms up; the head, the loss and the text are not in it. A
     batch of the profile's size is measured where one chunk takes less than half a second, else the one chunk.
@@ -66,14 +79,16 @@ def measure(profile: Profile) -> tuple[float, float]:
     from torch_geometric.data import Batch
 
     from hiero_lib.base.device import best_device
+    from hiero_lib.data.features import row_at
     from hiero_lib.data.segments import VideoSegments
     from hiero_lib.models.hiero import HiERO
 
-    device, features = best_device(), profile.features
+    device, features, chunk_s = best_device(), profile.features, profile.training.chunk_s
+    segments = max(1, row_at(chunk_s, features))
     model = HiERO(profile.model).to(device)
 
     def chunks(count: int) -> Any:
-        x = torch.randn(CHUNK_SEGMENTS, features.dim, generator=torch.Generator().manual_seed(0))
+        x = torch.randn(segments, features.dim, generator=torch.Generator().manual_seed(0))
         chunk = VideoSegments.from_features(x, stride_frames=features.stride_frames, fps=features.fps, video_uid="v")
         return Batch.from_data_list([chunk] * count).to(str(device))
 
@@ -86,7 +101,7 @@ def measure(profile: Profile) -> tuple[float, float]:
         loss = sum((level.x.square().mean() for level in model.train()(data)), torch.zeros((), device=device))
         loss.backward()
 
-    def of_one(function: Any) -> float:
+    def seconds_of_one(function: Any) -> float:
         one = chunks(1)
         _seconds(function, one, device)
         alone = _seconds(function, one, device)
@@ -94,19 +109,18 @@ def measure(profile: Profile) -> tuple[float, float]:
             return alone
         return _seconds(function, chunks(profile.training.batch_size), device) / profile.training.batch_size
 
-    return of_one(forward), of_one(step)
+    return ChunkTime(chunk_s, segments, seconds_of_one(forward), seconds_of_one(step))
 
 
-def expected_costs(profile: Profile, segments: dict[str, int], measured: tuple[float, float]) -> list[Cost]:
+def expected_costs(profile: Profile, segments: dict[str, int], chunk: ChunkTime) -> list[Cost]:
     """Seconds by notebook, from :func:`measure` and the numbers of segments that each reads."""
-    forward_s, step_s = measured
-    chunks = {name: count / CHUNK_SEGMENTS for name, count in segments.items()}
+    chunks = {name: count / chunk.segments for name, count in segments.items()}
 
     def forwards(notebook: str, name: str, how: str) -> Cost:
-        return Cost(notebook, chunks[name] * forward_s if name in chunks else None, how)
+        return Cost(notebook, chunks[name] * chunk.forward_s if name in chunks else None, how)
 
     epochs = profile.training.epochs
-    trained = epochs * chunks["all"] * step_s if "all" in chunks else None
+    trained = epochs * chunks["all"] * chunk.training_s if "all" in chunks else None
     return [
         Cost("00", None, "reading headers and annotations: seconds to minutes"),
         Cost("01", trained, f"{epochs} epochs of all segments, the backbone alone; text, loss and the probe on top"),
@@ -137,7 +151,7 @@ def _version(name: str) -> str | None:
 
 
 def _memory_gb() -> float | None:
-    """Memory that is free now; None where psutil (which Accelerate brings) does not tell."""
+    """Memory that is free now; None without psutil (which Accelerate brings)."""
     if importlib.util.find_spec("psutil") is None:
         return None
     import psutil
@@ -150,21 +164,21 @@ def _existing(path: Path) -> Path:
     return next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
 
 
-def report(found: dict[str, Any], measured: tuple[float, float], costs: list[Cost]) -> str:
+def report(machine: dict[str, Any], chunk: ChunkTime, costs: list[Cost]) -> str:
     """The machine and the costs for people."""
-    versions = ", ".join(f"{name} {version or 'absent'}" for name, version in found["versions"].items())
-    memory = f", {found['device_memory_gb']} GB" if "device_memory_gb" in found else ""
-    free = f"{found['memory_gb']} GB of memory, {found['disk_free_gb']} GB of disk"
+    versions = ", ".join(f"{name} {version or 'absent'}" for name, version in machine["versions"].items())
+    memory = f", {machine['device_memory_gb']} GB" if "device_memory_gb" in machine else ""
+    free = f"{machine['memory_gb']} GB of memory, {machine['disk_free_gb']} GB of disk"
     lines = [
-        f"Python {found['python']}, {found['platform']}; {versions}",
-        f"device {found.get('device_name', found['device'])}{memory}, precision {found['precision']};"
-        f" {found['processors']} processors, free: {free}",
+        f"Python {machine['python']}, {machine['platform']}; {versions}",
+        f"device {machine.get('device_name', machine['device'])}{memory}, precision {machine['precision']};"
+        f" {machine['processors']} processors, free: {free}",
         "",
-        "expected time by notebook, from a measurement just now: of 300 s of video this profile's backbone takes"
-        f" {measured[0]:.3f} s, {measured[1]:.3f} s in training",
+        f"expected time by notebook, from a measurement just now: of {chunk.chunk_s:g} s of video this profile's"
+        f" backbone takes {chunk.forward_s:.3f} s, {chunk.training_s:.3f} s in training",
     ]
-    if "training_memory_gb" in found:
-        lines.insert(2, f"memory of training: about {found['training_memory_gb']:.1f} GB in float32")
+    if "training_memory_gb" in machine:
+        lines.insert(2, f"memory of training: about {machine['training_memory_gb']:.1f} GB in float32")
     for cost in costs:
         took = "-" if cost.seconds is None else _readable(cost.seconds)
         lines.append(f"{cost.notebook}  {took:>9}  {cost.how}")

@@ -7,12 +7,13 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from hiero_lib.config import Profile
+from hiero_lib.data.features import row_at
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.models.alignment import AlignedModel, TextHead, VisualHead
 from hiero_lib.models.hiero import HiERO
 from hiero_lib.training.step import training_loss
 
-NARRATIONS = 65  # of a chunk of 300 s: Ego4D has 13 a minute
+NARRATIONS_PER_MINUTE = 13  # in Ego4D
 TOKENS = 30  # of the longest narration of a batch, to which the others are padded
 BYTES_PER_PARAMETER = 16  # weight, gradient and Adam's two moments in float32
 DISTILBERT_PARAMETERS = 66_400_000
@@ -26,7 +27,8 @@ def training_memory_gb(profile: Profile) -> float:
     CPU and multiplied by the batch. A text encoder that is trained is estimated as DistilBERT.
     """
     features, training = profile.features, profile.training
-    segments = round(training.chunk_s / features.stride_s)
+    segments = max(1, row_at(training.chunk_s, features))
+    narrations = max(1, round(training.chunk_s / 60 * NARRATIONS_PER_MINUTE))
     video = VideoSegments.from_features(
         torch.randn(segments, features.dim),
         stride_frames=features.stride_frames,
@@ -34,9 +36,9 @@ def training_memory_gb(profile: Profile) -> float:
         video_uid="v",
     )
     batch = Batch.from_data_list([video])
-    batch.text = torch.randn(NARRATIONS, profile.text.dim)
-    batch.narration_time = torch.rand(NARRATIONS) * training.chunk_s
-    batch.narration_time_batch = torch.zeros(NARRATIONS, dtype=torch.long)
+    batch.text = torch.randn(narrations, profile.text.dim)
+    batch.narration_time = torch.rand(narrations) * training.chunk_s
+    batch.narration_time_batch = torch.zeros(narrations, dtype=torch.long)
     heads = VisualHead(profile.model.hidden_size, profile.alignment), TextHead(profile.text.dim, profile.alignment)
     model = AlignedModel(HiERO(profile.model), *heads).train()
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
@@ -55,7 +57,7 @@ def training_memory_gb(profile: Profile) -> float:
     del loss
     if not profile.text.frozen:
         parameters += DISTILBERT_PARAMETERS
-        of_a_chunk += NARRATIONS * TOKENS * DISTILBERT_BYTES_PER_TOKEN
+        of_a_chunk += narrations * TOKENS * DISTILBERT_BYTES_PER_TOKEN
     return (parameters * BYTES_PER_PARAMETER + of_a_chunk * training.batch_size) / 1e9
 
 
