@@ -11,7 +11,7 @@ from hiero_lib.export.record import Query, VideoRecord, one_line
 from hiero_lib.hierarchy.collection import Collection, Phrases, as_narration, named_hierarchy, phrases_of
 from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.methods.method import Method
-from hiero_lib.models.spectral import ThreadCount
+from hiero_lib.models.clustering.spectral import ThreadCount
 from hiero_lib.viz.bars import Narrations, plain_narration
 
 _QUERIES = 6  # of a page, where none are given

@@ -16,7 +16,7 @@ from hiero_lib.export.reports import video_record
 from hiero_lib.export.writers import WRITERS, check_formats, export
 from hiero_lib.hierarchy.collection import Collection, as_narration, open_collection
 from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method, open_methods
-from hiero_lib.models.spectral import ThreadCount
+from hiero_lib.models.clustering.spectral import ThreadCount
 from hiero_lib.notebook import IncompleteResults, NotebookRun, trained_models
 from hiero_lib.results.record import TABLE_FILE, record
 from hiero_lib.search.build import open_index

@@ -29,7 +29,7 @@ from hiero_lib.hierarchy.collection import Collection, as_narration, named_hiera
 from hiero_lib.hierarchy.spans import Run, match_labels, relabelled
 from hiero_lib.methods.method import UNTRAINED, Method, open_methods
 from hiero_lib.models.checkpoints import read_card
-from hiero_lib.models.spectral import ThreadCount
+from hiero_lib.models.clustering.spectral import ThreadCount
 from hiero_lib.sources.extraction.extract import Extraction, Progress, check_fits, extract_video
 from hiero_lib.sources.extraction.extractors.base import Extractor
 

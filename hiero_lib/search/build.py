@@ -25,7 +25,7 @@ from hiero_lib.data.features import FeatureStore
 from hiero_lib.hierarchy.collection import Collection, Phrases, named_hierarchy, phrases_of
 from hiero_lib.hierarchy.video import MOST_POINTS, VideoHierarchy
 from hiero_lib.methods.method import Method
-from hiero_lib.models.spectral import Partition, spectral_partition
+from hiero_lib.models.clustering.spectral import Partition, spectral_partition
 from hiero_lib.search.index import SearchIndex
 from hiero_lib.search.table import FORMAT, RunTable, join, read_table, source_of, table_of, write_table
 

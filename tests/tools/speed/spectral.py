@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hiero_lib.models.spectral import spectral_clustering
+from hiero_lib.models.clustering.spectral import spectral_clustering
 from tests.tools.speed.common import synchronize
 
 MINUTES = (26, 60)
