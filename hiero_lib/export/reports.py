@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hiero_lib.base.files import safe_name
+from hiero_lib.base.progress import say
 from hiero_lib.export.page import write_report
 from hiero_lib.export.record import Query, VideoRecord, one_line
 from hiero_lib.hierarchy.collection import Collection, Phrases, as_narration, named_hierarchy, phrases_of
@@ -71,7 +72,7 @@ def write_reports(
     video_uids: Sequence[str],
     *,
     num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], None] = say,
 ) -> list[Path]:
     """Write ``<folder>/<video>.html`` for each video; their paths.
 
