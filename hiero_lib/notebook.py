@@ -1,6 +1,7 @@
 """What the notebooks share: installing what is missing, the run's folder, tables, and the closing check.
 
-Only the standard library is imported at the top: on a bare Colab this module is what installs the rest.
+Only the standard library is imported at the top, and what imports nothing else: on a bare Colab this module is what
+installs the rest.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from hiero_lib.base.versions import version_of
 
 if TYPE_CHECKING:
     import torch
@@ -52,10 +54,10 @@ def install_missing(requirements: str | Path | None = None) -> list[str]:
         return []
     colab = "COLAB_RELEASE_TAG" in os.environ
     wanted = [line.split("#")[0].strip() for line in path.read_text("utf-8").splitlines()]
-    missing = [line for line in wanted if line and _installed(_name(line)) is None]
+    missing = [line for line in wanted if line and version_of(_name(line)) is None]
     missing = [line for line in missing if not (colab and _name(line) in _NOT_ON_COLAB)]
     if missing:
-        torch = _installed("torch")
+        torch = version_of("torch")
         with tempfile.TemporaryDirectory() as folder:
             kept = Path(folder) / "constraints.txt"
             kept.write_text(f"torch=={torch}\n" if torch else "", encoding="utf-8")
@@ -67,13 +69,6 @@ def install_missing(requirements: str | Path | None = None) -> list[str]:
 
 def _name(requirement: str) -> str:
     return re.split(r"[\s<>=!~;\[]", requirement, maxsplit=1)[0].lower()
-
-
-def _installed(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 class EndOfNotebook(Exception):

@@ -49,7 +49,7 @@ def test_only_what_is_missing_is_installed_and_torch_is_kept(
     import torch
 
     versions = {"torch": str(torch.__version__), "numpy": "2.0"}
-    monkeypatch.setattr(notebook, "_installed", versions.get)
+    monkeypatch.setattr(notebook, "version_of", versions.get)
     path = tmp_path / "requirements.txt"
     path.write_text("# comment\ntorch>=2.6\nnumpy>=99  # too old is left alone\n\npapermill>=2.6\njupyterlab>=4\n")
     monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)

@@ -1,4 +1,4 @@
-"""A bar where someone watches, a line every few seconds where a log is written."""
+"""How the library speaks: lines, a bar where someone watches, a line every few seconds where a log is written."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ import time
 from collections.abc import Mapping
 
 from tqdm import tqdm
+
+
+def say(line: str) -> None:
+    """Print a line now, also into a pipe or a log: the default of every function that takes a ``say``."""
+    print(line, flush=True)
+
+
+def say_aside(line: str) -> None:
+    """`say` on stderr, where stdout is for the result."""
+    print(line, file=sys.stderr, flush=True)
 
 
 class Progress:
@@ -40,7 +50,7 @@ class Progress:
         self.said = now
         rate = (step - self.start) / max(1e-9, now - self.started)
         left = f", {(self.total - step) / rate:.0f} s left" if rate > 0 and step > self.start else ""
-        print(f"{self.what} {step}/{self.total}{left}: {text}", flush=True)
+        say(f"{self.what} {step}/{self.total}{left}: {text}")
 
     def of(self, done: int, total: int | None) -> None:
         """Say that ``done`` of about ``total`` steps are done, where the number of all was not known before."""

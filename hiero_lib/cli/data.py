@@ -96,7 +96,6 @@ def _download(options: argparse.Namespace) -> int:
         jobs=options.jobs,
         delete_archives=options.delete_archives,
         verify=options.verify,
-        say=lambda line: print(line, flush=True),
     )
     failed = sum(outcome.status == "failed" for outcome in outcomes)
     print(f"{len(outcomes) - failed} of {len(outcomes)} are in {root}")

@@ -79,7 +79,6 @@ def _reproduce(options: argparse.Namespace) -> int:
             only=options.only,
             settings=arguments.changed_settings(options),
             outputs=options.outputs,
-            say=lambda line: print(line, flush=True),
         )
     except NotebookFailed as error:
         if options.debug:

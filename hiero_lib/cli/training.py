@@ -81,7 +81,7 @@ def _ablation(options: argparse.Namespace) -> int:
         rows = ablation_rows(found, profile, seeds=seeds)
         record(folder, "ablation", rows, profile=profile, seconds=seconds, extra={"failed": found.failed})
 
-    found = run_sweep(cells, workers=options.workers, on_done=keep, say=lambda line: print(line, flush=True))
+    found = run_sweep(cells, workers=options.workers, on_done=keep)
     print(f"\n{(folder / TABLE_FILE).read_text('utf-8')}")
     for name, problem in found.failed.items():
         print(f"hiero_lib: {name}: {problem}", file=sys.stderr)

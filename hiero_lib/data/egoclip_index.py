@@ -9,7 +9,6 @@ threads do not survive a fork), while a numpy memory map costs them nothing.
 from __future__ import annotations
 
 import csv
-import hashlib
 import itertools
 import mmap
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import numpy as np
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import write_json
+from hiero_lib.base.fingerprint import Fingerprint
 
 COLUMNS = ("video_uid", "narration_time", "clip_text")
 INDEX_VERSION = 1
@@ -29,12 +29,12 @@ MOST_LINES_OF_A_RECORD = 50  # a quote that is not closed by then is a character
 def identity(path: Path) -> str:
     """16 hexadecimal digits that tell one csv's content from another's without reading it whole."""
     status = path.stat()
-    digest = hashlib.sha256(f"{INDEX_VERSION} {status.st_size} {status.st_mtime_ns}".encode())
+    fingerprint = Fingerprint().text(f"{INDEX_VERSION} {status.st_size} {status.st_mtime_ns}")
     with open(path, "rb") as stream:
-        digest.update(stream.read(1 << 20))
+        fingerprint.data(stream.read(1 << 20))
         stream.seek(max(0, status.st_size - (1 << 20)))
-        digest.update(stream.read(1 << 20))
-    return digest.hexdigest()[:16]
+        fingerprint.data(stream.read(1 << 20))
+    return fingerprint.digits(16)
 
 
 def build_index(path: Path, folder: Path) -> None:

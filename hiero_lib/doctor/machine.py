@@ -9,10 +9,10 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from hiero_lib.base.versions import version_of
 from hiero_lib.config import Profile
 
 PACKAGES = (
@@ -60,7 +60,7 @@ def describe(profile: Profile) -> dict[str, Any]:
         "memory_gb": _memory_gb(),
         "disk_free_gb": round(shutil.disk_usage(_existing(Path(profile.data_root).expanduser())).free / 1e9, 1),
         "colab": "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ,
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": {name: version_of(name) for name in PACKAGES},
     }
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
@@ -141,13 +141,6 @@ def _seconds(function: Any, data: Any, device: Any) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - started
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _memory_gb() -> float | None:

@@ -29,7 +29,7 @@ from hiero_lib.hierarchy.collection import (
 )
 from hiero_lib.hierarchy.video import VideoHierarchy, video_hierarchy, with_threads
 from hiero_lib.methods.method import Method, read_video
-from hiero_lib.models.spectral import ThreadCount
+from hiero_lib.models.clustering.spectral import ThreadCount
 from hiero_lib.search.index import Answer, SearchIndex
 from hiero_lib.viz.bars import BAR_HEIGHT, Narrations, TimelineRow
 from hiero_lib.viz.levels import plot_levels

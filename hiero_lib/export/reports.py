@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hiero_lib.base.files import safe_name
+from hiero_lib.base.progress import say
 from hiero_lib.export.page import write_report
 from hiero_lib.export.record import Query, VideoRecord, one_line
 from hiero_lib.hierarchy.collection import Collection, Phrases, as_narration, named_hierarchy, phrases_of
 from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.methods.method import Method
-from hiero_lib.models.spectral import ThreadCount
+from hiero_lib.models.clustering.spectral import ThreadCount
 from hiero_lib.viz.bars import Narrations, plain_narration
 
 _QUERIES = 6  # of a page, where none are given
@@ -71,7 +72,7 @@ def write_reports(
     video_uids: Sequence[str],
     *,
     num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], None] = say,
 ) -> list[Path]:
     """Write ``<folder>/<video>.html`` for each video; their paths.
 

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hiero_lib.hierarchy.spans import Run, in_order_of_appearance, relabelled, runs_of, shared_seconds
+from hiero_lib.models.clustering.spectral import Partition, ThreadCount, spectral_partition
 from hiero_lib.models.hiero import HierarchyLevel
-from hiero_lib.models.spectral import Partition, ThreadCount, spectral_partition
 
 TEMPERATURE = 0.5  # output features are clustered as the paper does for procedure learning
 MOST_POINTS = 2048  # a longer level is clustered by the means of neighbours: 3.7 s each in a video of two hours

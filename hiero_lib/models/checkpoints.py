@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from hiero_lib import __version__
@@ -24,6 +22,7 @@ from hiero_lib.models.authors_checkpoint import read_authors_checkpoint
 from hiero_lib.models.hiero import HiERO
 from hiero_lib.models.probe import SegmentProbe
 from hiero_lib.models.text_encoders import distilbert_from_state_dict
+from hiero_lib.models.weights import load_strictly, read_state
 
 Backbone = Literal["hiero", "probe"]
 FORMAT = 1
@@ -84,8 +83,9 @@ def read_card(folder: str | Path) -> ModelCard:
     """
     path = Path(folder) / "model.json"
     raw = read_json(path)
-    if raw.get("format") != FORMAT:
-        raise DataError("written by another version of hiero_lib", file=path, field="format", value=raw.get("format"))
+    version = raw.get("format") if isinstance(raw, dict) else None
+    if version != FORMAT:
+        raise DataError("not a model's card of this version of hiero_lib", file=path, field="format", value=version)
     fields = {key: raw[key] for key in ("model", "alignment", "text", "features") if raw.get(key) is not None}
     classes = {"model": ModelConfig, "alignment": AlignmentConfig, "text": TextConfig, "features": FeatureConfig}
     built = {key: from_dict(classes[key], value, file=path, prefix=f"{key}.") for key, value in fields.items()}
@@ -116,16 +116,15 @@ def load_model(path: str | Path, *, text_encoder: nn.Module | None = None) -> tu
         return load_authors_model(path)
     card = read_card(path)
     weights = path / "model.safetensors"
-    try:
-        state = load_file(weights)
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"not readable as safetensors ({error})", file=weights) from error
+    state = read_state(weights)
     has_encoder = any(name.startswith("text_encoder.") for name in state)
     if text_encoder is None:
         state = {name: value for name, value in state.items() if not name.startswith("text_encoder.")}
+    if "text_head.net.0.weight" not in state:
+        raise DataError("a weight is missing", file=weights, field="text_head.net.0.weight")
     text_dim = state["text_head.net.0.weight"].shape[1]
     model = build_model(card, text_dim=text_dim, text_encoder=text_encoder if has_encoder else None)
-    _load(model, state, weights)
+    load_strictly(model, state, file=weights)
     return model.eval(), card
 
 
@@ -159,23 +158,5 @@ def load_authors_model(path: str | Path) -> tuple[AlignedModel, ModelCard]:
         (model.visual_head, checkpoint.visual_head),
         (model.text_head, checkpoint.text_head),
     ):
-        _load(part, state, Path(path))
+        load_strictly(part, state, file=Path(path))
     return model.eval(), card
-
-
-def _load(module: nn.Module, state: dict[str, torch.Tensor], file: Path) -> None:
-    """``load_state_dict`` whose complaint names the file and the first tensor that is wrong."""
-    wanted = module.state_dict()
-    for name in sorted(set(wanted) | set(state)):
-        if name not in state:
-            raise DataError("a tensor is missing", file=file, field=name)
-        if name not in wanted:
-            raise DataError("a tensor that the model does not have", file=file, field=name)
-        if state[name].shape != wanted[name].shape:
-            raise DataError(
-                f"expected the shape {tuple(wanted[name].shape)}",
-                file=file,
-                field=name,
-                value=tuple(state[name].shape),
-            )
-    module.load_state_dict(state)

@@ -1,4 +1,9 @@
-"""CLIP's text tower, under the parameter names of OpenAI's release, which LaViLa's weights have too."""
+"""CLIP's text tower, under the parameter names of OpenAI's release, which LaViLa's weights have too.
+
+transformers' ``CLIPTextModel`` computes the same (a test compares them to 1e-5) but is not used: it names its
+weights differently from version to version (with or without ``text_model.``), and those names are in the key of the
+text cache and in the files of trained models, which the next version could then no longer read.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import hashlib
 import importlib.util
 import json
 import re
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.files import sha256_of
+from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.config import TextConfig
 from hiero_lib.models.clip_text_tower import ClipTextTower, openai_names
 from hiero_lib.models.weights import load_strictly, read_state
@@ -130,14 +130,11 @@ class TextEncoder(nn.Module):
     @functools.cached_property
     def fingerprint(self) -> str:
         """32 hexadecimal digits of SHA-256 over the weights, the tokenizer, the pooling and ``max_tokens``."""
-        digest = hashlib.sha256(f"{self.pool.__name__} {self.max_tokens}".encode())
+        fingerprint = Fingerprint().text(f"{self.pool.__name__} {self.max_tokens}")
         if self.tokenizer is not None:
             parts = json.loads(self.tokenizer.to_str())
-            digest.update(json.dumps({**parts, "padding": None, "truncation": None}, sort_keys=True).encode())
-        for name, value in sorted(self.network.state_dict().items()):
-            digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-            digest.update(value.detach().cpu().contiguous().numpy().data)
-        return digest.hexdigest()[:32]
+            fingerprint.json({**parts, "padding": None, "truncation": None})
+        return fingerprint.weights(self.network.state_dict()).digits(32)
 
     def _states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         if not len(input_ids):

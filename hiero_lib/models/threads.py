@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from hiero_lib.config import ThreadGraph
+from hiero_lib.models.clustering.embedding import laplacian_eigenvectors
+from hiero_lib.models.clustering.kmeans import batched_kmeans
 from hiero_lib.models.temporal import TemporalGraph, interpolate, nearest_nodes, radius_graph, video_pointer
 
 
@@ -63,8 +65,8 @@ class SpectralThreads:
         ).reshape(num_videos, self.sample_points, -1)
         # a video without nodes borrowed a neighbour's rows with undefined weights: nobody reads its threads
         sampled = torch.where((ptr[1:] > ptr[:-1])[:, None, None], sampled, 0.0)
-        embedded = spectral_embedding(sampled, self.num_clusters, temperature=self.temperature)
-        clusters = kmeans(embedded, self.num_clusters, seed=self.seed)
+        embedded = laplacian_eigenvectors(sampled, self.num_clusters, temperature=self.temperature)
+        clusters = batched_kmeans(embedded, self.num_clusters, seed=self.seed)
         nearest, _ = nearest_nodes(
             points,
             where,
@@ -73,67 +75,6 @@ class SpectralThreads:
             neighbours=1,
         )
         return batch * self.num_clusters + clusters[batch, nearest[:, 0]]
-
-
-def spectral_embedding(x: Tensor, num_vectors: int, *, temperature: float) -> Tensor:
-    """Eigenvectors of the normalised Laplacian of ``exp(cosine / temperature)``, smallest eigenvalue first.
-
-    Args:
-        x: ``[B, P, H]`` features of P points of B videos.
-        num_vectors: how many eigenvectors.
-        temperature: of the affinity.
-
-    Returns:
-        ``[B, P, num_vectors]`` float32.
-    """
-    # float64, since exp(1 / 0.05) = 5e8 meets 1 in one matrix; Apple's MPS has neither float64 nor eigh
-    points = torch.nn.functional.normalize(x.to("cpu" if x.device.type == "mps" else x.device, torch.float64), dim=-1)
-    affinity = torch.exp(points @ points.mT / temperature)
-    scale = affinity.sum(-1).rsqrt()
-    laplacian = torch.eye(x.shape[1], dtype=points.dtype, device=points.device) - (
-        scale[:, :, None] * affinity * scale[:, None, :]
-    )
-    _, vectors = torch.linalg.eigh(laplacian)
-    return vectors[..., :num_vectors].to(device=x.device, dtype=torch.float32)
-
-
-def kmeans(x: Tensor, num_clusters: int, *, restarts: int = 8, iterations: int = 50, seed: int = 0) -> Tensor:
-    """Batched k-means with k-means++ starts; the best of ``restarts`` by within-cluster distance.
-
-    Args:
-        x: ``[B, P, C]`` points of B independent problems.
-        num_clusters: K; with fewer distinct points than K, some clusters stay empty.
-        restarts: starts per problem.
-        iterations: Lloyd steps, all of them taken: stopping early would wait for the device.
-        seed: of the draws, which all problems share.
-
-    Returns:
-        ``[B, P]`` int64 clusters 0..K-1.
-    """
-    problems, points, channels = x.shape
-    generator = torch.Generator().manual_seed(seed)
-    draws = torch.rand((restarts, num_clusters), generator=generator).to(x.device)
-    flat = x.repeat_interleave(restarts, dim=0)  # [B * R, P, C]
-    rows = torch.arange(len(flat), device=x.device)
-    draw = draws.repeat(problems, 1)
-    centres = flat.new_empty((len(flat), num_clusters, channels))
-    centres[:, 0] = flat[rows, (draw[:, 0] * points).long().clamp(max=points - 1)]
-    closest = ((flat - centres[:, :1]) ** 2).sum(-1)
-    for k in range(1, num_clusters):  # the next start with probability proportional to the squared distance
-        cumulative = closest.cumsum(-1)
-        chosen = torch.searchsorted(cumulative, draw[:, k : k + 1] * cumulative[:, -1:], right=True)
-        centres[:, k] = flat[rows, chosen.squeeze(1).clamp(max=points - 1)]
-        closest = torch.minimum(closest, ((flat - centres[:, k : k + 1]) ** 2).sum(-1))
-    for _ in range(iterations):
-        distance = ((flat[:, :, None] - centres[:, None]) ** 2).sum(-1)
-        member = torch.nn.functional.one_hot(distance.argmin(-1), num_clusters).to(x.dtype)  # [B * R, P, K]
-        size = member.sum(1)
-        means = member.mT @ flat / size.clamp(min=1)[:, :, None]
-        centres = torch.where((size > 0)[:, :, None], means, centres)
-    distance = ((flat[:, :, None] - centres[:, None]) ** 2).sum(-1)
-    nearest, cluster = distance.min(-1)
-    best = nearest.sum(-1).reshape(problems, restarts).argmin(-1)
-    return cluster.reshape(problems, restarts, points)[torch.arange(problems, device=x.device), best]
 
 
 def ranks_in_threads(threads: Tensor) -> Tensor:

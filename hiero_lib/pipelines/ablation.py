@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ from typing import Any
 import hiero_lib
 from hiero_lib.base.device import best_device
 from hiero_lib.base.errors import ConfigError
+from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.benchmarks.egomcq.task import open_egomcq
 from hiero_lib.benchmarks.egoprocel.scoring import open_egoprocel
 from hiero_lib.benchmarks.egoprocel.task import AVERAGE
@@ -169,8 +168,8 @@ def cells_of(
             name = "".join(c if c.isalnum() else "-" for c in row.name.lower()) + f"-seed{seed}" * train
             folder = Path(run_folder) / "ablation" / f"{name}-{digest[:8]}"
             work = functools.partial(measure_cell, own, folder, train=train, measures=tuple(measures))
-            said = json.dumps([own.to_dict(), digest, list(measures), hiero_lib.__version__], sort_keys=True)
-            cells.append(Cell(cell_name(row, seed), folder, hashlib.sha256(said.encode()).hexdigest(), work))
+            decisive = [own.to_dict(), digest, list(measures), hiero_lib.__version__]
+            cells.append(Cell(cell_name(row, seed), folder, Fingerprint().json(decisive).digits(), work))
     return cells
 
 

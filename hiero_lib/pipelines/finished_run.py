@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hiero_lib.base.device import best_device
 from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.base.progress import say_aside
 from hiero_lib.benchmarks.egomcq.files import load_questions
 from hiero_lib.config import Profile
 from hiero_lib.data.paths import DataPaths
@@ -16,7 +16,7 @@ from hiero_lib.export.reports import video_record
 from hiero_lib.export.writers import WRITERS, check_formats, export
 from hiero_lib.hierarchy.collection import Collection, as_narration, open_collection
 from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method, open_methods
-from hiero_lib.models.spectral import ThreadCount
+from hiero_lib.models.clustering.spectral import ThreadCount
 from hiero_lib.notebook import IncompleteResults, NotebookRun, trained_models
 from hiero_lib.results.record import TABLE_FILE, record
 from hiero_lib.search.build import open_index
@@ -84,7 +84,7 @@ def search(
     if opened.text_space:  # an encoder that cannot be loaded should say so before a pass over all videos
         opened.embed_text(["#C C looks around"])
     started = time.perf_counter()
-    index = open_index(run_folder, collection, opened, say=_say)
+    index = open_index(run_folder, collection, opened, say=say_aside)
     loaded = time.perf_counter()
     query = opened.embed_text([as_narration(text)])[0].float().cpu().numpy()
     embedded = time.perf_counter()
@@ -155,14 +155,15 @@ def search_recall(
     run_folder: Path,
     *,
     count: int = 5,
-    say: Callable[[str], None] | None = None,
+    say: Callable[[str], None] = say_aside,
     collection: Collection | None = None,
     methods: Mapping[str, Method] | None = None,
 ) -> str:
     """Recall of the right span of held-out narrations, per level, for every method of the run.
 
     The narrations are EgoMCQ's queries, searched for in the videos of their right clips. Recorded as the section
-    ``search`` of ``results.json``. ``say`` receives a line for each video that has to be indexed (stderr when None).
+    ``search`` of ``results.json``. ``say`` receives a line for each video that has to be indexed, by
+    default on stderr, for a command prints the table on stdout.
     ``collection`` and ``methods`` are the profile's and the run's where they are open already; None: opened here.
 
     Returns:
@@ -182,7 +183,7 @@ def search_recall(
     methods = methods or open_methods(profile, checkpoints=_trained(profile, run_folder), device=device)
     found = {
         name: recall(
-            open_index(run_folder, collection, method, video_uids=uids, say=say or _say),
+            open_index(run_folder, collection, method, video_uids=uids, say=say),
             moments,
             embed_text=method.embed_text,
             count=count,
@@ -195,7 +196,3 @@ def search_recall(
     seconds = time.monotonic() - started
     path = record(run_folder, "search", rows, profile=profile, seconds=seconds, extra=extra)
     return path.with_name(TABLE_FILE).read_text("utf-8")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

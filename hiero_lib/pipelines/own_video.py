@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
-import hashlib
 import io
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +20,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from hiero_lib.base.files import sha256_of, write_json, write_text
+from hiero_lib.base.fingerprint import Fingerprint
+from hiero_lib.base.progress import say
 from hiero_lib.config import FeatureConfig, Profile
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.subtitles import TimedTexts, read_narrations
@@ -29,7 +29,7 @@ from hiero_lib.hierarchy.collection import Collection, as_narration, named_hiera
 from hiero_lib.hierarchy.spans import Run, match_labels, relabelled
 from hiero_lib.methods.method import UNTRAINED, Method, open_methods
 from hiero_lib.models.checkpoints import read_card
-from hiero_lib.models.spectral import ThreadCount
+from hiero_lib.models.clustering.spectral import ThreadCount
 from hiero_lib.sources.extraction.extract import Extraction, Progress, check_fits, extract_video
 from hiero_lib.sources.extraction.extractors.base import Extractor
 
@@ -70,7 +70,7 @@ def explore(
     narrations: str | Path | None = None,
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say,
 ) -> Exploration:
     """Make the features of a video and choose, or train, the model that shows its threads.
 
@@ -191,7 +191,7 @@ def _trained(profile: Profile, folder: Path, features: Path) -> Path:
         "narrations": sha256_of(DataPaths.at(profile.data_root).egoclip),
         "settings": {name: profile.to_dict()[name] for name in ("text", "model", "alignment", "loss", "training")},
     }
-    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:8]
+    digest = Fingerprint().json(decisive).digits(8)
     return run_training(profile, folder / "train" / f"hiero-{digest}").last_checkpoint
 
 

@@ -7,7 +7,6 @@ a marker with a hash of what it was run with; the next call starts at the first 
 from __future__ import annotations
 
 import ast
-import hashlib
 import json
 import shlex
 import time
@@ -21,6 +20,8 @@ import yaml
 import hiero_lib
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.files import read_json, write_json
+from hiero_lib.base.fingerprint import Fingerprint
+from hiero_lib.base.progress import say
 from hiero_lib.config import load_profile
 from hiero_lib.notebook import EndOfNotebook
 from hiero_lib.results import record as results
@@ -52,8 +53,7 @@ class _Step:
     def fingerprint(self) -> str:
         """Hash of everything that decides what the notebook does, the data aside."""
         source, version = self.source.read_text("utf-8"), hiero_lib.__version__
-        said = json.dumps([source, self.parameters, self.config, version], sort_keys=True)
-        return hashlib.sha256(said.encode()).hexdigest()
+        return Fingerprint().json([source, self.parameters, self.config, version]).digits()
 
 
 def reproduce(
@@ -64,7 +64,7 @@ def reproduce(
     settings: Mapping[str, Any] | None = None,
     notebooks_folder: str | Path = NOTEBOOKS,
     outputs: str | Path = "outputs",
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say,
 ) -> Path:
     """Run the notebook sequence into ``<outputs>/<run>/`` and return the path of ``results.json``.
 

@@ -8,27 +8,20 @@ fingerprint of what it was made of; a cell with the same fingerprint is not run 
 from __future__ import annotations
 
 import functools
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hiero_lib.base.errors import DataError
+from hiero_lib.base.executors import Executor, local_processes
 from hiero_lib.base.files import read_json, write_json
+from hiero_lib.base.progress import say
 
 CELL_FILE = "cell.json"
 _POLL_S = 0.1
-
-
-class Submits(Protocol):
-    """What a sweep needs of an executor."""
-
-    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Any:
-        """A future: something with ``done()`` and ``result()``."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +78,10 @@ def run_cell(cell: Cell) -> Any:
 def run_sweep(
     cells: Sequence[Cell],
     *,
-    executor: Submits | None = None,
+    executor: Executor | None = None,
     workers: int = 1,
     on_done: Callable[[SweepResult], None] | None = None,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say,
 ) -> SweepResult:
     """Run the cells that are not done.
 
@@ -133,16 +126,16 @@ def run_sweep(
         _run_on(executor, waiting, finished)
     elif waiting:
         broken: list[Cell] = []
-        with _local(min(workers, len(waiting))) as pool:
+        with local_processes(min(workers, len(waiting))) as pool:
             _run_on(pool, waiting, finished, broken)
         for cell in broken:
-            with _local(1) as pool:
+            with local_processes(1) as pool:
                 _run_on(pool, [cell], finished)
     return found
 
 
 def _run_on(
-    executor: Submits,
+    executor: Executor,
     cells: Sequence[Cell],
     finished: Callable[[Cell, Callable[[], Any]], None],
     broken: list[Cell] | None = None,
@@ -197,15 +190,3 @@ def _told(error: BaseException) -> str:
     if isinstance(error, BrokenExecutor):
         return "its process died (out of memory?)"
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def _local(workers: int) -> ProcessPoolExecutor:
-    """Fresh processes (a forked torch may hang), which share the processors evenly."""
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_prepare, initargs=(threads,))
-
-
-def _prepare(threads: int) -> None:
-    import torch
-
-    torch.set_num_threads(min(threads, torch.get_num_threads()))

@@ -17,13 +17,13 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import hiero_lib
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import read_json, write_json, write_text
+from hiero_lib.base.versions import version_of
 from hiero_lib.config import Profile
 from hiero_lib.results import tables
 
@@ -82,7 +82,7 @@ def environment() -> dict[str, Any]:
     import torch
 
     told = os.environ.get(COMMAND_VARIABLE)
-    versions = {name: _version(name) for name in _PACKAGES}
+    versions = {name: version_of(name) or "not installed" for name in _PACKAGES}
     versions["hiero_lib"] = hiero_lib.__version__
     versions["python"] = platform.python_version()
     if torch.cuda.is_available():
@@ -227,13 +227,6 @@ def _save(run_folder: str | Path, results: Mapping[str, Any]) -> Path:
     write_json(path, results)
     write_text(path.with_name(TABLE_FILE), table(results))
     return path
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def _git(root: Path, *arguments: str) -> str:

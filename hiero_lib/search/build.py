@@ -10,8 +10,6 @@ what the runs are. A video's file appears when it is complete, so an interrupted
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +19,13 @@ from torch import Tensor
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import file_slug, safe_name
+from hiero_lib.base.fingerprint import Fingerprint
+from hiero_lib.base.progress import say
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.hierarchy.collection import Collection, Phrases, named_hierarchy, phrases_of
 from hiero_lib.hierarchy.video import MOST_POINTS, VideoHierarchy
 from hiero_lib.methods.method import Method
-from hiero_lib.models.spectral import Partition, spectral_partition
+from hiero_lib.models.clustering.spectral import Partition, spectral_partition
 from hiero_lib.search.index import SearchIndex
 from hiero_lib.search.table import FORMAT, RunTable, join, read_table, source_of, table_of, write_table
 
@@ -69,7 +69,7 @@ def index_folder(run_folder: str | Path, method: Method, collection: Collection)
         told and told.folder.name,
     ]
     decisive += [profile.features.stride_frames, profile.features.fps, profile.features.folder]
-    key = hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:8]
+    key = Fingerprint().json(decisive).digits(8)
     return Path(run_folder) / "search" / f"{file_slug(method.name)}-{key}"
 
 
@@ -98,7 +98,7 @@ def open_index(
     method: Method,
     *,
     video_uids: Sequence[str] | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], None] = say,
 ) -> SearchIndex:
     """The index of a collection, made where it is not there yet.
 
@@ -138,7 +138,7 @@ def update_index(
     *,
     store: FeatureStore,
     hierarchy_of: Callable[[str], VideoHierarchy],
-    say: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], None] = say,
 ) -> BuildReport:
     """Make the files that are missing, unreadable, or older than the video's features.
 
@@ -170,9 +170,9 @@ def load_index(folder: str | Path, video_uids: Sequence[str]) -> SearchIndex:
         DataError: the file of a video is missing or broken.
     """
     runs = join([read_table(_file(folder, uid)) for uid in video_uids])
-    digest = hashlib.sha256(json.dumps([len(runs), runs.video_uids]).encode())
-    digest.update(np.ascontiguousarray(runs.vectors[:: max(1, len(runs) // 1024)]).data)
-    return SearchIndex(runs, file=Path(folder) / f"faiss-{digest.hexdigest()[:12]}.index")
+    sampled = np.ascontiguousarray(runs.vectors[:: max(1, len(runs) // 1024)])
+    digits = Fingerprint().json([len(runs), runs.video_uids]).data(sampled.data).digits(12)
+    return SearchIndex(runs, file=Path(folder) / f"faiss-{digits}.index")
 
 
 def _file(folder: str | Path, video_uid: str) -> Path:

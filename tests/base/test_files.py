@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hiero_lib.base.errors import DataError, UnsafeFileError
+from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import (
     atomic_path,
     file_slug,
@@ -94,14 +94,6 @@ def test_sha256_reads_all_blocks(tmp_path: Path) -> None:
 def test_text_is_utf8(tmp_path: Path) -> None:
     write_text(tmp_path / "a.md", "é")
     assert (tmp_path / "a.md").read_bytes() == "é".encode()
-
-
-def test_an_error_names_file_field_value_and_says_what_to_do() -> None:
-    error = UnsafeFileError("it would run code", file="a.pth", field="model", value=7, hint="Do not open it")
-    assert str(error) == "a.pth, field 'model', value 7: it would run code. Do not open it"
-    assert isinstance(error, DataError)
-    assert str(DataError("broken")) == "broken"
-    assert len(str(DataError("long", value="x" * 10_000))) < 400
 
 
 def test_a_replacement_cut_off_between_its_renames_is_finished(

@@ -17,9 +17,9 @@ from hiero_lib.data.egoclip import EgoClipDataset, EgoClipIndex
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.segments import FOLLOW_BATCH
 from hiero_lib.data.text_cache import TextCache
+from tests.helpers.egoclip import index_of, table
 
 FEATURES = FeatureConfig(folder="f", dim=4)
-HEADER = "video_uid\tnarration_time\tclip_text"
 
 
 class Lengths(torch.nn.Module):
@@ -37,16 +37,6 @@ def make_store(folder, lengths) -> FeatureStore:
     for uid, n in lengths.items():
         torch.save(torch.arange(4 * n, dtype=torch.float32).reshape(n, 4), folder / f"{uid}.pt")
     return FeatureStore(folder, dim=4)
-
-
-def index_of(tmp_path, content: str | bytes) -> EgoClipIndex:
-    raw = content.encode() if isinstance(content, str) else content
-    (tmp_path / "egoclip.csv").write_bytes(raw)
-    return EgoClipIndex.open(tmp_path / "egoclip.csv", tmp_path / "cache")
-
-
-def table(*rows: tuple[str, object, str]) -> str:
-    return "".join(f"{line}\n" for line in (HEADER, *("\t".join(map(str, row)) for row in rows)))
 
 
 def accounted(report) -> int:
@@ -163,77 +153,6 @@ def test_every_row_is_accounted_for(tmp_path):
     assert "11 unreadable rows" in report.summary()
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        table(("v", " 1.5 ", "x")),
-        table(("v", 1.5, "x")).replace("\n", "\r\n"),
-        "\ufeff" + table(("v", 1.5, "x")),
-        table(("v", 1.5, "x")).rstrip("\n"),
-        "clip_text\tother\tnarration_time\tother\tvideo_uid\nx\t[1]\t1.5\t[2]\tv\n",
-        "clip_text\tnarration_time\tvideo_uid\tlast\nx\t1.5\tv\n",  # short, but nothing needed is missing
-        '"video_uid"\t"narration_time"\t"clip_text"\n"v"\t"1.5"\t"x"\n',
-    ],
-    ids=["spaces", "crlf", "byte order mark", "no last line end", "other order", "short row", "quoted"],
-)
-def test_ways_to_write_the_same(tmp_path, content):
-    index = index_of(tmp_path, content)
-    assert (index.rows, index.unreadable_rows) == (1, 0)
-    assert index.video_uids == ["v"]
-    assert index.times.tolist() == [1.5]
-    assert index.texts("v") == ("x",)
-
-
-def test_quotes(tmp_path):
-    rows = [
-        ("v", 1, '"#C C reads ""Dune"" aloud"'),
-        ("v", 2, '#C C turns a 5" screw'),
-        ("v", 3, '"two\nlines and a\ttab"'),
-        ("v", 4, '"never closed'),
-        ("v", 5, "plain"),
-        ("v", 6, '"closed" and more'),
-        ("v", 7, 'ends with "'),
-        ("v", 8, '"quoted"'),
-        ("v", 9, "naïve 火 café"),
-    ]
-    index = index_of(tmp_path, table(*rows))
-    assert index.texts("v") == (
-        '#C C reads "Dune" aloud',
-        '#C C turns a 5" screw',
-        "two lines and a tab",
-        '"never closed',
-        "plain",
-        '"closed" and more',
-        'ends with "',
-        "quoted",
-        "naïve 火 café",
-    )
-    assert (index.rows, index.unreadable_rows) == (9, 0)
-
-
-def test_bytes_that_are_no_utf8(tmp_path):
-    index = index_of(tmp_path, f"{HEADER}\nv\t1\t".encode() + b"caf\xe9\nv\t2\tok\n")
-    assert index.texts("v") == ("caf\ufffd", "ok")
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", "empty"),
-        ("\n", "'video_uid'.*missing from the header"),
-        ("v\t1.0\ttext\n", "'video_uid'.*missing from the header"),
-        ("video_uid\tclip_text\nv\tx\n", "'narration_time'.*missing"),
-        (HEADER.replace("\t", ",") + "\nv,1,x\n", "'video_uid'.*tab-separated"),
-        (HEADER, "no row is readable"),
-        (HEADER + "\nv\tsoon\tx\n", "value 1: no row is readable"),
-    ],
-)
-def test_unusable_files(tmp_path, content, message):
-    with pytest.raises(DataError, match=rf"egoclip\.csv.*{message}"):
-        index_of(tmp_path, content)
-    assert not list((tmp_path / "cache").glob("*"))
-
-
 def test_missing_file(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         EgoClipIndex.open(tmp_path / "egoclip.csv", tmp_path / "cache")
@@ -254,20 +173,6 @@ def test_the_index_is_built_once_and_again_when_the_file_changes(tmp_path, monke
     assert len(built) == 1
     assert index_of(tmp_path, table(("v", 1, "new"))).texts("v") == ("new",)
     assert len(built) == 2
-
-
-def test_a_build_that_fails_leaves_nothing(tmp_path, monkeypatch):
-    from hiero_lib.data import egoclip_index
-
-    def full_disk(*_):
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(egoclip_index, "write_json", full_disk)
-    with pytest.raises(OSError, match="no space"):
-        index_of(tmp_path, table(("v", 1, "x")))
-    assert not list((tmp_path / "cache").iterdir())
-    monkeypatch.undo()
-    assert index_of(tmp_path, table(("v", 1, "x"))).texts("v") == ("x",)
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from hiero_lib.config import load_profile
-from hiero_lib.data.media import Media, find_media
-from hiero_lib.data.paths import DataPaths
+from hiero_lib.data.media import Media
 from hiero_lib.explorer.explorer import Explorer
 from hiero_lib.explorer.live import figure_html, load_plotly_html, read_click
 from hiero_lib.explorer.span_details import details_html, run_at, run_details
@@ -221,29 +220,6 @@ def test_scripts_cannot_be_ended_by_a_text() -> None:
 @pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"view": "v", "curve": "x", "point": 0, "x": 1}'])
 def test_what_is_no_click_is_none(text: str) -> None:
     assert read_click(text) is None
-
-
-def test_media_are_found_by_name(tmp_path: Path) -> None:
-    paths = DataPaths.at(tmp_path)
-    assert find_media(paths, "v") == Media()
-    folder = paths.frames / "v"
-    folder.mkdir(parents=True)
-    for name in ("12.5.jpg", "3.png", "cover.jpg", "4.txt"):
-        (folder / name).write_bytes(b"x")
-    found = find_media(paths, "v")
-    assert [at for at, _ in found.frames] == [3.0, 12.5]
-    assert [at for at, _ in found.frames_between(0, 5)] == [3.0]
-    assert [at for at, _ in found.frames_between(20, 30)] == [12.5]
-    paths.videos.mkdir()
-    (paths.videos / "v.mp4").write_bytes(b"film")
-    assert find_media(paths, "v").video == paths.videos / "v.mp4"
-    for name in ("my video.mp4", "küche.webm", "a+b.MP4"):
-        (paths.videos / name).write_bytes(b"film")
-        assert find_media(paths, Path(name).stem).video == paths.videos / name
-    (paths.frames / "my video").mkdir()
-    (paths.frames / "my video" / "1.jpg").write_bytes(b"x")
-    assert len(find_media(paths, "my video").frames) == 1
-    assert find_media(paths, "../frames/v") == Media()
 
 
 def test_the_player_goes_where_one_clicks(

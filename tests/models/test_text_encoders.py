@@ -18,7 +18,6 @@ from hiero_lib.base.errors import ConfigError, DataError, UnsafeFileError
 from hiero_lib.config import TextConfig
 from hiero_lib.data.text_cache import TextCache
 from hiero_lib.models.authors_checkpoint import read_authors_checkpoint
-from hiero_lib.models.clip_text_tower import ClipTextTower
 from hiero_lib.models.text_encoders import (
     MINILM_PACKAGE,
     TextEncoder,
@@ -27,6 +26,7 @@ from hiero_lib.models.text_encoders import (
     last_token,
     load_text_encoder,
 )
+from tests.helpers.lavila import lavila_state
 
 MINILM = TextConfig(encoder="minilm", source=f"package:{MINILM_PACKAGE}", dim=384)
 TEXTS = [
@@ -95,35 +95,6 @@ def clip_folder(tmp_path) -> Path:
     vision |= {"image_size": 32, "patch_size": 16}
     CLIPModel(CLIPConfig(text_config=text, vision_config=vision)).eval().save_pretrained(folder)
     return folder
-
-
-def lavila_state(width=128, n_layers=2, vocab_size=600, context=77) -> dict[str, torch.Tensor]:
-    """Random weights under LaViLa's names, written out rather than taken from our module."""
-    torch.manual_seed(1)
-    shapes = {
-        "token_embedding.weight": (vocab_size, width),
-        "positional_embedding": (context, width),
-        "ln_final.weight": (width,),
-        "ln_final.bias": (width,),
-        "text_projection": (width, 256),
-    }
-    for i in range(n_layers):
-        block = f"transformer.resblocks.{i}."
-        shapes |= {
-            f"{block}attn.in_proj_weight": (3 * width, width),
-            f"{block}attn.in_proj_bias": (3 * width,),
-            f"{block}attn.out_proj.weight": (width, width),
-            f"{block}attn.out_proj.bias": (width,),
-            f"{block}ln_1.weight": (width,),
-            f"{block}ln_1.bias": (width,),
-            f"{block}mlp.c_fc.weight": (4 * width, width),
-            f"{block}mlp.c_fc.bias": (4 * width,),
-            f"{block}mlp.c_proj.weight": (width, 4 * width),
-            f"{block}mlp.c_proj.bias": (width,),
-            f"{block}ln_2.weight": (width,),
-            f"{block}ln_2.bias": (width,),
-        }
-    return {name: 0.2 * torch.randn(shape) for name, shape in shapes.items()}
 
 
 # MiniLM
@@ -373,51 +344,6 @@ def test_without_a_tokenizer_only_ids():
 
 
 # CLIP's text tower
-
-
-def literal_clip(state, ids, n_heads):
-    """The tower in plain matrix products, for one text."""
-
-    def norm(x, name):
-        return torch.nn.functional.layer_norm(x, x.shape[-1:], state[f"{name}.weight"], state[f"{name}.bias"])
-
-    x = state["token_embedding.weight"][ids] + state["positional_embedding"][: len(ids)]
-    width = x.shape[1] // n_heads
-    blocked = torch.full((len(ids), len(ids)), float("-inf")).triu(1)
-    for i in range(2):
-        block = f"transformer.resblocks.{i}."
-        y = norm(x, f"{block}ln_1") @ state[f"{block}attn.in_proj_weight"].T + state[f"{block}attn.in_proj_bias"]
-        heads = []
-        for h in range(n_heads):
-            q, k, v = (part[:, h * width : (h + 1) * width] for part in y.chunk(3, dim=1))
-            heads.append((q @ k.T / width**0.5 + blocked).softmax(dim=1) @ v)
-        x = x + torch.cat(heads, 1) @ state[f"{block}attn.out_proj.weight"].T + state[f"{block}attn.out_proj.bias"]
-        y = norm(x, f"{block}ln_2") @ state[f"{block}mlp.c_fc.weight"].T + state[f"{block}mlp.c_fc.bias"]
-        y = y * torch.sigmoid(1.702 * y)
-        x = x + y @ state[f"{block}mlp.c_proj.weight"].T + state[f"{block}mlp.c_proj.bias"]
-    return norm(x, "ln_final")[-1]
-
-
-def test_lavila_names_load_and_compute_clip():
-    state = lavila_state()
-    encoder = TextEncoder(clip_tower(state), last_token, dim=128)
-    assert encoder.dim == 128
-    texts = [[1, 5, 9, 599], [1, 599], [1, 7, 7, 7, 7, 599]]
-    ids, mask = torch.zeros(3, 6, dtype=torch.int64), torch.zeros(3, 6, dtype=torch.int64)
-    for i, text in enumerate(texts):
-        ids[i, : len(text)], mask[i, : len(text)] = torch.tensor(text), 1
-    found = encoder.encode_ids(ids, mask)
-    expected = torch.stack([literal_clip(state, torch.tensor(text), n_heads=2) for text in texts])
-    assert torch.allclose(found, expected, atol=1e-4, rtol=1e-4)
-
-
-def test_lavila_at_its_true_size():
-    """Width 768, 12 layers, context 77, vocabulary 49408: the shapes of method.md fill every weight."""
-    with torch.device("meta"):
-        tower = ClipTextTower(vocab_size=49408, context=77, width=768, n_layers=12, n_heads=12)
-    expected = lavila_state(width=8, n_layers=12, vocab_size=3, context=2).keys() - {"text_projection"}
-    assert tower.state_dict().keys() == expected
-    assert sum(value.numel() for value in tower.parameters()) == 123_060_480
 
 
 def test_clip_from_folder_is_transformers(clip_folder):

@@ -5,15 +5,12 @@ import bisect
 import pytest
 import torch
 from safetensors.torch import load_file
-from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from hiero_lib.models.threads import (
     SpectralThreads,
-    kmeans,
     ranks_in_threads,
     released_slices,
-    spectral_embedding,
     thread_graph,
 )
 
@@ -109,29 +106,3 @@ def test_threads_of_a_video_do_not_depend_on_its_batch():
 def test_features_without_direction_give_threads_not_nan(x):
     found = SpectralThreads()(x, indices=torch.arange(5), batch=torch.zeros(5, dtype=torch.int64), num_videos=1)
     assert ((found >= 0) & (found < 4)).all()
-
-
-def test_eigenvectors_are_those_of_the_definition():
-    x = torch.randn(1, 12, 5, generator=torch.Generator().manual_seed(0))
-    unit = torch.nn.functional.normalize(x[0].double(), dim=-1)
-    w = torch.exp(unit @ unit.T / 0.05)
-    d = torch.diag(1 / w.sum(-1).sqrt())
-    values, vectors = torch.linalg.eigh(torch.eye(12, dtype=torch.float64) - d @ w @ d)
-    ours = spectral_embedding(x, 4, temperature=0.05)[0].double()
-    assert (values.diff() >= 0).all()
-    torch.testing.assert_close((ours * vectors[:, :4]).sum(0).abs(), torch.ones(4, dtype=torch.float64))
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_kmeans_is_as_good_as_scikit_learns(seed):
-    x = torch.randn(2, 40, 3, generator=torch.Generator().manual_seed(seed))
-    clusters = kmeans(x, 4)
-    for points, mine in zip(x, clusters):
-        inertia = sum(((points[mine == k] - points[mine == k].mean(0)) ** 2).sum() for k in mine.unique())
-        theirs = KMeans(4, n_init=10, random_state=0).fit(points.numpy()).inertia_
-        assert float(inertia) <= theirs * 1.05
-
-
-def test_kmeans_of_fewer_distinct_points_than_clusters():
-    clusters = kmeans(torch.tensor([[[0.0], [0.0], [1.0]]]), 3)[0]
-    assert clusters[0] == clusters[1] != clusters[2]

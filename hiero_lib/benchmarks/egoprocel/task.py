@@ -21,7 +21,7 @@ from hiero_lib.base.errors import DataError
 from hiero_lib.benchmarks.egoprocel.files import KeystepVideo
 from hiero_lib.benchmarks.egoprocel.score import KeystepScores, keystep_scores, match_clusters, mean_scores
 from hiero_lib.config import ProcedureConfig
-from hiero_lib.models.spectral import Cluster, default_cluster
+from hiero_lib.models.clustering.spectral import Cluster, default_cluster
 from hiero_lib.results.record import Metric
 
 log = logging.getLogger(__name__)

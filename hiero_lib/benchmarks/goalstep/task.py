@@ -41,7 +41,7 @@ from hiero_lib.config import Profile, StepGroundingConfig
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.methods.method import Method, read_video
-from hiero_lib.models.spectral import default_cluster
+from hiero_lib.models.clustering.spectral import default_cluster
 
 ZERO_SHOT, RELEASED_RUNS, FULL_STEPG = "zero-shot", "zero-shot, runs as released", "HiERO-StepG"
 GROUPS_FILE = "goalstep_video_groups.tsv"

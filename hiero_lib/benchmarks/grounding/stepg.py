@@ -15,7 +15,7 @@ from torch import Tensor
 from hiero_lib.benchmarks.grounding.metrics import temporal_iou
 from hiero_lib.benchmarks.grounding.zero_shot import Span, VideoFeatures, compress, cosine, run_means
 from hiero_lib.config import StepGConfig
-from hiero_lib.models.spectral import Cluster, default_cluster
+from hiero_lib.models.clustering.spectral import Cluster, default_cluster
 
 
 def coarse_similarity(

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.benchmarks.grounding.files import GroundingClip, QueryKey, group_members
-from hiero_lib.models.spectral import Cluster, default_cluster
+from hiero_lib.models.clustering.spectral import Cluster, default_cluster
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from hiero_lib.benchmarks.grounding.stepg import suppress
 from hiero_lib.benchmarks.grounding.zero_shot import compress, cosine, run_means
 from hiero_lib.benchmarks.step_localization.files import StepVideo, step_text
 from hiero_lib.config import LocalizationConfig
-from hiero_lib.models.spectral import Cluster, default_cluster
+from hiero_lib.models.clustering.spectral import Cluster, default_cluster
 
 log = logging.getLogger(__name__)
 

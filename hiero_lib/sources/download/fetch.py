@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from hiero_lib.base.errors import DataError, DownloadError
 from hiero_lib.base.files import sha256_of, write_json
+from hiero_lib.base.progress import say
 from hiero_lib.sources.download import archives, drive
 from hiero_lib.sources.download.aids import Tally, alone, by_hand, inspect, read_record, readable_size
 from hiero_lib.sources.download.manifest import Item, Manifest, Mirror
@@ -71,7 +72,7 @@ def download(
     verify: bool = False,
     policy: Policy | None = None,
     list_folder: drive.ListFolder = drive.list_folder,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say,
 ) -> list[Outcome]:
     """Fetch ``items`` into the data root; those that are there already are left alone. One failure stops no other.
 

@@ -7,7 +7,6 @@ same result as an uninterrupted run (to rounding, where a GPU's batches fall dif
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import shutil
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from torch import Tensor
 from hiero_lib import __version__
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import atomic_path, read_json, write_json
+from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.config import FeatureConfig
 from hiero_lib.sources.extraction.decode import Decoder, best_decoder, video_info
 from hiero_lib.sources.extraction.extractors.base import Extractor
@@ -64,7 +64,7 @@ class Extraction:
         """Hash of all that decides the features of a video."""
         windows, extractor = self.windows, self.extractor
         decisive = (FORMAT, extractor.name, extractor.fingerprint, self.features.fps, windows)
-        return hashlib.sha256(repr(decisive).encode()).hexdigest()
+        return Fingerprint().text(repr(decisive)).digits()
 
 
 def check_fits(extractor: Extractor, features: FeatureConfig) -> None:

@@ -7,36 +7,21 @@ time: start the same command again, also from another machine.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.base.executors import Executor, local_processes
 from hiero_lib.config import FeatureConfig
 from hiero_lib.sources.extraction.claims import claimed
 from hiero_lib.sources.extraction.extract import Extraction, check_fits, extract_video, is_done
 from hiero_lib.sources.extraction.extractors.choose import LOADERS, open_extractor
 
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".gif"}
-
-
-class Future(Protocol):
-    """A handle on submitted work: of ``concurrent.futures``, or a job of submitit's."""
-
-    def result(self) -> Any:
-        """What the work returned."""
-
-
-class Executor(Protocol):
-    """Any ``concurrent.futures`` executor; submitit's are of the same form."""
-
-    def submit(self, function: Any, /, *args: Any) -> Future:
-        """Start a call somewhere."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +126,7 @@ def extract_folder(
     if executor is None and workers == 1:
         return work(videos, plan, 0, workers)
     if executor is None:
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        with local_processes(workers) as pool:
             return extract_folder(videos, plan, workers=workers, executor=pool)
     futures = [executor.submit(work, videos, plan, number, workers) for number in range(workers)]
     return _merged(future.result() for future in futures)

@@ -33,6 +33,7 @@ BENCHMARKS = {
     "report": report.run,
     "spectral": spectral.run,
     "spectral_sample": spectral.of_sample,
+    "spectral_solvers": spectral.eigensolvers,
     "step_grounding": step_grounding.run,
     "headers": header_survey.run,
 }

@@ -13,8 +13,8 @@ from hiero_lib.benchmarks.egoprocel.files import TASKS, KeystepSpan, KeystepVide
 from hiero_lib.benchmarks.egoprocel.task import LEVEL, frames_per_node, raw_level_features, score_video
 from hiero_lib.config import ProcedureConfig
 from hiero_lib.data.segments import VideoSegments
+from hiero_lib.models.clustering.spectral import default_cluster
 from hiero_lib.models.hiero import HiERO
-from hiero_lib.models.spectral import default_cluster
 from tests.tools.speed.common import full_size, seconds
 from tests.tools.speed.spectral import affinity, generated_video, theirs
 

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from hiero_lib.hierarchy.names import with_names
 from hiero_lib.hierarchy.video import VideoHierarchy, video_hierarchy, with_threads
+from hiero_lib.models.clustering.spectral import spectral_clustering
 from hiero_lib.models.hiero import HierarchyLevel
-from hiero_lib.models.spectral import spectral_clustering
 from hiero_lib.models.threads import SpectralThreads
 from hiero_lib.viz.bars import Narrations
 from hiero_lib.viz.levels import plot_levels

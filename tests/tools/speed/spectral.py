@@ -15,7 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hiero_lib.models.spectral import spectral_clustering
+from hiero_lib.models.clustering.davidson import Affinity
+from hiero_lib.models.clustering.embedding import spectral_embedding
+from hiero_lib.models.clustering.kmeans import scikit_learn_kmeans
+from hiero_lib.models.clustering.spectral import spectral_clustering
 from tests.tools.speed.common import synchronize
 
 MINUTES = (26, 60)
@@ -108,6 +111,45 @@ def of_sample(device: torch.device, root: Path = Path("data/sample")) -> None:
     for name, indices in found.items():
         print(f"  {name}: adjusted Rand index {min(indices):.4f} at least, {np.mean(indices):.4f} on average")
     print("  (aim: at least 0.99)")
+
+
+def eigensolvers(device: torch.device) -> None:
+    """Print the block Davidson solver's time beside that of ARPACK (``eigsh``) on the same products, both on CPUs."""
+    from sklearn.metrics import adjusted_rand_score
+
+    longest = generated_video(max(MINUTES))
+    spectral_embedding(longest[:600], 8, temperature=0.05)  # what is loaded at the first call
+    print("eigenvectors of a whole video, block Davidson against scipy's eigsh on the same products:")
+    for minutes in MINUTES:
+        x = longest[: int(minutes * 60 * 30 / 16)]
+        for name, (n_clusters, temperature) in SETTINGS.items():
+            embed = {
+                "block Davidson": lambda x=x, k=n_clusters, t=temperature: spectral_embedding(x, k, temperature=t)[1],
+                "eigsh": lambda x=x, k=n_clusters, t=temperature: _arpack_embedding(x, k, t),
+            }
+            reference = theirs(affinity(x, temperature), n_clusters)
+            for solver, call in embed.items():
+                seconds = min(_timed(call, device) for _ in range(3))
+                labels = scikit_learn_kmeans(call().double().numpy(), n_clusters, 0, 10)
+                index = adjusted_rand_score(reference, labels)
+                print(f"  {minutes} minutes, {name}, {solver}: {seconds:.3f} s; adjusted Rand index {index:.4f}")
+
+
+def _arpack_embedding(x: Tensor, k: int, temperature: float) -> Tensor:
+    """`spectral_embedding` with ARPACK's Lanczos method in the place of block Davidson, ``[N, k]``."""
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    w = Affinity(x, temperature, run=4)
+    root = w.degree.rsqrt()
+
+    def product(vector: np.ndarray) -> np.ndarray:
+        row = torch.from_numpy(np.ascontiguousarray(vector.ravel(), dtype=np.float32))
+        return (root * w.product((root * row)[None])[0]).numpy()
+
+    operator = LinearOperator((len(x), len(x)), matvec=product, dtype=np.float32)
+    start = np.random.RandomState(0).uniform(-1, 1, len(x)).astype(np.float32)
+    vectors = eigsh(operator, k, which="LA", v0=start, tol=1e-7)[1]
+    return root[:, None] * torch.from_numpy(vectors[:, ::-1].copy())
 
 
 def _timed(call: Callable[[], object], device: torch.device) -> float:

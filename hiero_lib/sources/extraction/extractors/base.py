@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -10,6 +9,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from hiero_lib.base.fingerprint import Fingerprint
 
 Frames = TypeVar("Frames", np.ndarray, Tensor)
 
@@ -131,9 +132,4 @@ def mean_over_frames(images: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 def fingerprint_of(state: Mapping[str, Tensor], *, how: object) -> str:
     """SHA-256 over names and bytes of weights, and over the text of ``how`` they are used."""
-    digest = hashlib.sha256(repr(how).encode())
-    for name in sorted(state):
-        value = state[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        digest.update(value.flatten().view(torch.uint8).numpy().tobytes() if value.numel() else b"")
-    return digest.hexdigest()
+    return Fingerprint().text(repr(how)).weights(state).digits()

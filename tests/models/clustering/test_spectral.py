@@ -1,34 +1,17 @@
-import numpy as np
 import pytest
 import torch
 from sklearn.cluster import SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 
-from hiero_lib.models import spectral
-from hiero_lib.models.spectral import spectral_clustering, spectral_embedding, spectral_partition
+from hiero_lib.models.clustering.spectral import spectral_clustering, spectral_partition
+from tests.helpers.latent_video import affinity, latent_video
 from tests.tools.speed.spectral import agreement, generated_video
-
-
-def video(n, *, steps, seed=0, channels=64, noise=1.0, smooth=0):
-    """Features like a video's: a latent that stays for some segments, comes back, and is seen through noise."""
-    g = torch.Generator().manual_seed(seed)
-    centres = torch.randn(steps, channels, generator=g)
-    latent: list[int] = []
-    while len(latent) < n:
-        for step in torch.randperm(steps, generator=g).tolist():  # all of them occur
-            latent += [step] * int(torch.randint(5, max(10, n // (2 * steps)), (1,), generator=g))
-    jitter = torch.randn(n, channels, generator=g)
-    if smooth:  # neighbours in time share noise, as in overlapping windows
-        width = 2 * smooth + 1
-        jitter = torch.nn.functional.avg_pool1d(jitter.T, width, 1, smooth).T * width**0.5
-    ids = torch.tensor(latent[:n])
-    return centres[ids] + noise * jitter, ids
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize(("n", "noise"), [(200, 3.0), (700, 3.0), (700, 6.0)])
 def test_same_partition_where_kmeans_has_many_optima(n, noise, seed):
-    x, _ = video(n, steps=12, noise=noise)
+    x, _ = latent_video(n, steps=12, noise=noise)
     w = affinity(x, 0.5)
     theirs = SpectralClustering(7, affinity="precomputed", random_state=seed).fit(w).labels_
     other = SpectralClustering(7, affinity="precomputed", random_state=seed + 10).fit(w).labels_
@@ -36,16 +19,11 @@ def test_same_partition_where_kmeans_has_many_optima(n, noise, seed):
     assert adjusted_rand_score(theirs, spectral_clustering(x, 7, temperature=0.5, seed=seed)) >= 0.99
 
 
-def affinity(x, temperature):
-    unit = torch.nn.functional.normalize(x.double(), dim=1)
-    return torch.exp((unit @ unit.T) / temperature).numpy()
-
-
 @pytest.mark.parametrize(
     ("n", "temperature", "smooth"), [(300, 0.05, 0), (300, 0.5, 0), (1200, 0.05, 0), (1200, 0.5, 0), (1200, 0.05, 3)]
 )
 def test_same_partition_as_scikit_learn(n, temperature, smooth):
-    x, _ = video(n, steps=6, smooth=smooth)
+    x, _ = latent_video(n, steps=6, smooth=smooth)
     theirs = SpectralClustering(6, affinity="precomputed", random_state=0).fit(affinity(x, temperature)).labels_
     ours = spectral_clustering(x, 6, temperature=temperature)
     assert adjusted_rand_score(theirs, ours) >= 0.99
@@ -62,44 +40,8 @@ def test_same_partition_on_a_video_of_the_sample(sample_video, segments, n_clust
     assert agreement(sample_video[:segments], n_clusters, temperature) >= 0.99
 
 
-def test_a_residual_that_float32_cannot_make_smaller_ends_the_search(sample_video):
-    affinity_of = spectral._Affinity(sample_video, 0.5, run=4)
-    root, passes = affinity_of.degree.rsqrt(), []
-
-    def product(rows):
-        passes.append(len(rows))
-        return root * affinity_of.product(root * rows)
-
-    values, rows = spectral._largest_eigenpairs(product, spectral._CoarseSpace(affinity_of), 7, tolerance=0.0)
-    assert len(passes) < 60
-    assert float((rows @ rows.T - torch.eye(7)).abs().max()) < 1e-4
-    assert values[0].item() == pytest.approx(1.0, abs=1e-5)
-
-
-@pytest.mark.parametrize(("temperature", "smooth"), [(0.05, 0), (0.5, 0), (0.05, 4)])
-def test_eigenvectors_equal_a_dense_decomposition(temperature, smooth):
-    x, _ = video(1500, steps=7, seed=1, smooth=smooth)
-    w = affinity(x, temperature)
-    np.fill_diagonal(w, 0)
-    root = 1 / np.sqrt(w.sum(1))
-    values, vectors = np.linalg.eigh(root[:, None] * w * root)
-    expected = root[:, None] * vectors[:, ::-1][:, :7]
-    got_values, got = spectral_embedding(x, 7, temperature=temperature)
-    np.testing.assert_allclose(got_values, values[::-1][:7], atol=1e-5)
-    ours, theirs = (np.linalg.qr(m)[0] for m in (got.double().numpy(), expected))
-    assert np.linalg.svd(ours.T @ theirs)[1].min() > 0.999  # the same space
-
-
-def test_affinity_that_does_not_fit_gives_the_same(monkeypatch):
-    x, _ = video(2500, steps=5)
-    stored = spectral_clustering(x, 5, temperature=0.05)
-    monkeypatch.setattr(spectral, "_STORED_BYTES", 0)
-    monkeypatch.setattr(spectral, "_ROWS", 699)
-    assert adjusted_rand_score(stored, spectral_clustering(x, 5, temperature=0.05)) == 1.0
-
-
 def test_order_and_scale_of_the_segments_do_not_matter():
-    x, _ = video(900, steps=5)
+    x, _ = latent_video(900, steps=5)
     order = torch.randperm(900, generator=torch.Generator().manual_seed(0))
     scale = torch.rand(900, 1, generator=torch.Generator().manual_seed(1)) + 0.1
     one = spectral_clustering(x, 5, temperature=0.1)
@@ -108,7 +50,7 @@ def test_order_and_scale_of_the_segments_do_not_matter():
 
 
 def test_same_seed_same_labels_and_the_global_state_is_left_alone():
-    x, _ = video(600, steps=5, noise=3.0)
+    x, _ = latent_video(600, steps=5, noise=3.0)
     state = torch.random.get_rng_state()
     one = spectral_clustering(x, 5, temperature=0.5, seed=3)
     assert torch.equal(one, spectral_clustering(x, 5, temperature=0.5, seed=3))
@@ -117,7 +59,7 @@ def test_same_seed_same_labels_and_the_global_state_is_left_alone():
 
 @pytest.mark.parametrize(("n", "steps"), [(250, 4), (1000, 6)])
 def test_auto_finds_the_number_of_clusters(n, steps):
-    x, ids = video(n, steps=steps, noise=0.5)
+    x, ids = latent_video(n, steps=steps, noise=0.5)
     labels = spectral_clustering(x, "auto", temperature=0.2)
     assert int(labels.max()) + 1 == steps
     assert adjusted_rand_score(ids, labels) > 0.99
@@ -139,7 +81,7 @@ def test_short_videos(n, n_clusters):
 def test_identical_segments_and_empty_rows_are_no_error(n):
     labels = spectral_clustering(torch.ones(n, 8), 4, temperature=0.05)
     assert labels.shape == (n,)
-    x, ids = video(n, steps=3, noise=0.1)
+    x, ids = latent_video(n, steps=3, noise=0.1)
     x[5] = 0
     assert adjusted_rand_score(ids, spectral_clustering(x, 3, temperature=0.2)) > 0.9
 
@@ -160,18 +102,18 @@ def test_bad_input(x, k, temperature, match):
 
 
 def test_a_prepared_partition_is_the_clustering_for_any_number():
-    x, _ = video(500, steps=6)
+    x, _ = latent_video(500, steps=6)
     divide = spectral_partition(x, temperature=0.5, most_points=500)
     for n_clusters in (3, 6, 25, "auto", 1):
         assert divide(n_clusters).tolist() == spectral_clustering(x, n_clusters, temperature=0.5).tolist()
 
 
 def test_a_long_video_is_divided_by_points_of_several_segments():
-    x, ids = video(1001, steps=4, noise=0.1)
-    found = spectral_partition(x, temperature=0.5, most_points=250)(4)
-    assert found.shape == (1001,)
-    assert all(len(block.unique()) == 1 for block in found.split(5))  # 201 points of 5 segments
-    assert adjusted_rand_score(ids, found) > 0.9
+    x, ids = latent_video(1001, steps=4, noise=0.1)
+    ids_of = spectral_partition(x, temperature=0.5, most_points=250)(4)
+    assert ids_of.shape == (1001,)
+    assert all(len(block.unique()) == 1 for block in ids_of.split(5))  # 201 points of 5 segments
+    assert adjusted_rand_score(ids, ids_of) > 0.9
     with pytest.raises(ValueError, match="most_points"):
         spectral_partition(x, temperature=0.5, most_points=0)
     with pytest.raises(ValueError, match="n_clusters"):

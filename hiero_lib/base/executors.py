@@ -1,0 +1,50 @@
+"""Where work runs: an executor of any kind, and the processes of this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, Protocol
+
+
+class Future(Protocol):
+    """A handle on submitted work: of :mod:`concurrent.futures`, or a job of submitit's."""
+
+    def done(self) -> bool:
+        """Whether the work has ended."""
+
+    def result(self) -> Any:
+        """What the work returned, waited for; or what it raised."""
+
+
+class Executor(Protocol):
+    """What runs calls somewhere: any executor of :mod:`concurrent.futures`, or submitit's on SLURM."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future:
+        """Start a picklable call."""
+
+
+def local_processes(workers: int, *, threads: int | None = None) -> ProcessPoolExecutor:
+    """Fresh processes of this machine; they are spawned, for a fork of a process with threads may hang.
+
+    Args:
+        workers: how many.
+        threads: of torch in each; None shares the processors evenly. Never more than torch would take by itself.
+
+    Raises:
+        ValueError: a number below 1.
+    """
+    if threads is None:
+        threads = max(1, (os.cpu_count() or 1) // max(1, workers))
+    if threads < 1:
+        raise ValueError(f"expected at least one thread a process, got {threads}")
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=spawn, initializer=_limit_threads, initargs=(threads,))
+
+
+def _limit_threads(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(min(threads, torch.get_num_threads()))

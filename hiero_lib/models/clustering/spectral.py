@@ -1,0 +1,130 @@
+"""Spectral clustering of whole videos, with the partition of scikit-learn's and a fraction of its time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from hiero_lib.models.clustering.davidson import sum_runs
+from hiero_lib.models.clustering.embedding import spectral_embedding
+from hiero_lib.models.clustering.kmeans import scikit_learn_kmeans
+
+_AUTO_LIMIT = 20  # most clusters that "auto" considers
+
+ThreadCount: TypeAlias = int | Literal["auto"]
+Partition: TypeAlias = Callable[[ThreadCount], Tensor]  # number of clusters -> ids [N] of what was prepared
+Cluster: TypeAlias = Callable[
+    [Tensor, int, float], Tensor
+]  # features [N, D], number of clusters, temperature -> ids [N]
+
+
+def spectral_clustering(
+    x: Tensor,
+    n_clusters: ThreadCount,
+    *,
+    temperature: float,
+    seed: int = 0,
+    n_init: int = 10,
+) -> Tensor:
+    """Clusters of segments by normalised spectral clustering on exp(cosine / temperature).
+
+    The same definition as scikit-learn's ``SpectralClustering(affinity="precomputed")``: the diagonal is left out
+    of the graph, the eigenvectors of the n_clusters smallest eigenvalues of L = I - D^-1/2 W D^-1/2 are divided
+    by the root of the degrees, and the best of ``n_init`` k-means runs on them is taken (von Luxburg, "A tutorial
+    on spectral clustering", 2007).
+
+    Args:
+        x: ``[N, H]`` features; only their directions matter.
+        n_clusters: how many; at most N come out. "auto" takes 2 to 20 by the largest gap between eigenvalues.
+        temperature: of the affinity (0.05 for step grounding, 0.5 for EgoProceL).
+        seed: of k-means; the partition is the one of scikit-learn with this ``random_state``.
+        n_init: k-means runs.
+
+    Returns:
+        ``[N]`` int64 cluster ids from 0, on the device of ``x``.
+
+    Raises:
+        ValueError: ``x`` is not a matrix, holds NaN or infinity, or a number is out of range.
+    """
+    _check(x, n_clusters, temperature)
+    detached = x.detach()
+
+    def embed(k: int) -> tuple[Tensor, Tensor]:
+        return spectral_embedding(detached, k, temperature=temperature)
+
+    return _partition(detached, n_clusters, embed=embed, seed=seed, n_init=n_init)
+
+
+def _check(x: Tensor, n_clusters: ThreadCount, temperature: float) -> None:
+    if x.dim() != 2:
+        raise ValueError(f"expected [N, H] features, got the shape {tuple(x.shape)}")
+    if temperature <= 0 or (n_clusters != "auto" and n_clusters < 1):
+        raise ValueError(f"expected positive temperature and n_clusters, got {temperature} and {n_clusters}")
+    if not bool(torch.isfinite(x).all()):
+        bad = int((~torch.isfinite(x)).any(dim=1).nonzero()[0])
+        raise ValueError(f"row {bad} of the features holds NaN or infinity")
+
+
+def _partition(
+    x: Tensor, n_clusters: ThreadCount, *, embed: Callable[[int], tuple[Tensor, Tensor]], seed: int, n_init: int
+) -> Tensor:
+    """Ids ``[N]`` from ``embed``, which gives the k largest eigenvalues and their vectors ``[N, k]``."""
+    n = len(x)
+    wanted = min(_AUTO_LIMIT + 1, n) if n_clusters == "auto" else min(n_clusters, n)
+    if (n_clusters != "auto" and wanted <= 1) or n <= 2:
+        return torch.arange(n, device=x.device) if wanted == n else torch.zeros(n, dtype=torch.int64, device=x.device)
+    values, embedding = embed(wanted)
+    if n_clusters == "auto":
+        gaps = values[1:-1] - values[2:]
+        wanted = int(gaps.argmax()) + 2
+        embedding = embedding[:, :wanted]
+    labels = scikit_learn_kmeans(embedding.double().cpu().numpy(), wanted, seed, n_init)
+    return torch.from_numpy(labels).long().to(x.device)
+
+
+def spectral_partition(
+    x: Tensor, *, temperature: float, most_points: int, seed: int = 0, n_init: int = 10
+) -> Partition:
+    """Prepare segments for clustering into one number of clusters after another: a slider's moves.
+
+    The eigenvectors are computed at the first call and kept; then each call is a k-means. Up to ``most_points``
+    segments the partition is that of `spectral_clustering`; of a longer video, neighbours in time are averaged into
+    so many points at the most, and take the cluster of theirs.
+
+    Args:
+        x: ``[N, H]`` features in time order.
+        temperature: of the affinity.
+        most_points: bounds time and memory, whatever the length of the video.
+        seed: of k-means.
+        n_init: k-means runs.
+
+    Raises:
+        ValueError: from the function returned, as `spectral_clustering`; or ``most_points`` is below 1.
+    """
+    if most_points < 1:
+        raise ValueError(f"expected a positive most_points, got {most_points}")
+    block = max(1, -(-len(x) // most_points))
+    point = torch.arange(len(x), device=x.device) // block
+    points = sum_runs(x.detach().float(), block) / torch.bincount(point)[:, None] if block > 1 else x.detach()
+    kept: list[tuple[Tensor, Tensor]] = []
+
+    def embed(k: int) -> tuple[Tensor, Tensor]:
+        if not kept or len(kept[0][0]) < k:
+            most = min(max(k, _AUTO_LIMIT + 1), len(points))
+            kept[:] = [spectral_embedding(points, most, temperature=temperature)]
+        values, vectors = kept[0]
+        return values[:k], vectors[:, :k]
+
+    def divide(n_clusters: ThreadCount) -> Tensor:
+        _check(points, n_clusters, temperature)
+        return _partition(points, n_clusters, embed=embed, seed=seed, n_init=n_init)[point]
+
+    return divide
+
+
+def default_cluster(x: Tensor, n_clusters: int, temperature: float) -> Tensor:
+    """``spectral_clustering`` with its default seed, in the form in which benchmarks take a clustering."""
+    return spectral_clustering(x, n_clusters, temperature=temperature)
