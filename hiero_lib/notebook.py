@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
+    from hiero_lib.benchmarks.thread_recovery.files import Truth
     from hiero_lib.benchmarks.thread_recovery.score import ThreadRecovery
     from hiero_lib.config import Profile
     from hiero_lib.hierarchy.collection import Collection
     from hiero_lib.methods.method import Method
-    from hiero_lib.sources.sample import Truth
     from hiero_lib.viz.timeline import Narrations, TimelineRow
 
 _NOT_ON_COLAB = {"jupyterlab"}  # it breaks Colab's own server
@@ -308,8 +308,8 @@ def narrations_in(collection: Collection, video_uid: str) -> Narrations | None:
 
 def truth_of_video(run: NotebookRun, video_uid: str) -> TimelineRow | None:
     """The true threads of a video of the sample; None where there is no truth."""
+    from hiero_lib.benchmarks.thread_recovery.files import read_truth
     from hiero_lib.data.paths import DataPaths
-    from hiero_lib.sources.sample import read_truth
 
     path = DataPaths.at(run.profile.data_root).truth / f"{video_uid}.json"
     return truth_row(read_truth(path)) if path.is_file() else None

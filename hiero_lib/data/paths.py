@@ -56,6 +56,11 @@ class DataPaths:
         return self.root / "processed"
 
     @property
+    def sample_marker(self) -> Path:
+        """``sample.json``: the data were made locally, and by which settings; real data have none."""
+        return self.root / "sample.json"
+
+    @property
     def truth(self) -> Path:
         """The sample's truth, one ``<video_uid>.json`` a video; real data have none."""
         return self.root / "truth"

@@ -57,16 +57,14 @@ def training_digest(profile: Profile) -> str:
 
     So the same training is resumed, and another one starts afresh beside it with nothing overwritten.
     """
-    from hiero_lib.sources.sample.build import MARKER
-
     decisive: dict[str, Any] = {"is_sample": profile.is_sample}
     for section in _SECTIONS:
         settings = dataclasses.asdict(getattr(profile, section))
         decisive[section] = {name: value for name, value in settings.items() if name not in _FREE}
-    root = DataPaths.at(profile.data_root).root.resolve()
-    decisive["data_root"] = str(root)
-    if (root / MARKER).is_file():  # the same folder may have held another sample before
-        decisive["sample"] = (root / MARKER).read_text("utf-8")
+    paths = DataPaths.at(profile.data_root)
+    decisive["data_root"] = str(paths.root.resolve())
+    if paths.sample_marker.is_file():  # the same folder may have held another sample before
+        decisive["sample"] = paths.sample_marker.read_text("utf-8")
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 

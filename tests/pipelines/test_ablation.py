@@ -10,6 +10,7 @@ import pytest
 
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.config import Profile, load_profile
+from hiero_lib.data.paths import DataPaths
 from hiero_lib.models.checkpoints import read_card
 from hiero_lib.pipelines.ablation import (
     F1,
@@ -29,7 +30,6 @@ from hiero_lib.pipelines.sweep import SweepResult, run_sweep
 from hiero_lib.results.entries import entries
 from hiero_lib.results.record import load, record
 from hiero_lib.results.tables import markdown
-from hiero_lib.sources.sample.build import MARKER
 from tests.helpers.tiny import add_egoprocel, add_goalstep, make_tiny
 from tests.results.test_tables import lines_of
 
@@ -112,7 +112,7 @@ def test_what_is_not_trained_is_measured_once_and_again_on_other_data(tmp_path: 
     assert [cell.name for cell in cells[:2]] == ["no training", "L_vna, seed 1"]
     assert len(cells) == 1 + 2 * (len(ROWS) - 1)
     assert cells_of(own, tmp_path, seeds=[7])[0].fingerprint == cells[0].fingerprint
-    (tmp_path / "data" / MARKER).write_text("another sample")
+    DataPaths.at(tmp_path / "data").sample_marker.write_text("another sample")
     again = cells_of(own, tmp_path, seeds=SEEDS)
     assert {cell.folder for cell in again}.isdisjoint({cell.folder for cell in cells})
     assert {cell.fingerprint for cell in again}.isdisjoint({cell.fingerprint for cell in cells})

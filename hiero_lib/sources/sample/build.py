@@ -32,7 +32,6 @@ from hiero_lib.sources.sample.story import Story
 from hiero_lib.sources.sample.truth import label_ids, write_truth
 
 VERSION = 1  # of the generator: other files for the same seed mean another version
-MARKER = "sample.json"
 TEXT_PROJECTION = "pretrained/sample_txt_proj.pth"
 
 _NLQ, _QUESTIONS, _FEATURES = range(10, 13)  # streams of chance; the features' maps have 1 to 3
@@ -133,7 +132,7 @@ def build(
             "training_videos": [s.video_uid for s in material.stories if s.video_uid not in material.held_out],
             "held_out_videos": [s.video_uid for s in material.stories if s.video_uid in material.held_out],
         }
-        write_json(folder / MARKER, marker)
+        write_json(paths.sample_marker, marker)
     return SampleReport(root, True, time.perf_counter() - started, _megabytes(root), counts, dict(material.broken))
 
 
@@ -167,7 +166,7 @@ def _existing(root: Path, settings: Mapping[str, Any], force: bool) -> dict[str,
     """The marker of the same sample; None where one is to be made."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return None
-    marker = root / MARKER
+    marker = DataPaths(root).sample_marker
     if not marker.is_file():
         raise DataError(
             "the folder holds something that is no sample, and is never replaced", file=root, hint="Choose another"

@@ -14,7 +14,8 @@ from hiero_lib.base.files import read_json, sha256_of
 from hiero_lib.benchmarks.egoprocel.files import TASKS, read_csv_task, read_frame_table
 from hiero_lib.benchmarks.grounding.files import read_grounding, read_video_groups
 from hiero_lib.benchmarks.step_localization.files import read_goalstep
-from hiero_lib.sources.sample import SampleReport, make_sample, read_truth
+from hiero_lib.benchmarks.thread_recovery.files import read_truth
+from hiero_lib.sources.sample import SampleReport, make_sample
 from hiero_lib.sources.sample.build import minilm
 
 COLUMNS = (
@@ -218,12 +219,6 @@ def test_truth_labels_at_times(small):
     at = [first.start_s, second.start_s - 1e-4, second.start_s, truth.duration_s + 1]
     assert truth.labels("thread", at).tolist() == [first.id, first.id, second.id, -1]
     assert first.id != second.id
-
-
-def test_a_truth_of_another_version_is_refused(tmp_path):
-    (tmp_path / "v.json").write_text('{"version": 7}')
-    with pytest.raises(DataError, match=r"v\.json.*version.*7"):
-        read_truth(tmp_path / "v.json")
 
 
 def test_an_equal_sample_is_left_alone_and_another_one_is_not_replaced(tmp_path, embed):
