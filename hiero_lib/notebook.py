@@ -76,13 +76,6 @@ def _installed(name: str) -> str | None:
         return None
 
 
-class EndOfNotebook(Exception):
-    """Nothing is left to do in this notebook, and nothing is wrong: shown as its one line, without a traceback."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
-
-
 @dataclass(frozen=True)
 class NotebookRun:
     """The run that a notebook belongs to.
@@ -227,6 +220,7 @@ def require_data(run: NotebookRun, section: str, needed: Iterable[str | Path]) -
     Raises:
         EndOfNotebook: one of them does not exist.
     """
+    from hiero_lib.base.errors import EndOfNotebook
     from hiero_lib.results.record import record
 
     missing = [str(path) for path in (Path(given).expanduser().absolute() for given in needed) if not path.exists()]
