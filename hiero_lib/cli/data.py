@@ -113,13 +113,13 @@ def _doctor(options: argparse.Namespace) -> int:
     from hiero_lib.training.memory import training_memory_gb
 
     diagnosis = examine(profile, options.what, deep=options.deep)
-    found, measured = machine.describe(profile), machine.measure(profile)
-    found["training_memory_gb"] = round(training_memory_gb(profile), 2)
+    described, measured = machine.describe(profile), machine.measure(profile)
+    described["training_memory_gb"] = round(training_memory_gb(profile), 2)
     costs = machine.expected_costs(profile, diagnosis.segments, measured)
     if options.json:
         timing = {"forward_s_per_300_s": measured[0], "training_s_per_300_s": measured[1]}
-        written = diagnosis.to_dict() | {"machine": found | timing, "costs": [vars(cost) for cost in costs]}
+        written = diagnosis.to_dict() | {"machine": described | timing, "costs": [vars(cost) for cost in costs]}
         print(json.dumps(written, indent=1))
     else:
-        print(f"{report(diagnosis)}\n\n{machine.report(found, measured, costs)}")
+        print(f"{report(diagnosis)}\n\n{machine.report(described, measured, costs)}")
     return 0 if diagnosis.healthy else 1
