@@ -5,9 +5,9 @@ done, so that a second call writes only the rest (a tar.gz is read again from it
 
 Refused, each with an :class:`UnsafeFileError`, before anything of the member is written: what tarfile's ``data``
 filter refuses, and in both formats absolute names, ``..``, backslashes and drive letters, links, devices, two members
-for one file, and a way into the folder that leads out of it through a link. The stated limit against bombs: unpacked,
-an archive may have ``LIMIT_RATIO`` times its own bytes (plus ``LIMIT_FLOOR``) and ``LIMIT_MEMBERS`` members; bytes are
-counted as they come, whatever a header says.
+for one file, and a way into the folder that leads out of it through a link. The stated limit against bombs:
+unpacked, an archive may have ``LIMIT_RATIO`` times its own bytes (plus ``LIMIT_FLOOR``) and ``LIMIT_MEMBERS``
+members; bytes are counted as they come, whatever a header says.
 """
 
 from __future__ import annotations
