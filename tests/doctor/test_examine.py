@@ -11,7 +11,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from hiero_lib.__main__ import main
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.doctor import machine
@@ -300,31 +299,6 @@ def test_a_file_that_is_needed_stops_exactly_what_needs_it(
     (tmp_path / file).unlink()
     lacks = {ability.name: ability.lacks for ability in examine(profile).abilities if not ability.can_run}
     assert lacks == dict.fromkeys(unable, (lacking,))
-
-
-def test_the_command_for_people_and_for_machines(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    profile = str(make_tiny(tmp_path, dim=DIM, features__text_projection=None))
-    assert main(["doctor", "train", "--profile", profile]) == 0
-    said = capsys.readouterr().out
-    for expected in (
-        "good  segment features",
-        "torch-geometric ",
-        "precision no (as the profile asks)",
-        "from a measurement just",
-    ):
-        assert expected in said
-    assert main(["doctor", "egonlq", "--json", "--profile", profile]) == 1
-    found = json.loads(capsys.readouterr().out)
-    assert found["healthy"] is False
-    assert found["abilities"][0]["lacks"] == ["EgoNLQ questions, training", "EgoNLQ questions, validation"]
-    assert found["machine"]["versions"]["torch"] == torch.__version__
-    assert found["machine"]["precision"].startswith("no ")
-    assert found["machine"]["forward_s_per_300_s"] > 0
-    costs = {cost["notebook"]: cost["seconds"] for cost in found["costs"]}
-    assert costs["01"] > 0
-    assert costs["04"] is None
 
 
 def test_costs_follow_the_segments() -> None:
