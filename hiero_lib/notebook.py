@@ -22,11 +22,11 @@ from hiero_lib.base.versions import version_of
 if TYPE_CHECKING:
     import torch
 
+    from hiero_lib.benchmarks.thread_recovery.files import Truth
     from hiero_lib.benchmarks.thread_recovery.score import ThreadRecovery
     from hiero_lib.config import Profile
     from hiero_lib.hierarchy.collection import Collection
     from hiero_lib.methods.method import Method
-    from hiero_lib.sources.sample import Truth
     from hiero_lib.viz.timeline import Narrations, TimelineRow
 
 _NOT_ON_COLAB = {"jupyterlab"}  # it breaks Colab's own server
@@ -69,13 +69,6 @@ def install_missing(requirements: str | Path | None = None) -> list[str]:
 
 def _name(requirement: str) -> str:
     return re.split(r"[\s<>=!~;\[]", requirement, maxsplit=1)[0].lower()
-
-
-class EndOfNotebook(Exception):
-    """Nothing is left to do in this notebook, and nothing is wrong: shown as its one line, without a traceback."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
 
 
 @dataclass(frozen=True)
@@ -222,6 +215,7 @@ def require_data(run: NotebookRun, section: str, needed: Iterable[str | Path]) -
     Raises:
         EndOfNotebook: one of them does not exist.
     """
+    from hiero_lib.base.errors import EndOfNotebook
     from hiero_lib.results.record import record
 
     missing = [str(path) for path in (Path(given).expanduser().absolute() for given in needed) if not path.exists()]
@@ -303,8 +297,8 @@ def narrations_in(collection: Collection, video_uid: str) -> Narrations | None:
 
 def truth_of_video(run: NotebookRun, video_uid: str) -> TimelineRow | None:
     """The true threads of a video of the sample; None where there is no truth."""
+    from hiero_lib.benchmarks.thread_recovery.files import read_truth
     from hiero_lib.data.paths import DataPaths
-    from hiero_lib.sources.sample import read_truth
 
     path = DataPaths.at(run.profile.data_root).truth / f"{video_uid}.json"
     return truth_row(read_truth(path)) if path.is_file() else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import statistics
@@ -13,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from hiero_lib.__main__ import main
-from tests.helpers.tiny import make_tiny
 
 REPOSITORY = Path(__file__).parent.parent
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
@@ -99,68 +97,3 @@ def test_debug_shows_where_a_mistake_was_found() -> None:
     done = run_python("-m", "hiero_lib", "--debug", "train", "--profile", "sampel")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
-
-
-def test_a_failed_notebook_is_status_1_with_its_name(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    arguments = ["reproduce", "--profile", "sample", "--only", "02", "--set", f"data_root={tmp_path}"]
-    assert main(arguments) == 1
-    said = capsys.readouterr()
-    assert "notebook 02_egomcq failed in cell In [5]" in said.err
-    assert "Traceback" not in said.err
-    assert json.loads((tmp_path / "outputs/sample/results.json").read_text())["notebooks"]["02_egomcq"]["cell"] == 5
-
-
-@pytest.mark.slow
-def test_train_goes_on_and_egomcq_scores_what_it_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    profile = str(make_tiny(tmp_path / "data", features__text_projection=None))
-    monkeypatch.chdir(tmp_path)
-    train = ["train", "--profile", profile, "--set", "training.epochs=2"]
-    assert main([*train, "--max-steps", "2"]) == 0
-    assert "2 steps, " in capsys.readouterr().out
-    assert main(train) == 0
-    said = capsys.readouterr().out
-    assert "going on after step 2" in said
-    folder = tmp_path / "outputs" / "tiny" / "train" / "hiero"
-    assert f"best: {folder.relative_to(tmp_path)}/best" in said
-    assert main([*train, "--backbone", "probe"]) == 0
-
-    checkpoints = [folder / "best", folder.with_name("probe") / "best"]
-    scored = [argument for path in checkpoints for argument in ("--checkpoint", str(path))]
-    assert main(["egomcq", "--profile", profile, "--run", "r", *scored]) == 0
-    assert "| HiERO " in capsys.readouterr().out
-    rows = json.loads((tmp_path / "outputs/r/results.json").read_text())["sections"]["egomcq"]["rows"]
-    measured = [row["method"] for row in rows if row["result"] is not None]
-    assert measured == ["HiERO"] * 2 + ["linear probe"] * 2 + ["HiERO minus linear probe"] * 2
-    assert {row["result"]["n"] for row in rows if row["result"] is not None} == {10}
-
-    assert main(["egomcq", "--profile", profile, "--run", "r"]) == 2
-    assert "nothing to score" in capsys.readouterr().err
-    assert main([*train, "--set", "model.hidden_size=16"]) == 2  # another model than the folder holds
-    assert "field 'model.hidden_size', value 16" in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_torchrun_starts_the_same_command_on_two_processes(tmp_path: Path) -> None:
-    profile = make_tiny(tmp_path / "data", features__text_projection=None)
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "hiero_lib"]
-    command = [
-        "train",
-        "--profile",
-        str(profile),
-        "--folder",
-        "two",
-        "--max-steps",
-        "2",
-        "--set",
-        "training.epochs=3",
-    ]
-    done = run_python(*launcher, *command, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "2 process(es)" in done.stdout
-    assert done.stdout.count("2 steps, ") == 1  # only the main process reports
-    assert (tmp_path / "two/checkpoints/step-00000002/model.safetensors").is_file()

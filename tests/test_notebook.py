@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from hiero_lib import notebook
-from hiero_lib.base.errors import DownloadError
+from hiero_lib.base.errors import DownloadError, EndOfNotebook
 from hiero_lib.config import load_profile
 from hiero_lib.notebook import (
-    EndOfNotebook,
     IncompleteResults,
     NotebookRun,
     check_results,

@@ -45,3 +45,10 @@ class UnsafeFileError(DataError):
 
 class DownloadError(DataError):
     """A file that could not be fetched or unpacked; the hint says what to do by hand."""
+
+
+class EndOfNotebook(Exception):
+    """Nothing is left to do in this notebook, and nothing is wrong: shown as its one line, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]

@@ -9,6 +9,7 @@ from typing import Literal
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.benchmarks.egomcq.files import load_questions
+from hiero_lib.benchmarks.thread_recovery.files import read_truth
 from hiero_lib.config import Profile, TextConfig
 from hiero_lib.data.egoclip import open_egoclip
 from hiero_lib.data.features import FeatureStore
@@ -45,9 +46,9 @@ def audit(profile: Profile, store: FeatureStore | None = None) -> list[AuditRow]
         return store if store is not None else FeatureStore(folder, dim=profile.features.dim)
 
     rows = [
-        row(FEATURES, folder, lambda: _features(profile, opened())),
-        row(EGOCLIP, paths.egoclip, lambda: _egoclip(profile, paths, opened())),
-        row(EGOMCQ, paths.egomcq, lambda: _egomcq(profile, paths, opened())),
+        audited(FEATURES, folder, lambda: _features(profile, opened())),
+        audited(EGOCLIP, paths.egoclip, lambda: _egoclip(profile, paths, opened())),
+        audited(EGOMCQ, paths.egomcq, lambda: _egomcq(profile, paths, opened())),
         _text_encoder(profile.text),
     ]
     for what, name in (
@@ -57,7 +58,7 @@ def audit(profile: Profile, store: FeatureStore | None = None) -> list[AuditRow]
         if name is not None:
             rows.append(_file_row(what, paths.root / name))
     if profile.is_sample:
-        rows.append(row("truth of the sample", paths.truth, lambda: _truth(paths.truth)))
+        rows.append(audited("truth of the sample", paths.truth, lambda: _truth(paths.truth)))
     return rows
 
 
@@ -67,14 +68,14 @@ def require_all(rows: Sequence[AuditRow]) -> None:
     Raises:
         DataError: naming each thing that is missing or unusable, and where it was looked for.
     """
-    lacking = [found for found in rows if found.status == "missing or unusable"]
+    lacking = [row for row in rows if row.status == "missing or unusable"]
     if lacking:
-        listed = "; ".join(f"{found.what}: {found.details}" for found in lacking)
+        listed = "; ".join(f"{row.what}: {row.details}" for row in lacking)
         raise DataError(f"{len(lacking)} of {len(rows)} things are missing or unusable: {listed}")
 
 
-def row(what: str, where: Path, look: Callable[[], str]) -> AuditRow:
-    """A row of what ``look`` says; its DataError is what is wrong."""
+def audited(what: str, where: Path, look: Callable[[], str]) -> AuditRow:
+    """The row of what ``look`` says; its DataError is what is wrong."""
     try:
         return AuditRow(what, str(where), "found", look())
     except DataError as error:
@@ -133,7 +134,7 @@ def _file_row(what: str, path: Path) -> AuditRow:
 
 
 def _truth(folder: Path) -> str:
-    found = len(list(folder.glob("*.json")))
-    if not found:
+    truths = [read_truth(path) for path in sorted(folder.glob("*.json"))]
+    if not truths:
         raise DataError("the folder holds no truth", file=folder)
-    return f"{found} videos"
+    return f"{len(truths)} videos"

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import read_json
+from hiero_lib.benchmarks.egomcq.files import load_questions
 from hiero_lib.benchmarks.grounding.files import group_members, read_grounding, read_video_groups
 from hiero_lib.benchmarks.step_localization.files import read_goalstep
 from hiero_lib.config import Profile
 from hiero_lib.data.features import FeatureHeader, FeatureStore
 from hiero_lib.data.paths import DataPaths
-from hiero_lib.doctor.audit import AuditRow, row
+from hiero_lib.doctor.audit import AuditRow, audited
 
 VALUES_SAMPLE = 50  # files read whole without --deep
 NAMED = 10  # broken files that are named
@@ -52,19 +52,19 @@ class SurveyedStore(FeatureStore):
         return self.headers[video_uid] if video_uid in self.headers else super().header(video_uid)
 
 
-def features_row(found: AuditRow, store: SurveyedStore) -> AuditRow:
+def features_row(row: AuditRow, store: SurveyedStore) -> AuditRow:
     """The audit's row with every broken file, and the dtypes."""
     if store.broken:
         named = "; ".join(str(error) for error in list(store.broken.values())[:NAMED])
         more = f"; and {len(store.broken) - NAMED} more" if len(store.broken) > NAMED else ""
         details = f"{len(store.broken)} of {len(store.video_uids)} files cannot be used: {named}{more}"
-        return dataclasses.replace(found, status="missing or unusable", details=details)
+        return dataclasses.replace(row, status="missing or unusable", details=details)
     if not store.headers:
-        return found
+        return row
     dtypes = Counter(str(header.dtype).removeprefix("torch.") for header in store.headers.values())
     listed = ", ".join(f"{count} of {name}" for name, count in dtypes.most_common())
-    status = found.status if len(dtypes) == 1 else "doubtful"
-    return dataclasses.replace(found, status=status, details=f"{found.details}; {listed}")
+    status = row.status if len(dtypes) == 1 else "doubtful"
+    return dataclasses.replace(row, status=status, details=f"{row.details}; {listed}")
 
 
 def values(store: SurveyedStore, deep: bool) -> str:
@@ -131,19 +131,21 @@ def benchmark_rows(
     profile: Profile, paths: DataPaths, store: SurveyedStore | None, needed: set[str]
 ) -> list[AuditRow]:
     """Annotations beyond EgoClip and EgoMCQ, and how far the features cover them."""
-    goalstep = paths.annotations / "goalstep"
-    groups = goalstep / "goalstep_video_groups.tsv"
-    nlq = paths.annotations / "nlq_train.json", paths.annotations / "nlq_val.json"
-    steps = goalstep / "goalstep_val.json"
+    from hiero_lib.benchmarks.egonlq import task as egonlq
+    from hiero_lib.benchmarks.goalstep import task as goalstep
+
+    nlq_train, nlq_val = egonlq.needed_files(profile)
+    queries, groups = goalstep.needed_files(profile)
+    steps = queries.with_name("goalstep_val.json")
     looks: dict[str, tuple[Path, Callable[[], str]]] = {
-        NLQ_TRAIN: (nlq[0], lambda: _grounding(nlq[0], None, store, profile)),
-        NLQ_VAL: (nlq[1], lambda: _grounding(nlq[1], None, store, profile)),
-        STEPS_QUERIES: (goalstep / "val.json", lambda: _grounding(goalstep / "val.json", groups, store, profile)),
+        NLQ_TRAIN: (nlq_train, lambda: _grounding(nlq_train, None, store, profile)),
+        NLQ_VAL: (nlq_val, lambda: _grounding(nlq_val, None, store, profile)),
+        STEPS_QUERIES: (queries, lambda: _grounding(queries, groups, store, profile)),
         STEPS_GROUPS: (groups, lambda: f"{len(read_video_groups(groups))} groups"),
         STEPS_VAL: (steps, lambda: _steps(steps, groups, store)),
         EGOPROCEL: (paths.annotations / "egoprocel", lambda: _egoprocel(profile)),
     }
-    return [row(title, *looks[title]) for title in looks if title in needed]
+    return [audited(title, *look) for title, look in looks.items() if title in needed]
 
 
 def _grounding(path: Path, groups: Path | None, store: SurveyedStore | None, profile: Profile) -> str:
@@ -169,12 +171,11 @@ def _grounding(path: Path, groups: Path | None, store: SurveyedStore | None, pro
 def _steps(path: Path, groups: Path, store: SurveyedStore | None) -> str:
     videos = read_goalstep(path)
     known = read_video_groups(groups) if groups.is_file() else {}
-    members = [group_members(video.video_uid, known) for video in videos]
-    there = sum(
-        bool(uids) and store is not None and all(uid in store.headers for uid in uids) for uids in members if uids
-    )
+    members = [group_members(video.video_uid, known) or () for video in videos]
+    headers = store.headers if store is not None else {}
+    with_features = sum(bool(uids) and all(uid in headers for uid in uids) for uids in members)
     steps = sum(len(video.all_steps()) for video in videos)
-    return f"{steps} steps and sub-steps of {len(videos)} videos, {there} of which have features"
+    return f"{steps} steps and sub-steps of {len(videos)} videos, {with_features} of which have features"
 
 
 def _egoprocel(profile: Profile) -> str:
@@ -199,14 +200,16 @@ def _egoprocel(profile: Profile) -> str:
 
 def segments(store: SurveyedStore | None, profile: Profile, paths: DataPaths) -> dict[str, int]:
     """Segments in all, in EgoMCQ's windows and in EgoProceL: the measure of what notebooks cost."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     if store is not None:
-        found["all"] = sum(header.num_segments for header in store.headers.values())
-    if paths.egomcq.is_file():
-        with contextlib.suppress(DataError, TypeError):
-            found["egomcq"] = 5 * (2 * profile.egomcq.context_window + 4) * len(read_json(paths.egomcq))
+        counts["all"] = sum(header.num_segments for header in store.headers.values())
+        with contextlib.suppress(DataError):
+            questions, _ = load_questions(
+                paths.egomcq, store, profile.features, context_window=profile.egomcq.context_window
+            )
+            counts["egomcq"] = sum(window.num_segments for question in questions for window in question.windows)
     folder = paths.features("egoprocel") / (profile.egoprocel.feature_folder or profile.features.folder)
     stores = [SurveyedStore(part, dim=profile.features.dim) for part in sorted(folder.glob("*")) if part.is_dir()]
     if stores:
-        found["egoprocel"] = sum(header.num_segments for part in stores for header in part.headers.values())
-    return found
+        counts["egoprocel"] = sum(header.num_segments for part in stores for header in part.headers.values())
+    return counts

@@ -19,7 +19,7 @@ from hiero_lib.config import Profile
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.doctor import audit as audits
 from hiero_lib.doctor import checks
-from hiero_lib.doctor.audit import AuditRow, audit, row
+from hiero_lib.doctor.audit import AuditRow, audit, audited
 from hiero_lib.sources.download.manifest import load_manifest
 
 _TEXT = (audits.TEXT, audits.TEXT_WEIGHTS)
@@ -62,7 +62,7 @@ class Ability:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All that was found."""
+    """What the examination brought."""
 
     profile: str
     data_root: str
@@ -100,45 +100,43 @@ def examine(profile: Profile, what: Sequence[str] = (), *, deep: bool = False) -
     folder, store = paths.features(profile.features.folder), None
     if folder.is_dir():
         store = checks.SurveyedStore(folder, dim=profile.features.dim)
-    rows = [found for found in audit(profile, store) if found.what in needed or found.what.startswith("truth")]
+    rows = [row for row in audit(profile, store) if row.what in needed or row.what.startswith("truth")]
     if store is not None:
-        rows = [checks.features_row(found, store) if found.what == audits.FEATURES else found for found in rows]
-        rows.append(row(checks.VALUES, folder, lambda: checks.values(store, deep)))
+        rows = [checks.features_row(row, store) if row.what == audits.FEATURES else row for row in rows]
+        rows.append(audited(checks.VALUES, folder, lambda: checks.values(store, deep)))
         if paths.egoclip.is_file():
             rows.append(checks.durations_row(profile, store, paths.egoclip))
     rows += checks.benchmark_rows(profile, paths, store, needed)
-    rows = [found for found in rows if found.what in needed or found.what.startswith("truth")]
-    rows = [_with_hint(found, paths.root, profile) for found in rows]
+    rows = [row for row in rows if row.what in needed or row.what.startswith("truth")]
+    rows = [_with_hint(row, paths.root, profile) for row in rows]
     abilities = tuple(_ability(name, rows, profile, paths) for name in wanted)
     return Diagnosis(profile.name, str(paths.root), tuple(rows), abilities, checks.segments(store, profile, paths))
 
 
-def _with_hint(found: AuditRow, root: Path, profile: Profile) -> AuditRow:
+def _with_hint(row: AuditRow, root: Path, profile: Profile) -> AuditRow:
     """Name the item of the manifest that fills a missing place."""
-    if found.status != "missing or unusable" or profile.is_sample or Path(found.where).is_file():
-        return found
+    if row.status != "missing or unusable" or profile.is_sample or Path(row.where).is_file():
+        return row
     items = [item for item in load_manifest().items.values() if item.instead_of is None]
-    exact = [item.id for item in items if root / item.target == Path(found.where)]
-    if not exact and Path(found.where).name.startswith("nlq"):
+    exact = [item.id for item in items if root / item.target == Path(row.where)]
+    if not exact and Path(row.where).name.startswith("nlq"):
         exact = ["nlq"]
     if not exact:
-        return found
+        return row
     command = f"python -m hiero_lib download {exact[0]} --profile {profile.name}"
-    return dataclasses.replace(found, details=f"{found.details}. Fetch it: {command}")
+    return dataclasses.replace(row, details=f"{row.details}. Fetch it: {command}")
 
 
 def _ability(name: str, rows: Sequence[AuditRow], profile: Profile, paths: DataPaths) -> Ability:
-    by_name = {found.what: found for found in rows}
+    by_name = {row.what: row for row in rows}
     named = {audits.TEXT_WEIGHTS: profile.text.weights, audits.PROJECTION: profile.features.text_projection}
     lacks = []
     unasked = _TEXT if profile.text.frozen and not NEEDS[name].texts else ()
     for title in NEEDS[name].rows:
         if named.get(title, title) is None or title in unasked:
             continue
-        found = by_name.get(title)
-        if (found is None and title != checks.VALUES) or (
-            found is not None and found.status == "missing or unusable"
-        ):
+        row = by_name.get(title)
+        if (row is None and title != checks.VALUES) or (row is not None and row.status == "missing or unusable"):
             lacks.append(title)
     methods = []
     if name == "train":
@@ -154,9 +152,9 @@ def report(diagnosis: Diagnosis) -> str:
     """The diagnosis for people."""
     marks = {"found": "good", "doubtful": "look", "fetched when used": "later", "missing or unusable": "LACKS"}
     lines = [f"profile {diagnosis.profile}, data in {diagnosis.data_root}", ""]
-    for found in diagnosis.rows:
+    for row in diagnosis.rows:
         lines += textwrap.wrap(
-            f"{marks[found.status]:5} {found.what}: {' '.join(found.details.split())}",
+            f"{marks[row.status]:5} {row.what}: {' '.join(row.details.split())}",
             width=118,
             subsequent_indent=" " * 6,
             break_long_words=False,

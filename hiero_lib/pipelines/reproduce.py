@@ -18,12 +18,11 @@ from typing import Any
 import yaml
 
 import hiero_lib
-from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.base.errors import ConfigError, DataError, EndOfNotebook
 from hiero_lib.base.files import read_json, write_json
 from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.progress import say
 from hiero_lib.config import load_profile
-from hiero_lib.notebook import EndOfNotebook
 from hiero_lib.results import record as results
 
 REPOSITORY = Path(__file__).resolve().parents[2]

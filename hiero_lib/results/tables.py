@@ -93,9 +93,11 @@ def _tables(runs: Sequence[Mapping[str, Any]]) -> list[str]:
         several = len(runs) > 1
         overview = _overview(found, several=several)
         lines += [f"## {benchmark}", "", *([*_markdown_table(overview), ""] if overview else [])]
-        lines += ["<details><summary>Every value with its interval, n and making</summary>", ""] * bool(overview)
-        lines += [*_markdown_table(_cells(found, several=several, quoted=not overview)), ""]
-        lines += ["</details>", ""] * bool(overview)
+        cells = _cells(found, several=several, quoted=not overview)
+        folded = bool(overview and cells)  # no cells: there are only quoted values, and the overview has them
+        lines += ["<details><summary>Every value with its interval, n and making</summary>", ""] * folded
+        lines += [*_markdown_table(cells), ""] if cells else []
+        lines += ["</details>", ""] * folded
         notes = _notes(found)
         lines += [f"{at}. {note}" for at, note in enumerate(notes, start=1)] + [""] * bool(notes)
         commands = _commands(found)

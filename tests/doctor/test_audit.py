@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from hiero_lib.base.errors import DataError
+from hiero_lib.benchmarks.thread_recovery.files import LEVELS, VERSION
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.doctor.audit import AuditRow, audit, require_all
 from tests.helpers.tiny import make_tiny
@@ -104,5 +105,10 @@ def test_the_truth_belongs_to_a_sample(tmp_path: Path) -> None:
     made = load_profile(make_tiny(tmp_path / "data", is_sample=True))
     assert by_name(made)["truth of the sample"].status == "missing or unusable"
     (tmp_path / "data" / "truth").mkdir()
-    (tmp_path / "data" / "truth" / "v0.json").touch()
+    truth = tmp_path / "data" / "truth" / "v0.json"
+    video = {"video_uid": "v0", "split": "val", "scenario": "cooking", "duration_s": 32.0}
+    levels = {level: [] for level in LEVELS}
+    truth.write_text(json.dumps({"version": VERSION, **video, "levels": levels}))
     assert by_name(made)["truth of the sample"].details == "1 videos"
+    truth.write_text(json.dumps({"version": VERSION, **video}))
+    assert by_name(made)["truth of the sample"].status == "missing or unusable"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,10 +11,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from hiero_lib.__main__ import main
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.config import Profile, load_profile
-from hiero_lib.doctor.checks import SurveyedStore
 from hiero_lib.doctor.examine import NEEDS, Ability, Diagnosis, examine, report
 from hiero_lib.sources.sample import make_sample
 from tests.helpers.tiny import add_egoprocel, add_goalstep, make_tiny, make_tiny_nlq
@@ -246,16 +243,6 @@ def test_each_breakage_is_found_and_named(breakage: str, tmp_path: Path, capsys:
     assert "executed" not in capsys.readouterr().out
 
 
-def test_values_are_read_of_a_stated_sample_or_of_all(tmp_path: Path) -> None:
-    profile = load_profile(make_tiny(tmp_path, videos=120, segments=5, dim=DIM))
-    x = torch.load(features(tmp_path) / "v1.pt")
-    x[0, 0] = float("inf")
-    torch.save(x, features(tmp_path) / "v1.pt")
-    values = {row.what: row for row in examine(profile, ["explorer"]).rows}["values of the features"]
-    assert values.details == "all finite (40 of 120 files read, all with --deep)"
-    assert not examine(profile, ["explorer"], deep=True).healthy
-
-
 def test_only_what_is_asked_for_decides(tmp_path: Path) -> None:
     profile = load_profile(make_tiny(tmp_path, dim=DIM, features__text_projection=None))
     assert examine(profile, ["train", "egomcq"]).healthy
@@ -311,46 +298,3 @@ def test_a_file_that_is_needed_stops_exactly_what_needs_it(
     (tmp_path / file).unlink()
     lacks = {ability.name: ability.lacks for ability in examine(profile).abilities if not ability.can_run}
     assert lacks == dict.fromkeys(unable, (lacking,))
-
-
-def test_headers_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_tiny(tmp_path, dim=DIM)
-    store = SurveyedStore(features(tmp_path), dim=DIM)
-    for path in features(tmp_path).iterdir():
-        path.unlink()
-    assert [store.num_segments(uid) for uid in store.video_uids] == [60] * 9
-
-
-def test_a_thousand_headers_take_less_than_four_seconds(tmp_path: Path) -> None:
-    """An eighth of Ego4D, in an eighth of the 30 s; ``python -m tests.tools.speed headers`` has all."""
-    x = torch.zeros(300, 16, dtype=torch.float16)
-    for number in range(1000):
-        torch.save(x, tmp_path / f"v{number}.pt")
-    started = time.process_time()
-    assert len(SurveyedStore(tmp_path, dim=16).headers) == 1000
-    assert time.process_time() - started < 30 / 8
-
-
-def test_the_command_for_people_and_for_machines(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    profile = str(make_tiny(tmp_path, dim=DIM, features__text_projection=None))
-    assert main(["doctor", "train", "--profile", profile]) == 0
-    said = capsys.readouterr().out
-    for expected in (
-        "good  segment features",
-        "torch-geometric ",
-        "precision no (as the profile asks)",
-        "from a measurement just",
-    ):
-        assert expected in said
-    assert main(["doctor", "egonlq", "--json", "--profile", profile]) == 1
-    found = json.loads(capsys.readouterr().out)
-    assert found["healthy"] is False
-    assert found["abilities"][0]["lacks"] == ["EgoNLQ questions, training", "EgoNLQ questions, validation"]
-    assert found["machine"]["versions"]["torch"] == torch.__version__
-    assert found["machine"]["precision"].startswith("no ")
-    assert found["machine"]["chunk"]["forward_s"] > 0
-    costs = {cost["notebook"]: cost["seconds"] for cost in found["costs"]}
-    assert costs["01"] > 0
-    assert costs["04"] is None

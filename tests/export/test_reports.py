@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 import torch
 
-from hiero_lib.__main__ import main
 from hiero_lib.config import load_profile
 from hiero_lib.export.reports import typical_texts, video_record, write_reports
 from hiero_lib.hierarchy.collection import Collection, open_collection
@@ -78,47 +76,3 @@ def test_the_same_video_gives_the_same_page(
     assert [path.name for path in written] == ["v0.html", "v2.html"]
     assert len(said) == 2
     assert again[0].read_bytes() == written[1].read_bytes()
-
-
-def test_the_command_writes_what_is_asked_for(
-    profile_file: Path,
-    checkpoint: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    call = ["export", "v1", "--profile", str(profile_file), "--run", "r", "--checkpoint", str(checkpoint)]
-    assert main([*call, "--formats", "json", "vtt", "--threads", "6", "4", "auto"]) == 0
-    names = ["v1.json", "v1.level0.vtt", "v1.level1.vtt", "v1.level2.vtt"]
-    assert capsys.readouterr().out.splitlines() == [f"outputs/r/exports/{name}" for name in names]
-    levels = json.loads((tmp_path / "outputs/r/exports/v1.json").read_text())["levels"]
-    assert [len(level["threads"]) for level in levels][:2] == [6, 4]
-    assert main([*call, "--formats", "csv", "--out", "there", "--threads", "2"]) == 0
-    assert [path.name for path in (tmp_path / "there").iterdir()] == ["v1.csv"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["v9"], "value 'v9': the video has no feature file. There are v0, v1, v2"),
-        (["v0", "--formats", "mp4"], "value 'mp4': no such format"),
-        (["v0", "--threads", "0"], "value '0': a number of threads, or auto"),
-        (["v0", "--threads", "3", "2"], "a number of threads for each of 3 levels"),
-        (["v0"], "no trained models"),
-    ],
-)
-def test_a_mistake_is_one_line(
-    arguments: list[str],
-    message: str,
-    profile_file: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(["export", *arguments, "--profile", str(profile_file)]) == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert said.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []

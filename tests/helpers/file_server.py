@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 import time
 import urllib.parse
@@ -180,3 +181,15 @@ def _file(request: BaseHTTPRequestHandler, state: FileServer, path: str) -> None
         send(b"0\r\n\r\n")
     if answer.cut is not None or answer.announce:
         request.close_connection = True
+
+
+def folder_page(name: str, entries: dict[str, tuple[str, bool]]) -> str:
+    """A folder for gdown 6 (links) and gdown 5 (the array in a script); entries: id -> (name, is a folder)."""
+    links, rows = [], []
+    for key, (label, is_folder) in entries.items():
+        where = f"drive/folders/{key}" if is_folder else f"file/d/{key}/view"
+        links.append(f'<a href="https://drive.google.com/{where}">{label}</a>')
+        rows.append([key, None, label, "application/vnd.google-apps.folder" if is_folder else "text/csv"])
+    encoded = json.dumps([rows]).replace('"', "\\x22")
+    script = f"<script>f('_DRIVE_ivd', '{encoded}')</script>"
+    return f"<html><head><title>{name}</title></head><body>{''.join(links)}{script}</body></html>"

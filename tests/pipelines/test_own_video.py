@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from hiero_lib.__main__ import main
 from hiero_lib.base.errors import DataError
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.methods.method import HIERO, UNTRAINED
 from hiero_lib.pipelines.own_video import explore, level_rows, turns_row, why_not, write_report
 from hiero_lib.sources.extraction.demo import Demo, make_demo
 from hiero_lib.sources.extraction.extractors.base import NetworkExtractor
-from tests.helpers.shared import SHARED, needs
-from tests.helpers.videos import write_video
+from tests.helpers.shared import SHARED
 from tests.sources.extraction.conftest import brightness_extractor
 
 FOOTAGE = SHARED / "footage"
@@ -171,51 +168,3 @@ def test_missing_text_weights_are_looked_for_where_the_profile_has_its_data(
             narrations=demo.narrations,
         )
     assert error.value.file == (tmp_path / "ego4d/pretrained/text.pth").resolve()
-
-
-def test_the_demo_is_what_it_says(demo: Demo, tmp_path: Path) -> None:
-    assert demo.turns[-1][1] == 40.0
-    assert {activity for _, _, activity in demo.turns} == {"dough", "stove", "sink"}
-    before = demo.video.stat().st_mtime_ns
-    assert make_demo(demo.video.parent) == demo
-    assert demo.video.stat().st_mtime_ns == before
-
-
-@pytest.mark.slow
-def test_a_file_with_sound_variable_rate_and_rotation_becomes_a_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The command as a person gives it, with the offline extractor."""
-    steps = np.random.default_rng(1).uniform(1 / 40, 1 / 12, 130)
-    times = np.concatenate([[0.0], np.cumsum(steps)]).tolist()
-    write_video(tmp_path / "mine.mp4", times, rotation=270, sound=True)
-    told = "".join(f"{0.5 * k:.1f},picks up thing {k}\n" for k in range(10))
-    (tmp_path / "mine.csv").write_text(f"time,text\n{told}")
-    monkeypatch.chdir(tmp_path)
-    command = ["explore", "mine.mp4", "--narrations", "mine.csv", "--set", "training.epochs=2", "--threads", "3"]
-    assert main(command) == 0
-    said = capsys.readouterr().out
-    assert "threads of a small model trained on this video alone, on its 10 narrations" in said
-    page = tmp_path / "outputs/explore/mine/mine.html"
-    assert str(page.relative_to(tmp_path)) in said
-    assert "picks up thing 3" in page.read_text("utf-8")
-    record = json.loads(
-        (tmp_path / "outputs/explore/mine/data/raw/features/efficientnet_lite0/mine.json").read_text()
-    )
-    assert record["segments"] == int(times[-1] * 30 / 16 + 0.5)
-
-
-@needs(FOOTAGE)
-@pytest.mark.parametrize(
-    ("name", "segments"), [("ego4d_2s.mp4", 4), ("ego4d_clip.gif", 4), ("kneading_dough.gif", 9)]
-)
-def test_real_footage_becomes_a_page(
-    name: str, segments: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(["explore", str(FOOTAGE / name)]) == 0
-    assert "threads of the raw features (efficientnet_lite0), nothing was trained" in capsys.readouterr().out
-    stem = Path(name).stem
-    folder = tmp_path / "outputs/explore" / stem
-    assert (folder / f"{stem}.html").stat().st_size > 100_000
-    assert len(torch.load(folder / f"data/raw/features/efficientnet_lite0/{stem}.pt")) == segments

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from hiero_lib.__main__ import main
 from hiero_lib.benchmarks.egomcq import task as scoring
 from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED
 from hiero_lib.results.entries import command_line, entries
@@ -172,22 +171,6 @@ def test_the_paper_s_names_are_those_that_scoring_quotes() -> None:
     assert published_method(PROBE, "egovlp") is None
 
 
-def test_report_prints_or_writes(
-    real: Path, sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["report", str(real), str(sample)]) == 0
-    assert capsys.readouterr().out == markdown([load(real), load(sample)])
-    assert main(["report", str(real), "--format", "csv", "--out", str(tmp_path / "new" / "t.csv")]) == 0
-    assert (tmp_path / "new" / "t.csv").read_text() == csv_text([load(real)])
-    record(tmp_path / "other" / "tiny", "egomcq", MEASURED, profile=SAMPLE, seconds=1)
-    capsys.readouterr()
-    assert main(["report", str(sample), str(tmp_path / "other" / "tiny"), "--format", "csv"]) == 0
-    told = {row["run"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
-    assert told == {str(sample), str(tmp_path / "other" / "tiny")}  # two runs of one name
-    assert main(["report", str(tmp_path / "none")]) == 2
-    assert "none/results.json: there is no such file" in capsys.readouterr().err
-
-
 def test_a_table_of_many_measures_has_methods_down_and_measures_across_first(tmp_path: Path) -> None:
     rows = [Row("B", HIERO, f"R{k}", Metric(0.1 * k, 9), spread=0.01) for k in (1, 2, 3)]
     rows += [
@@ -206,6 +189,21 @@ def test_a_table_of_many_measures_has_methods_down_and_measures_across_first(tmp
     ]
     assert "-5.0" in details
     assert "as published" not in details
+
+
+def test_a_table_of_quoted_values_alone_is_the_overview(tmp_path: Path) -> None:
+    rows = [Row("B", "HiERO (EgoVLP)", f"R{k}", None, published=0.25, note="quoted") for k in (1, 2, 3)]
+    record(tmp_path, "b", rows, profile=REAL, seconds=1)
+    text = markdown([load(tmp_path)])
+    assert lines_of(text)[0] | {"note": ""} == {
+        "data": "as published",
+        "method": "HiERO (EgoVLP)",
+        "R1": "25.0",
+        "R2": "25.0",
+        "R3": "25.0",
+        "note": "",
+    }
+    assert "<details>" not in text
 
 
 def test_a_difference_that_rounds_to_nothing_has_no_minus(tmp_path: Path) -> None:

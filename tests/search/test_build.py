@@ -8,16 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from hiero_lib.__main__ import main
-from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.base.errors import DataError
 from hiero_lib.benchmarks.egomcq.files import Question, Window
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.data.egoclip import open_egoclip
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.hierarchy.collection import Collection, as_narration, named_hierarchy, open_collection, phrases_of
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method, open_methods
-from hiero_lib.pipelines import finished_run
-from hiero_lib.results.record import record
 from hiero_lib.search.build import index_folder, open_index, runs_to_search, update_index
 from hiero_lib.search.recall import moments_of, recall, recall_rows
 from tests.helpers.tiny import make_checkpoint, make_tiny
@@ -224,60 +221,3 @@ def test_chance_is_that_of_drawing_runs() -> None:
     assert _by_chance(2, 20, 5) == pytest.approx(simulated, abs=0.015)
     assert _by_chance(0, 20, 5) == 0
     assert _by_chance(1, 3, 5) == 1
-
-
-def test_the_command_prints_a_table(
-    profile_file: Path,
-    checkpoint: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    call = ["search", "--profile", str(profile_file), "--run", "r", "--checkpoint", str(checkpoint)]
-    assert main([*call, "cut the onion", "--count", "3", "--level", "1"]) == 0
-    said = capsys.readouterr()
-    header, *answers, timing = said.out.splitlines()
-    assert header.split() == ["score", "video", "from", "to", "level", "thread"]
-    assert len(answers) == 3
-    assert [line.split()[4] for line in answers] == ["1"] * 3
-    scores = [float(line.split()[0]) for line in answers]
-    assert scores == sorted(scores, reverse=True)
-    assert timing.startswith("HiERO: ")
-    assert "indexed 4 of 4" in said.err
-    assert main([*call, "cut the onion", "--video", "v9"]) == 2
-    assert "'v9' is not in the index" in capsys.readouterr().err
-    assert main([*call]) == 2
-    assert "give a text to search for" in capsys.readouterr().err
-
-
-def test_without_a_trained_model_the_error_says_what_to_do(profile: Profile, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no trained models.*reproduce"):
-        finished_run.search(profile, tmp_path, "x")
-    with pytest.raises(DataError, match="without a text space"):
-        finished_run.search(profile, tmp_path, "x", method="untrained")
-
-
-def test_recall_of_a_run_is_recorded(
-    profile: Profile,
-    collection: Collection,
-    methods: dict[str, Method],
-    checkpoint: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    trained = {"hiero": {"last_checkpoint": str(checkpoint)}}
-    record(tmp_path, "training", [], profile=profile, seconds=0.0, extra=trained)
-    table = finished_run.search_recall(profile, tmp_path)
-    opened = {"collection": collection, "methods": methods}  # as the notebook has them: nothing is opened again
-    monkeypatch.setattr(finished_run, "open_methods", None)
-    monkeypatch.setattr(finished_run, "open_collection", None)
-    again = finished_run.search_recall(profile, tmp_path, **opened)
-    assert [line for line in again.splitlines() if "recall at" in line] == [
-        line for line in table.splitlines() if "recall at" in line
-    ]
-    monkeypatch.undo()
-    assert "recall at 5, level 2" in table
-    assert "chance" in table
-    with pytest.raises(ConfigError, match="levels"):
-        finished_run.search(profile, tmp_path, "x", level=9)

@@ -23,13 +23,13 @@ from hiero_lib.benchmarks.egoprocel.data import open_keysteps
 from hiero_lib.benchmarks.egoprocel.files import TASKS, read_keysteps_json
 from hiero_lib.benchmarks.grounding.files import group_members, parse_predictions, read_grounding, read_video_groups
 from hiero_lib.benchmarks.step_localization.files import read_goalstep
+from hiero_lib.benchmarks.thread_recovery.files import read_truth
 from hiero_lib.config import load_profile
 from hiero_lib.data.egoclip import EgoClipIndex
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.models.checkpoints import load_model
 from hiero_lib.results import record as results
 from hiero_lib.sources.sample.timelines import read_timelines
-from hiero_lib.sources.sample.truth import read_truth
 from tests.helpers.tiny import add_egoprocel, add_goalstep, make_checkpoint, make_tiny, make_tiny_nlq
 
 ANNOTATIONS = "raw/annotations"

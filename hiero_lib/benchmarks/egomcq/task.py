@@ -20,6 +20,7 @@ from hiero_lib.benchmarks.egomcq import score as egomcq
 from hiero_lib.benchmarks.egomcq.files import EgoMCQReport, Question, load_questions
 from hiero_lib.benchmarks.egomcq.score import EgoMCQResult, ModelScorer, Scorer
 from hiero_lib.benchmarks.thread_recovery import score as thread_recovery
+from hiero_lib.benchmarks.thread_recovery.files import Truth, read_truth
 from hiero_lib.benchmarks.thread_recovery.score import ThreadRecovery
 from hiero_lib.config import Profile
 from hiero_lib.data.features import FeatureStore
@@ -28,7 +29,6 @@ from hiero_lib.data.segments import VideoSegments
 from hiero_lib.methods.method import HIERO, PROBE, Method, TextSide, read_video
 from hiero_lib.models.alignment import AlignedModel
 from hiero_lib.results.record import Row
-from hiero_lib.sources.sample.truth import Truth, read_truth
 
 # EgoMCQ accuracy inter and intra as published (ICCV 2025, table 1), on Ego4D.
 PUBLISHED_EGOMCQ = {

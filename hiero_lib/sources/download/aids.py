@@ -74,7 +74,10 @@ def read_record(path: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def alone(path: Path, item: Item) -> Iterator[None]:
-    """One process at a time per item, where the file system can lock (a Drive mounted on Colab cannot)."""
+    """One process at a time per item, where the file system can lock (a Drive mounted on Colab cannot).
+
+    There ``filelock`` would make a marker file instead, which keeps everyone out once its session was killed.
+    """
     try:
         import fcntl
     except ImportError:  # Windows

@@ -3,10 +3,11 @@
 Every member goes to a temporary name and is renamed when it is whole; a journal beside the archive says which are
 done, so that a second call writes only the rest (a tar.gz is read again from its start: gzip has no index).
 
-Refused, each with an :class:`UnsafeFileError`, before anything of the member is written: absolute names, ``..``,
-backslashes and drive letters, links, devices, two members for one file, and a way into the folder that leads out of
-it through a link. The stated limit against bombs: unpacked, an archive may have ``LIMIT_RATIO`` times its own bytes
-(plus ``LIMIT_FLOOR``) and ``LIMIT_MEMBERS`` members; bytes are counted as they come, whatever a header says.
+Refused, each with an :class:`UnsafeFileError`, before anything of the member is written: what tarfile's ``data``
+filter refuses, and in both formats absolute names, ``..``, backslashes and drive letters, links, devices, two members
+for one file, and a way into the folder that leads out of it through a link. The stated limit against bombs:
+unpacked, an archive may have ``LIMIT_RATIO`` times its own bytes (plus ``LIMIT_FLOOR``) and ``LIMIT_MEMBERS``
+members; bytes are counted as they come, whatever a header says.
 """
 
 from __future__ import annotations
@@ -189,12 +190,12 @@ def _tar_members(archive: Path, budget: int) -> Iterator[_Member]:
         counted = _Counted(unzipped, archive, budget)
         with tarfile.open(fileobj=cast(IO[bytes], counted), mode="r|", errorlevel=2) as opened:
             for info in opened:
+                _refuse_by_filter(archive, info)
                 if info.isdir():
                     _safe_name(archive, info.name)
                     continue
-                if not info.isreg():
-                    kind = "a link" if info.issym() or info.islnk() else "a device or the like"
-                    raise UnsafeFileError(f"refused: {kind}", file=archive, value=info.name)
+                if not info.isreg():  # tarfile lets links pass that stay inside
+                    raise UnsafeFileError("refused: a link", file=archive, value=info.name)
 
                 def content(info: tarfile.TarInfo = info) -> IO[bytes]:
                     stream = opened.extractfile(info)
@@ -204,6 +205,14 @@ def _tar_members(archive: Path, budget: int) -> Iterator[_Member]:
                 yield _Member(info.name, info.size, raw.tell(), content)
         while counted.read(_BLOCK):  # to the end, where gzip's checksum stands
             pass
+
+
+def _refuse_by_filter(archive: Path, info: tarfile.TarInfo) -> None:
+    """What tarfile itself refuses of data: devices, pipes, and ways out of a folder that is empty before."""
+    try:
+        tarfile.data_filter(info, str(archive.with_name(f".{archive.name}.members")))
+    except tarfile.FilterError as error:
+        raise UnsafeFileError(f"refused: {error}", file=archive, value=info.name) from error
 
 
 class _Counted:

@@ -3,6 +3,9 @@
 A claim is a file with the owner's host and process that is made only if it is not there, and touched every few
 seconds as long as the owner lives. It is void when its process is gone from this host, or when nobody has touched it
 for minutes. Nothing but effort hangs on it: what is written is the same whoever writes it, and is renamed into place.
+
+Not of ``filelock``: its locks of the system do not reach other machines, its marker files stay when another machine
+dies, and its leases (from 3.30 on, which not every torch brings) make whoever comes watch a dead claim for minutes.
 """
 
 from __future__ import annotations

@@ -2,6 +2,5 @@
 
 from hiero_lib.sources.sample.build import SampleReport
 from hiero_lib.sources.sample.generate import make_sample, make_sample_from_timelines
-from hiero_lib.sources.sample.truth import Truth, TruthSpan, read_truth
 
-__all__ = ["SampleReport", "Truth", "TruthSpan", "make_sample", "make_sample_from_timelines", "read_truth"]
+__all__ = ["SampleReport", "make_sample", "make_sample_from_timelines"]

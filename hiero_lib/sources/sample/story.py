@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from hiero_lib.benchmarks.thread_recovery.files import LEVELS, Level
 from hiero_lib.sources.sample.grammar import Action, Procedure, Step, Thread
-
-Level = Literal["action", "step", "thread", "procedure"]
-LEVELS: tuple[Level, ...] = ("action", "step", "thread", "procedure")
 
 _ACTION_S = (2.0, 15.0)  # shortest and longest action
 _BESIDE_SHARE = 0.22  # of a video's time goes to threads that belong to no procedure

@@ -157,6 +157,16 @@ def test_an_attack_is_refused_and_writes_nothing_outside(attack: str, tmp_path: 
     assert all(path.is_dir() or (path.is_file() and not path.is_symlink()) for path in into.rglob("*"))
 
 
+@pytest.mark.parametrize(
+    ("attack", "message"), [("tar: device", "special file"), ("tar: pipe", "special file"), ("zip: link", "a link")]
+)
+def test_a_refusal_says_why(attack: str, message: str, tmp_path: Path, into: Path) -> None:
+    kind, write = ATTACKS[attack]
+    write(tmp_path / "archive")
+    with pytest.raises(UnsafeFileError, match=rf"archive, value .*refused: .*{message}"):
+        unpack(tmp_path / "archive", into, kind=kind, journal=tmp_path / "journal")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_link_that_is_there_already_is_not_followed(kind: str, tmp_path: Path, into: Path) -> None:
     into.mkdir(parents=True)

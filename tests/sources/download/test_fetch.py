@@ -12,38 +12,25 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import requests
 import yaml
 
 from hiero_lib.__main__ import main
-from hiero_lib.base.errors import ConfigError, DownloadError
-from hiero_lib.config import load_profile
+from hiero_lib.base.errors import DownloadError
 from hiero_lib.sources.download import drive
 from hiero_lib.sources.download.fetch import Outcome, download
-from hiero_lib.sources.download.manifest import Item, Manifest, Mirror, load_manifest
+from hiero_lib.sources.download.manifest import Manifest, load_manifest
 from hiero_lib.sources.download.transfer import Policy
-from tests.helpers.file_server import LOGIN, QUOTA, Answer, FileServer, serve
+from tests.helpers.file_server import LOGIN, QUOTA, Answer, FileServer, folder_page
 from tests.sources.download.test_archives import make, tree
 
 REPOSITORY = Path(__file__).parents[3]
 QUICK = Policy(attempts=3, wait_s=0.001, timeout_s=5)
 CSV = b"video_uid\tnarration_time\tclip_text\n" + b"v0\t1.0\t#C C washes the cup\n" * 30_000
 ID = "1-aaDu_Gi-Y2sQI_2rsI2D1zvQBJnHpXl"
-
-
-@pytest.fixture
-def server() -> Iterator[FileServer]:
-    with serve() as state:
-        yield state
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "data"
 
 
 def manifest_of(server: FileServer, tmp_path: Path, **items: dict) -> Manifest:
@@ -227,30 +214,6 @@ def test_mirrors_are_tried_in_turn_and_several_items_at_once(server: FileServer,
     assert "quota" in details
 
 
-def folder_page(name: str, entries: dict[str, tuple[str, bool]]) -> str:
-    """A folder for gdown 6 (links) and gdown 5 (the array in a script); entries: id -> (name, is a folder)."""
-    links, rows = [], []
-    for key, (label, is_folder) in entries.items():
-        where = f"drive/folders/{key}" if is_folder else f"file/d/{key}/view"
-        links.append(f'<a href="https://drive.google.com/{where}">{label}</a>')
-        rows.append([key, None, label, "application/vnd.google-apps.folder" if is_folder else "text/csv"])
-    encoded = json.dumps([rows]).replace('"', "\\x22")
-    script = f"<script>f('_DRIVE_ivd', '{encoded}')</script>"
-    return f"<html><head><title>{name}</title></head><body>{''.join(links)}{script}</body></html>"
-
-
-@pytest.fixture
-def drive_is_here(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What goes to drive.google.com goes to the server."""
-    send = requests.adapters.HTTPAdapter.send
-
-    def redirected(self, request, *rest, **named):
-        request.url = request.url.replace("https://drive.google.com", server.base)
-        return send(self, request, *rest, **named)
-
-    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", redirected)
-
-
 @pytest.mark.usefixtures("drive_is_here")
 def test_a_drive_folder_comes_with_its_folders(server: FileServer, tmp_path: Path, root: Path) -> None:
     top, inner, a, b, c = (letter * 30 for letter in "tiabc")
@@ -393,72 +356,3 @@ def test_one_process_at_a_time(server: FileServer, tmp_path: Path, root: Path) -
         fcntl.flock(held, fcntl.LOCK_EX)
         assert "another process is fetching this" in get(manifest, root)["egoclip"].details
     assert get(manifest, root)["egoclip"].status == "fetched"
-
-
-def test_the_command_line_lists_and_fails_with_status_1(
-    server: FileServer, tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    manifest = egoclip(server, tmp_path)
-    server.drive[ID] = QUOTA
-    assert main(command(root, manifest.file)) == 1
-    assert "0 of 1 are in" in capsys.readouterr().out
-    assert main(["download", "--list", "--profile", "egovlp"]) == 0
-    said = capsys.readouterr().out
-    assert "features-egovlp-fp16" in said
-    assert main(["download", "--profile", "sample"]) == 2
-    assert "the sample is made, not fetched" in capsys.readouterr().err
-    assert main(["download", "nonsense", "--profile", "egovlp"]) == 2
-
-
-def test_the_packaged_manifest_covers_what_method_md_lists() -> None:
-    manifest = load_manifest()
-    places = {value for item in manifest.items.values() for m in item.mirrors for value in vars(m).values() if value}
-    here = "https://www.sapeirone.it/data/"
-    assert places >= {
-        "1-aaDu_Gi-Y2sQI_2rsI2D1zvQBJnHpXl",
-        "1-5iRYf4BCHmj4MYQYFRMY4bhsWJUN3rW",
-        "1pf_WXpZfxr4czpvWFJPzux9aWUSGe9Ct",
-        "1Cv_DXIvdEfN27E0KZ95mh-cYAUm4pcWV",
-        "17u7ReqPOJ29lbVZT8PDEd5dN17VBqS5Q",
-        *(here + f"hiero/pretrained/{name}.pth" for name in ("egovlp_text", "egovlp_txt_proj")),
-        *(here + f"hiero/ckpt/hiero_{name}.pth" for name in ("omnivore", "egovlp", "lavila-l")),
-        *(here + f"ego4d_features/ego4d_{name}.zip" for name in ("egovlp", "LaViLa-L")),
-        *(here + f"hiero/egoprocel_features/egoprocel_{name}.zip" for name in ("omnivore", "egovlp")),
-    }
-    for name, needed in {
-        "egovlp": {"egoclip", "egomcq", "features-egovlp", "text-egovlp", "text-projection-egovlp"},
-        "omnivore": {"egoclip", "egomcq", "features-omnivore"},
-        "lavila": {"egoclip", "egomcq", "features-lavila", "checkpoint-lavila"},
-    }.items():
-        assert {item.id for item in manifest.select([], load_profile(name))} == needed
-    assert "features-egovlp-fp16" not in {item.id for item in manifest.select(["features"], load_profile("egovlp"))}
-    assert [item.id for item in manifest.select(["features-egovlp-fp16"], load_profile("egovlp"))]
-    named = re.search(
-        r"hiero_lib download (needed .*) --profile egovlp", (REPOSITORY / "README.md").read_text("utf-8")
-    )
-    assert named is not None
-    chosen = {item.target for item in manifest.select(named[1].split(), load_profile("egovlp"))}
-    assert {"raw/annotations/goalstep/val.json", "raw/features/egoprocel/egovlp", "raw/features/egovlp"} < chosen
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("files: 3", "a section of files"),
-        ("files: {a: {what: w, licence: l, target: ../x, mirrors: [{http: h}]}}", "lies under the data root"),
-        ("files: {a: {what: w, licence: l, target: x, mirrors: [{http: h, drive: d}]}}", "one kind"),
-        ("files: {a: {what: w, licence: l, target: x, mirrors: [{ftp: h}]}}", "unknown setting"),
-        ("files: {a: {what: w, licence: l, target: x, mirrors: [{http: h}], instead_of: b}}", "no such item"),
-        ("files: [", "not readable as YAML"),
-    ],
-)
-def test_a_wrong_manifest_is_named(text: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / "m.yaml").write_text(text)
-    with pytest.raises(ConfigError, match=message):
-        load_manifest(tmp_path / "m.yaml")
-
-
-def test_an_items_file_is_named_after_its_address() -> None:
-    assert Item("a", "", "raw/x.csv", "", (Mirror(drive="D"),)).file_name == "x.csv"
-    assert load_manifest().items["features-egovlp"].file_name == "ego4d_egovlp.zip"
-    assert load_manifest().items["features-egovlp-fp16"].file_name == "egovlp.tar.gz"

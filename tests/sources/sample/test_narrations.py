@@ -1,43 +1,16 @@
 """Sentences, their times, and the table of them."""
 
+import csv
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from hiero_lib.sources.sample.english import past, plural, third_person
+from hiero_lib.base.files import read_json
 from hiero_lib.sources.sample.grammar import grammar
 from hiero_lib.sources.sample.narrations import Narration, clip_windows, narrate
 from hiero_lib.sources.sample.story import sample_story
-
-
-@pytest.mark.parametrize(
-    ("word", "expected"),
-    [("pick up", "picks up"), ("wash", "washes"), ("carry", "carries"), ("spray", "sprays"), ("press", "presses")],
-)
-def test_third_person(word, expected):
-    assert third_person(word) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("stir the soup", "stirred the soup"),
-        ("open the tap", "opened the tap"),
-        ("carry the can", "carried the can"),
-        ("cut the bread", "cut the bread"),
-        ("wipe the table", "wiped the table"),
-        ("pour the water", "poured the water"),
-        ("draw the line", "drew the line"),
-    ],
-)
-def test_past(text, expected):
-    assert past(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("noun", "expected"), [("berry", "berries"), ("knife", "knives"), ("power supply", "power supplies")]
-)
-def test_plural(noun, expected):
-    assert plural(noun) == expected
 
 
 def test_clips_have_the_length_of_egovlps_rule():
@@ -71,3 +44,45 @@ def test_narrations_are_irregular_varied_and_in_order():
         if n.beat is not None:
             by_action.setdefault(n.beat.text, set()).add(n.text)
     assert max(len(texts) for texts in by_action.values()) > 4
+
+
+COLUMNS = (
+    "clip_idx video_uid video_dur narration_source narration_ind narration_time clip_start clip_end clip_text "
+    "tag_verb tag_noun"
+)
+
+
+def egoclip(root: Path) -> list[dict[str, str]]:
+    with (root / "raw/annotations/egoclip.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream, delimiter="\t"))
+
+
+def test_egoclip_has_all_columns_and_only_training_videos(small):
+    root, report = small
+    rows = egoclip(root)
+    marker = read_json(root / "sample.json")
+    assert list(rows[0]) == COLUMNS.split()
+    assert len(rows) == report.counts["training_narrations"]
+    assert {r["video_uid"] for r in rows} == set(marker["training_videos"])
+    assert [int(r["clip_idx"]) for r in rows] == list(range(len(rows)))
+    for row in rows:
+        assert row["clip_text"].startswith("#")
+        assert row["narration_source"] in ("narration_pass_1", "narration_pass_2")
+        assert isinstance(json.loads(row["tag_verb"]), list)
+        start, moment, end = (float(row[k]) for k in ("clip_start", "narration_time", "clip_end"))
+        assert 0 <= start <= moment <= end <= float(row["video_dur"])
+    per_minute = len(rows) / sum({r["video_uid"]: float(r["video_dur"]) / 60 for r in rows}.values())
+    assert 9 < per_minute < 17
+
+
+def test_narrations_lie_about_where_their_action_is(small):
+    root, _ = small
+    off = []
+    for row in egoclip(root):
+        if row["tag_noun"] == "[]" or "#unsure" in row["clip_text"]:
+            continue
+        raw = read_json(root / "truth" / f"{row['video_uid']}.json")["levels"]["action"]
+        moment = float(row["narration_time"])
+        around = [a for a in raw if a["start_s"] - 1.5 <= moment <= a["end_s"] + 1.5]
+        off.append(not any(a["noun"] in row["clip_text"] for a in around))
+    assert np.mean(off) < 0.04  # typing errors

@@ -9,7 +9,8 @@ import torch
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.files import read_json
 from hiero_lib.benchmarks.egoprocel.files import TASKS, read_csv_task, read_frame_table
-from hiero_lib.sources.sample import make_sample, make_sample_from_timelines, read_truth
+from hiero_lib.benchmarks.thread_recovery.files import read_truth
+from hiero_lib.sources.sample import make_sample, make_sample_from_timelines
 from hiero_lib.sources.sample.timelines import read_timelines
 from tests.helpers.shared import SHARED, needs
 

@@ -1,0 +1,113 @@
+"""Training from the command line: stopped and gone on with, under torchrun, and the rows of the ablation."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hiero_lib.__main__ import main
+from hiero_lib.pipelines import sweep
+from hiero_lib.pipelines.sweep import Cell, SweepResult
+from hiero_lib.training import loop
+from hiero_lib.training.loop import TrainingDiverged
+from tests.helpers.tiny import make_tiny
+
+REPOSITORY = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+
+
+@pytest.mark.slow
+def test_train_goes_on_and_egomcq_scores_what_it_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = str(make_tiny(tmp_path / "data", features__text_projection=None))
+    monkeypatch.chdir(tmp_path)
+    train = ["train", "--profile", profile, "--set", "training.epochs=2"]
+    assert main([*train, "--max-steps", "2"]) == 0
+    assert "2 steps, " in capsys.readouterr().out
+    assert main(train) == 0
+    said = capsys.readouterr().out
+    assert "going on after step 2" in said
+    folder = tmp_path / "outputs" / "tiny" / "train" / "hiero"
+    assert f"best: {folder.relative_to(tmp_path)}/best" in said
+    assert main([*train, "--backbone", "probe"]) == 0
+
+    checkpoints = [folder / "best", folder.with_name("probe") / "best"]
+    scored = [argument for path in checkpoints for argument in ("--checkpoint", str(path))]
+    assert main(["egomcq", "--profile", profile, "--run", "r", *scored]) == 0
+    assert "| HiERO " in capsys.readouterr().out
+    rows = json.loads((tmp_path / "outputs/r/results.json").read_text())["sections"]["egomcq"]["rows"]
+    measured = [row["method"] for row in rows if row["result"] is not None]
+    assert measured == ["HiERO"] * 2 + ["linear probe"] * 2 + ["HiERO minus linear probe"] * 2
+    assert {row["result"]["n"] for row in rows if row["result"] is not None} == {10}
+
+    assert main(["egomcq", "--profile", profile, "--run", "r"]) == 2
+    assert "nothing to score" in capsys.readouterr().err
+    assert main([*train, "--set", "model.hidden_size=16"]) == 2  # another model than the folder holds
+    assert "field 'model.hidden_size', value 16" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_torchrun_starts_the_same_command_on_two_processes(tmp_path: Path) -> None:
+    profile = make_tiny(tmp_path / "data", features__text_projection=None)
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "hiero_lib"]
+    command = [
+        "train",
+        "--profile",
+        str(profile),
+        "--folder",
+        "two",
+        "--max-steps",
+        "2",
+        "--set",
+        "training.epochs=3",
+    ]
+    started = [sys.executable, *launcher, *command]
+    done = subprocess.run(started, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "2 process(es)" in done.stdout
+    assert done.stdout.count("2 steps, ") == 1  # only the main process reports
+    assert (tmp_path / "two/checkpoints/step-00000002/model.safetensors").is_file()
+
+
+def test_a_loss_that_is_not_finite_is_one_line_and_status_1(
+    profile_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def diverge(*arguments: object, **options: object) -> None:
+        raise TrainingDiverged("the loss is nan at step 3")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(loop, "run_training", diverge)
+    assert main(["train", "--profile", str(profile_file)]) == 1
+    assert capsys.readouterr().err == "hiero_lib: the loss is nan at step 3\n"
+    with pytest.raises(TrainingDiverged):
+        main(["--debug", "train", "--profile", str(profile_file)])
+
+
+def test_the_ablation_tells_what_failed_and_keeps_the_rest(
+    profile_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its cells are not run here."""
+    names: list[str] = []
+
+    def run_sweep(cells: list[Cell], *, workers: int, on_done, say) -> SweepResult:
+        names.extend(cell.name for cell in cells)
+        result = SweepResult(failed={cells[-1].name: "ValueError: no luck"})
+        on_done(result)
+        return result
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sweep, "run_sweep", run_sweep)
+    command = ["ablation", "--profile", str(profile_file), "--run", "r"]
+    assert main([*command, "--seeds", "4", "--measures", "egomcq"]) == 1
+    assert all("seed 4" in name or name == "no training" for name in names)
+    assert capsys.readouterr().err == f"hiero_lib: {names[-1]}: ValueError: no luck\n"
+    section = json.loads((tmp_path / "outputs/r/results.json").read_text())["sections"]["ablation"]
+    assert section["extra"]["failed"] == {names[-1]: "ValueError: no luck"}
+    assert main([*command, "--measures", "egomcp"]) == 2
+    assert "field 'measures', value 'egomcp': known are egomcq" in capsys.readouterr().err
