@@ -324,31 +324,31 @@ def in_batch() -> bool:
 
 def truth_row(truth: Truth, *, level: str = "thread", name: str = "truth") -> TimelineRow:
     """The spans of one level of a sample video's truth, numbered in the order in which they first appear."""
-    from hiero_lib.hierarchy.spans import Run
+    from hiero_lib.hierarchy.spans import Span
     from hiero_lib.viz.timeline import TimelineRow
 
     number: dict[int, int] = {}
     for span in truth.levels[level]:
         number.setdefault(span.id, len(number))
-    runs = [Run(span.start_s, span.end_s, number[span.id]) for span in truth.levels[level]]
+    spans = [Span(span.start_s, span.end_s, number[span.id]) for span in truth.levels[level]]
     names = {number[span.id]: span.text for span in truth.levels[level]}
-    return TimelineRow(name, runs, names, threads=level == "thread")
+    return TimelineRow(name, spans, names, threads=level == "thread")
 
 
 def recovered_rows(
     recovery: ThreadRecovery, truth: Truth, *, methods: Sequence[str], levels: Sequence[int], stride_s: float
 ) -> list[TimelineRow]:
     """The truth of a video above the threads that methods find, each in the colour of the true thread it covers."""
-    from hiero_lib.hierarchy.spans import match_labels, relabelled, runs_of
+    from hiero_lib.hierarchy.spans import match_labels, relabelled, spans_of
     from hiero_lib.viz.timeline import TimelineRow
 
     rows = [truth_row(truth)]
     for method in methods:
         for level in levels:
             pos, found = recovery.threads[method][level][truth.video_uid]
-            runs = runs_of(found, pos, stride_s * 2**level)
-            runs = relabelled(runs, match_labels(runs, rows[0].runs))
-            rows.append(TimelineRow(f"{method}, level {level}", runs, rows[0].names))
+            spans = spans_of(found, pos, stride_s * 2**level)
+            spans = relabelled(spans, match_labels(spans, rows[0].spans))
+            rows.append(TimelineRow(f"{method}, level {level}", spans, rows[0].names))
     return rows
 
 

@@ -1,6 +1,6 @@
 """ELAN's annotation format (``.eaf``, EAF 3.0) for people who annotate: a tier for each level, and the narrations.
 
-A tier's annotations lie in those of its parent tier ("Included In"), so runs are cut at borders of coarser levels.
+A tier's annotations lie in those of its parent tier ("Included In"), so spans are cut at borders of coarser levels.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from hiero_lib.base.files import write_text
-from hiero_lib.export.record import VideoRecord, milliseconds, nested_runs, one_line, thread_title
+from hiero_lib.export.record import VideoRecord, milliseconds, nested_spans, one_line, thread_title
 
 _NARRATION_MS = 2000  # ELAN has no moments: a narration lasts so long, or until the next one
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
@@ -53,7 +53,7 @@ def eaf(record: VideoRecord, *, media: str | None = None, created: datetime.date
     tiers = _Tiers(root, order)
     coarse_first = record.hierarchy.levels[::-1]
     parent = None
-    for level, pieces in zip(coarse_first, nested_runs(coarse_first)):
+    for level, pieces in zip(coarse_first, nested_spans(coarse_first)):
         name = f"level {level.level}"
         spans = [(start, end, f"{thread} {thread_title(level, thread)}") for start, end, thread in pieces]
         tiers.add(name, spans, kind="threads" if parent is None else "threads within", parent=parent)

@@ -19,7 +19,7 @@ import hiero_lib
 from hiero_lib.base.files import write_text
 from hiero_lib.export.record import Query, VideoRecord, thread_title
 from hiero_lib.viz.page import clock
-from hiero_lib.viz.query import nearest_runs, plot_query
+from hiero_lib.viz.query import nearest_spans, plot_query
 from hiero_lib.viz.rows import hierarchy_rows
 from hiero_lib.viz.timeline import plot_timeline
 from hiero_lib.viz.tree import plot_tree
@@ -93,15 +93,15 @@ def _themed(draw: Any) -> dict[str, Any]:
 
 def _query(record: VideoRecord, query: Query) -> dict[str, Any]:
     hierarchy = record.printable()
-    nearest = {level.level: nearest_runs(level, query.embedded, most=_ANSWERS) for level in hierarchy.levels}
+    nearest = {level.level: nearest_spans(level, query.embedded, most=_ANSWERS) for level in hierarchy.levels}
     answers = []
     for level in reversed(hierarchy.levels):
-        cosines = F.normalize(level.run_x, dim=1) @ F.normalize(query.embedded.detach().float().cpu(), dim=0)
-        for rank, run in enumerate(nearest[level.level], start=1):
-            cosine = float(cosines[level.runs.index(run)])
-            span = f"{clock(run.start_s)} – {clock(run.end_s)}"
-            text = f"level {level.level}, {rank}: {span} {thread_title(level, run.label)} ({cosine:.2f})"
-            answers.append({"start_s": run.start_s, "end_s": run.end_s, "text": text})
+        cosines = F.normalize(level.span_x, dim=1) @ F.normalize(query.embedded.detach().float().cpu(), dim=0)
+        for rank, span in enumerate(nearest[level.level], start=1):
+            cosine = float(cosines[level.spans.index(span)])
+            times = f"{clock(span.start_s)} – {clock(span.end_s)}"
+            text = f"level {level.level}, {rank}: {times} {thread_title(level, span.label)} ({cosine:.2f})"
+            answers.append({"start_s": span.start_s, "end_s": span.end_s, "text": text})
     figure = _themed(
         lambda theme: plot_query(
             hierarchy,

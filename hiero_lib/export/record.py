@@ -83,11 +83,11 @@ def one_line(text: str) -> str:
 
 
 def milliseconds(seconds: float) -> int:
-    """Whole milliseconds, which is what runs hold."""
+    """Whole milliseconds, which is what spans hold."""
     return round(seconds * 1000)
 
 
-def nested_runs(levels: Sequence[LevelThreads]) -> list[list[tuple[int, int, int]]]:
+def nested_spans(levels: Sequence[LevelThreads]) -> list[list[tuple[int, int, int]]]:
     """``(start_ms, end_ms, thread)`` of each level, cut at every border of a coarser one, coarsest level first.
 
     For formats in which a span lies in one span of the level above.
@@ -97,10 +97,10 @@ def nested_runs(levels: Sequence[LevelThreads]) -> list[list[tuple[int, int, int
     for level in sorted(levels, key=lambda level: -level.level):
         pieces = []
         edges = sorted(borders)
-        for run in level.runs:
-            start, end = milliseconds(run.start_s), milliseconds(run.end_s)
+        for span in level.spans:
+            start, end = milliseconds(span.start_s), milliseconds(span.end_s)
             cuts = [start, *(edge for edge in edges if start < edge < end), end]
-            pieces += [(a, b, run.label) for a, b in itertools.pairwise(cuts) if a < b]
+            pieces += [(a, b, span.label) for a, b in itertools.pairwise(cuts) if a < b]
         found.append(pieces)
         borders |= {edge for start, end, _ in pieces for edge in (start, end)}
     return found

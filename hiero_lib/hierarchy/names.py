@@ -75,9 +75,9 @@ def _names(
     cosine = F.normalize(means, dim=1) @ F.normalize(embedded.detach().float().cpu(), dim=1).T
     score = (cosine - cosine.mean(0)).double().numpy()
     if times is not None and len(times):
-        starts = [run.start_s for run in level.runs]
+        starts = [span.start_s for span in level.spans]
         at = np.clip(np.searchsorted(starts, np.asarray(times), side="right") - 1, 0, None)
-        during = np.array([run.label for run in level.runs])[at]
+        during = np.array([span.label for span in level.spans])[at]
         told = threads[:, None] == during
         score -= np.where(told | ~told.any(1, keepdims=True), 0.0, _NOT_TOLD)
     unique, first = np.unique(phrases, return_inverse=True)

@@ -68,7 +68,7 @@ def search(
     videos: Sequence[str] | None = None,
     max_overlap: float | None = 0.5,
 ) -> list[str]:
-    """A table of the runs of all videos that answer ``text``, and how long it took.
+    """A table of the spans of all videos that answer ``text``, and how long it took.
 
     Args:
         profile, run_folder, method, checkpoint: as `open_method`.
@@ -94,8 +94,9 @@ def search(
         raise ConfigError(str(error), field="search") from error
     found = time.perf_counter()
     timing = (
-        f"{opened.name}: {len(index):,} runs of {len(index.runs.video_uids)} videos; index {loaded - started:.2f} s, "
-        f"text {1e3 * (embedded - loaded):.1f} ms, search {1e3 * (found - embedded):.1f} ms"
+        f"{opened.name}: {len(index):,} spans of {len(index.spans.video_uids)} videos; "
+        f"index {loaded - started:.2f} s, text {1e3 * (embedded - loaded):.1f} ms, "
+        f"search {1e3 * (found - embedded):.1f} ms"
     )
     return [*_table(answers), timing]
 

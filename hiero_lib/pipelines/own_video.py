@@ -26,7 +26,7 @@ from hiero_lib.config import FeatureConfig, Profile
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.subtitles import TimedTexts, read_narrations
 from hiero_lib.hierarchy.collection import Collection, as_narration, named_hierarchy, open_collection
-from hiero_lib.hierarchy.spans import Run, match_labels, relabelled
+from hiero_lib.hierarchy.spans import Span, match_labels, relabelled
 from hiero_lib.methods.method import UNTRAINED, Method, open_methods
 from hiero_lib.models.checkpoints import read_card
 from hiero_lib.models.spectral import ThreadCount
@@ -244,10 +244,10 @@ def level_rows(
     hierarchy = named_hierarchy(found.collection, method, found.video_uid, num_threads=num_threads)
     rows = []
     for level in reversed(hierarchy.levels):
-        runs, names = list(level.runs), level.names
+        spans, names = list(level.spans), level.names
         if truth is not None:
-            runs, names = relabelled(runs, match_labels(runs, truth.runs)), truth.names
-        rows.append(TimelineRow(f"{name}, level {level.level}", runs, names))
+            spans, names = relabelled(spans, match_labels(spans, truth.spans)), truth.names
+        rows.append(TimelineRow(f"{name}, level {level.level}", spans, names))
     return rows
 
 
@@ -256,5 +256,5 @@ def turns_row(demo: Demo) -> TimelineRow:
     from hiero_lib.viz.timeline import TimelineRow
 
     activities = list(dict.fromkeys(activity for _, _, activity in demo.turns))
-    runs = [Run(start, end, activities.index(activity)) for start, end, activity in demo.turns]
-    return TimelineRow("what was drawn", runs, dict(enumerate(activities)))
+    spans = [Span(start, end, activities.index(activity)) for start, end, activity in demo.turns]
+    return TimelineRow("what was drawn", spans, dict(enumerate(activities)))

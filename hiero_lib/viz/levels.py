@@ -144,7 +144,7 @@ def plot_levels(
     rows = [
         TimelineRow(
             f"level {edges.level.level}",
-            [run for run in edges.level.runs if run.end_s > view[0] and run.start_s < view[1]],
+            [span for span in edges.level.spans if span.end_s > view[0] and span.start_s < view[1]],
             edges.level.names,
         )
         for edges in found
@@ -262,7 +262,7 @@ def _matplotlib(
     for row, edges in enumerate(found):
         mine = [bar for bar in bars if bar.row == row]
         axes.broken_barh(
-            [(bar.run.start_s, bar.run.length_s) for bar in mine],
+            [(bar.span.start_s, bar.span.length_s) for bar in mine],
             (row - _BAR_SHARE / 2, _BAR_SHARE),
             facecolors=[bar.color for bar in mine],
             linewidth=0,

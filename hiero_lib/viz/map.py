@@ -63,18 +63,18 @@ def best_embedding() -> Embed:
 
 
 def map_points(level: LevelThreads, *, embed: Embed, most_points: int = 1500) -> Points:
-    """Place a level's nodes; of a long one, the means of neighbours: ``most_points``, and at most one more a run."""
+    """Place a level's nodes; of a long one, the means of neighbours: ``most_points``, and at most one more a span."""
     size = -(-len(level.pos) // most_points)
-    run = level.run_of_node()
-    first = np.searchsorted(run, run)
-    new = (np.arange(len(run)) - first) % size == 0
+    span = level.span_of_node()
+    first = np.searchsorted(span, span)
+    new = (np.arange(len(span)) - first) % size == 0
     point = torch.from_numpy(np.cumsum(new) - 1)
     count = torch.bincount(point)
     unit = F.normalize(level.x, dim=1)
     means = torch.zeros(len(count), unit.shape[1]).index_add_(0, point, unit) / count[:, None]
     times = torch.zeros(len(count), dtype=torch.float64).index_add_(0, point, torch.from_numpy(level.pos)) / count
     places, note = embed(F.normalize(means, dim=1).numpy())
-    note += "; a point is a node" if size == 1 else f"; a point is the mean of up to {size} nodes of a run"
+    note += "; a point is a node" if size == 1 else f"; a point is the mean of up to {size} nodes of a span"
     return Points(places, level.threads[new], times.numpy(), f"{note}; a node is {level.stride_s:.2g} s")
 
 

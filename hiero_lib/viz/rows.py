@@ -26,7 +26,7 @@ def level_of(hierarchy: VideoHierarchy, level: int) -> LevelThreads:
 
 def hierarchy_rows(hierarchy: VideoHierarchy) -> list[TimelineRow]:
     """One row a level, the coarsest uppermost, for `hiero_lib.viz.timeline.plot_timeline`."""
-    return [TimelineRow(f"level {found.level}", found.runs, found.names) for found in reversed(hierarchy.levels)]
+    return [TimelineRow(f"level {found.level}", found.spans, found.names) for found in reversed(hierarchy.levels)]
 
 
 def truth_beside(truth: TimelineRow, level: LevelThreads) -> TimelineRow:
@@ -35,6 +35,6 @@ def truth_beside(truth: TimelineRow, level: LevelThreads) -> TimelineRow:
     The video's own numbers stay as they are, whatever it is compared with; a true thread without a match takes a
     number that the level does not use.
     """
-    mapping = match_labels(truth.runs, level.runs)
+    mapping = match_labels(truth.spans, level.spans)
     names = {mapping[label]: name for label, name in truth.names.items() if label in mapping}
-    return dataclasses.replace(truth, runs=relabelled(truth.runs, mapping), names=names)
+    return dataclasses.replace(truth, spans=relabelled(truth.spans, mapping), names=names)

@@ -17,10 +17,10 @@ def thread_lanes(hierarchy: VideoHierarchy, level: int) -> list[TimelineRow]:
     found = level_of(hierarchy, level)
     lanes = []
     for thread, seconds in found.seconds().items():
-        runs = [run for run in found.runs if run.label == thread]
+        spans = [span for span in found.spans if span.label == thread]
         name = f"{shortened(thread_name(found, thread), _MOST_CHARACTERS)}  {clock(seconds)}"
-        times = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
-        lanes.append(TimelineRow(name, runs, {thread: times}))
+        times = "1 span" if len(spans) == 1 else f"{len(spans)} spans"
+        lanes.append(TimelineRow(name, spans, {thread: times}))
     return lanes
 
 

@@ -1,4 +1,4 @@
-"""The timeline: one row per level or method, its runs as coloured bars over seconds, narrations below.
+"""The timeline: one row per level or method, its spans as coloured bars over seconds, narrations below.
 
 Both engines draw the bars that `hiero_lib.viz.bars.timeline_bars` prepares. Plotly's bars have a base and a length in
 seconds on a numeric axis (``px.timeline`` wants dates); there is one trace per thread, so that a click in the legend
@@ -76,7 +76,7 @@ def plot_timeline(
             matplotlib figure belongs to no pyplot state: show it as a cell's value, or ``savefig`` it.
         narrations: a last row of ticks, with the text on hover; in print, as many texts as fit below the ticks.
         theme: light or dark page; the threads' colours are the same on both.
-        end_s: end of the time axis in seconds; the last run or narration when None.
+        end_s: end of the time axis in seconds; the last span or narration when None.
         labels: print labels in the bars; without, the rows are lower, and their names have to say what the bars are.
         legend: list the threads beside (or below) the rows; only where there are labels.
 
@@ -86,7 +86,7 @@ def plot_timeline(
     if not rows:
         raise ValueError("a timeline needs at least one row")
     if end_s is None:
-        ends = [run.end_s for row in rows for run in row.runs]
+        ends = [span.end_s for row in rows for span in row.spans]
         end_s = max([*ends, *(narrations.times if narrations else ())], default=1.0)
     bars = timeline_bars(rows, narrations, theme=theme)
     options: dict[str, Any] = {
@@ -114,7 +114,7 @@ def _plotly(
     by_thread: dict[int, list[Bar]] = defaultdict(list)
     for bar in bars:
         if rows[bar.row].threads:
-            by_thread[bar.run.label].append(bar)
+            by_thread[bar.span.label].append(bar)
     for label, name in legend_names(rows).items():
         figure.add_trace(
             bar_trace(
@@ -192,7 +192,7 @@ def _plotly(
 
 def _screen_text(bar: Bar, end_s: float) -> str:
     """A bar's text, or its thread's number where the text cannot fit a page of usual width (800 pixels of bars)."""
-    fits = 6 * len(bar.text) <= 800 * bar.run.length_s / end_s
+    fits = 6 * len(bar.text) <= 800 * bar.span.length_s / end_s
     if bar.number and not fits:
         return bar.number
     return f"\u00a0{bar.text}\u00a0" if bar.text else ""  # a blank on either side keeps off the neighbours
@@ -212,8 +212,8 @@ def bar_trace(bars: Sequence[Bar], *, labels_until_s: float | None = None, **opt
     inks = [text_color_on(color) for color in colors]
     return go.Bar(
         orientation="h",
-        base=[bar.run.start_s for bar in bars],
-        x=[round(bar.run.length_s, 3) for bar in bars],
+        base=[bar.span.start_s for bar in bars],
+        x=[round(bar.span.length_s, 3) for bar in bars],
         y=[bar.row for bar in bars],
         width=BAR_HEIGHT,
         marker={"color": colors[0] if len(set(colors)) == 1 else colors, "line": {"width": 0}},

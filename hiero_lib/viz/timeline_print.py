@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.textpath import TextToPath
 
 NARRATION_LINES = 3  # of text below the ticks
-_THIN = 0.001  # of the axis of time: a run as short is thinner than a pixel
+_THIN = 0.001  # of the axis of time: a span as short is thinner than a pixel
 
 
 def print_timeline(
@@ -58,13 +58,13 @@ def print_timeline(
         axes.axhspan(index - BAR_HEIGHT / 2, index + BAR_HEIGHT / 2, color=theme.track, linewidth=0, zorder=0)
         mine = [bar for bar in bars if bar.row == index]
         # A line of the bar's own colour closes the gaps that viewers of PDF and SVG show between neighbours; a
-        # thicker one keeps a short run from fading away.
+        # thicker one keeps a short span from fading away.
         axes.broken_barh(
-            [(bar.run.start_s, bar.run.length_s) for bar in mine],
+            [(bar.span.start_s, bar.span.length_s) for bar in mine],
             (index - BAR_HEIGHT / 2, BAR_HEIGHT),
             facecolors=[bar.color for bar in mine],
             edgecolors=[bar.color for bar in mine],
-            linewidth=[0.2 if bar.run.length_s > _THIN * end_s else 0.5 for bar in mine],
+            linewidth=[0.2 if bar.span.length_s > _THIN * end_s else 0.5 for bar in mine],
             label=rows[index].name,
         )
     names = [row.name for row in rows]
@@ -129,7 +129,7 @@ def fitted(text: str, width: float, height: float, *, size: float) -> str | None
 def _print_bar_texts(axes: Axes, bars: Sequence[Bar], measure: TextToPath, *, points_per_s: float) -> None:
     """Print each bar's text, on one line or two, where the bar is wide enough for it."""
     for bar in bars:
-        room = bar.run.length_s * points_per_s - 4
+        room = bar.span.length_s * points_per_s - 4
         lines = [bar.text]
         if room >= 4 and _width_points(measure, bar.text, 7) > room:
             lines = textwrap.wrap(bar.text, len(bar.text) // 2 + 4)
@@ -138,7 +138,7 @@ def _print_bar_texts(axes: Axes, bars: Sequence[Bar], measure: TextToPath, *, po
         if room < 4 or not lines[0] or _width_points(measure, lines[0], 7) > room:
             continue
         axes.text(
-            (bar.run.start_s + bar.run.end_s) / 2,
+            (bar.span.start_s + bar.span.end_s) / 2,
             bar.row,
             "\n".join(lines),
             ha="center",

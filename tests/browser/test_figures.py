@@ -123,5 +123,5 @@ def test_a_page_that_inserts_html_without_running_its_scripts_still_gets_its_fig
         )
         page.wait_for_function("document.querySelector('.hiero-figure').data !== undefined")
         bars = page.evaluate("document.querySelectorAll('.barlayer .point path').length")
-        assert bars == sum(len(level.runs) for level in short_video().levels)
+        assert bars == sum(len(level.spans) for level in short_video().levels)
         browser.close()

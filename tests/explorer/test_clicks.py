@@ -9,7 +9,7 @@ from hiero_lib.explorer.clicks import meant_by
 from hiero_lib.explorer.live import Click, read_click
 from hiero_lib.viz.bars import Narrations, TimelineRow
 from hiero_lib.viz.levels import plot_levels
-from hiero_lib.viz.query import nearest_runs, plot_query
+from hiero_lib.viz.query import nearest_spans, plot_query
 from hiero_lib.viz.rows import hierarchy_rows
 from hiero_lib.viz.similarity import plot_similarity
 from hiero_lib.viz.threads import plot_threads
@@ -31,7 +31,7 @@ def bars_of(figure):
 
 @pytest.mark.parametrize("view", ["timeline", "levels"])
 def test_a_bar_means_the_level_of_its_row(view) -> None:
-    truth = TimelineRow("truth", HIERARCHY.levels[0].runs)
+    truth = TimelineRow("truth", HIERARCHY.levels[0].spans)
     figure = plot_timeline([*hierarchy_rows(HIERARCHY), truth], title="t", narrations=TOLD)
     if view == "levels":
         figure = plot_levels(HIERARCHY, at_s=10, radius=1.0, thread_graph="within_threads", title="t")
@@ -62,10 +62,10 @@ def test_the_span_of_an_answer_and_the_curve_mean_their_level() -> None:
     text = torch.tensor([0.3, -1.0, 0.5, 0.2, 0.1, 0.4])
     figure = plot_query(HIERARCHY, "cut", text, title="t")
     for level in HIERARCHY.levels:
-        for rank, run in enumerate(nearest_runs(level, text), start=1):
+        for rank, span in enumerate(nearest_spans(level, text), start=1):
             name = f"answer {rank}, level {level.level}"
             curve = next(i for i, trace in enumerate(figure.data) if trace.name == name)
-            middle = pytest.approx((run.start_s + run.end_s) / 2)
+            middle = pytest.approx((span.start_s + span.end_s) / 2)
             assert meant_by(Click("query", curve, None, None), figure, HIERARCHY, level=1) == (level.level, middle)
         curve = next(i for i, trace in enumerate(figure.data) if trace.name == f"level {level.level}")
         assert meant_by(Click("query", curve, 3, 7.0), figure, HIERARCHY, level=1) == (level.level, 7.0)

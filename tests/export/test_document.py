@@ -8,8 +8,8 @@ import jsonschema
 import pytest
 
 from hiero_lib.export.document import document, schema, write_document
-from hiero_lib.export.record import milliseconds, nested_runs, one_line, thread_title
-from hiero_lib.export.text import COLUMNS, runs_csv
+from hiero_lib.export.record import milliseconds, nested_spans, one_line, thread_title
+from hiero_lib.export.text import COLUMNS, spans_csv
 from tests.helpers.made_record import made_hierarchy, made_record
 
 
@@ -28,8 +28,8 @@ def test_the_json_meets_its_schema_and_says_what_the_record_says(record, tmp_pat
     assert read == document(record)
     assert read["end_s"] == hierarchy.end_s
     for found, level in zip(read["levels"], hierarchy.levels, strict=True):
-        runs = [(run["start_s"], run["end_s"], run["thread"]) for run in found["runs"]]
-        assert runs == [(run.start_s, run.end_s, run.label) for run in level.runs]
+        spans = [(span["start_s"], span["end_s"], span["thread"]) for span in found["runs"]]
+        assert spans == [(span.start_s, span.end_s, span.label) for span in level.spans]
         assert {t["thread"]: t["seconds"] for t in found["threads"]} == level.seconds()
         assert {t["thread"]: t["parent"] for t in found["threads"] if t["parent"] is not None} == level.parents
         assert {t["thread"]: t["name"] for t in found["threads"] if t["name"] is not None} == level.names
@@ -64,31 +64,31 @@ def test_every_field_of_the_schema_is_described_or_plain() -> None:
     assert set(schema()["required"]) == set(schema()["properties"])
 
 
-def test_the_csv_has_a_line_for_each_run(record) -> None:
-    rows = list(csv.DictReader(io.StringIO(runs_csv(record))))
+def test_the_csv_has_a_line_for_each_span(record) -> None:
+    rows = list(csv.DictReader(io.StringIO(spans_csv(record))))
     assert tuple(rows[0]) == COLUMNS
-    expected = [(level, run) for level in record.hierarchy.levels for run in level.runs]
+    expected = [(level, span) for level in record.hierarchy.levels for span in level.spans]
     assert len(rows) == len(expected)
     coarser = {level.level: above for level, above in zip(record.hierarchy.levels, record.hierarchy.levels[1:])}
-    for row, (level, run) in zip(rows, expected):
+    for row, (level, span) in zip(rows, expected):
         assert (int(row["level"]), float(row["start_s"]), float(row["end_s"])) == (
             level.level,
-            run.start_s,
-            run.end_s,
+            span.start_s,
+            span.end_s,
         )
-        assert float(row["length_s"]) == pytest.approx(run.length_s, abs=6e-4)
-        assert row["title"] == thread_title(level, run.label)
+        assert float(row["length_s"]) == pytest.approx(span.length_s, abs=6e-4)
+        assert row["title"] == thread_title(level, span.label)
         if level.level in coarser:
-            assert int(row["parent"]) == level.parents[run.label]
-            assert row["parent_title"] == thread_title(coarser[level.level], level.parents[run.label])
+            assert int(row["parent"]) == level.parents[span.label]
+            assert row["parent_title"] == thread_title(coarser[level.level], level.parents[span.label])
         else:
             assert row["parent"] == row["parent_title"] == ""
 
 
-def test_nested_runs_keep_all_time_and_lie_in_one_span_above() -> None:
+def test_nested_spans_keep_all_time_and_lie_in_one_span_above() -> None:
     hierarchy = made_hierarchy()
     levels = hierarchy.levels[::-1]
-    found = nested_runs(levels)
+    found = nested_spans(levels)
     for level, pieces in zip(levels, found):
         total: dict[int, int] = {}
         for start, end, thread in pieces:

@@ -1,4 +1,4 @@
-"""A record with everything that an export must survive: hostile texts, runs that do not nest, narrations at once."""
+"""A record with everything that an export must survive: hostile texts, spans that do not nest, narrations at once."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from hiero_lib.hierarchy.collection import Collection, as_narration, named_hiera
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method, open_methods
 from hiero_lib.pipelines import finished_run
 from hiero_lib.results.record import record
-from hiero_lib.search.build import index_folder, open_index, runs_to_search, update_index
+from hiero_lib.search.build import index_folder, open_index, spans_to_search, update_index
 from hiero_lib.search.recall import moments_of, recall, recall_rows
 from tests.helpers.tiny import make_checkpoint, make_tiny
 
@@ -55,29 +55,29 @@ def test_narrations_are_indexed_where_training_looks_for_them(collection: Collec
     assert collection.told.folder.parent == DataPaths.at(profile.data_root).processed / "egoclip"
 
 
-def test_the_index_holds_the_runs_of_every_level_and_is_made_once(
+def test_the_index_holds_the_spans_of_every_level_and_is_made_once(
     collection: Collection, methods: dict[str, Method], tmp_path: Path
 ) -> None:
     said: list[str] = []
     index = open_index(tmp_path, collection, methods[HIERO], say=said.append)
     assert len(said) == 4
-    hierarchy = runs_to_search(collection, methods[HIERO], "v2", vocabulary=None)
+    hierarchy = spans_to_search(collection, methods[HIERO], "v2", vocabulary=None)
     expected = [
-        (found.level, run.start_s, run.end_s, run.label, found.names.get(run.label, ""))
+        (found.level, span.start_s, span.end_s, span.label, found.names.get(span.label, ""))
         for found in hierarchy.levels
-        for run in found.runs
+        for span in found.spans
     ]
-    runs = index.runs
-    rows = np.flatnonzero(runs.video == runs.video_uids.index("v2"))
-    columns = (runs.level, runs.start_s, runs.end_s, runs.thread, np.array(runs.labels))
+    spans = index.spans
+    rows = np.flatnonzero(spans.video == spans.video_uids.index("v2"))
+    columns = (spans.level, spans.start_s, spans.end_s, spans.thread, np.array(spans.labels))
     assert list(zip(*(column[rows].tolist() for column in columns))) == expected
-    first = torch.nn.functional.normalize(hierarchy.levels[0].run_x, dim=1).numpy()
-    np.testing.assert_allclose(runs.vectors[rows[: len(first)]], first, atol=1e-3)
+    first = torch.nn.functional.normalize(hierarchy.levels[0].span_x, dim=1).numpy()
+    np.testing.assert_allclose(spans.vectors[rows[: len(first)]], first, atol=1e-3)
 
     said.clear()
     again = open_index(tmp_path, collection, methods[HIERO], say=said.append)
     assert said == []
-    np.testing.assert_array_equal(again.runs.vectors, runs.vectors)
+    np.testing.assert_array_equal(again.spans.vectors, spans.vectors)
 
 
 def test_an_interrupted_build_goes_on_and_changed_features_are_indexed_again(
@@ -90,7 +90,7 @@ def test_an_interrupted_build_goes_on_and_changed_features_are_indexed_again(
         if len(asked) == 2:
             raise KeyboardInterrupt
         asked.append(uid)
-        return runs_to_search(collection, methods[HIERO], uid)
+        return spans_to_search(collection, methods[HIERO], uid)
 
     with pytest.raises(KeyboardInterrupt):
         update_index(folder, collection.video_uids, store=collection.store, hierarchy_of=hierarchy_of)
@@ -101,7 +101,7 @@ def test_an_interrupted_build_goes_on_and_changed_features_are_indexed_again(
         folder,
         ["v0", "v1", "v2"],
         store=collection.store,
-        hierarchy_of=lambda uid: asked.append(uid) or runs_to_search(collection, methods[HIERO], uid),
+        hierarchy_of=lambda uid: asked.append(uid) or spans_to_search(collection, methods[HIERO], uid),
     )
     assert (report.made, report.found, asked) == (2, 1, ["v0", "v2"])
 
@@ -193,10 +193,10 @@ def test_recall_counts_the_texts_whose_moment_lies_in_an_answer(
     collection: Collection, methods: dict[str, Method], tmp_path: Path
 ) -> None:
     index = open_index(tmp_path, collection, methods[HIERO])
-    level0 = np.flatnonzero(index.runs.level == 0)
+    level0 = np.flatnonzero(index.spans.level == 0)
     row = int(level0[len(level0) // 2])
-    inside = (index.runs.video_uids[index.runs.video[row]], float(index.runs.start_s[row]))
-    vectors = {"here": index.runs.vectors[row], "nowhere": index.runs.vectors[row]}
+    inside = (index.spans.video_uids[index.spans.video[row]], float(index.spans.start_s[row]))
+    vectors = {"here": index.spans.vectors[row], "nowhere": index.spans.vectors[row]}
     found = recall(
         index,
         {"here": [("elsewhere", 0.0), inside], "nowhere": [(inside[0], 1e6)]},
@@ -205,18 +205,18 @@ def test_recall_counts_the_texts_whose_moment_lies_in_an_answer(
     )
     assert [level.level for level in found] == index.levels
     assert found[0].hits.tolist() == [True, False]
-    assert found[0].by_chance == pytest.approx(0.5 / len(level0))  # one right run for one of the two texts
-    twice = {"here": [inside, (inside[0], inside[1] + 1e-3), (index.runs.video_uids[0], -5.0)]}
-    same = recall(index, twice, embed_text=lambda _: torch.from_numpy(index.runs.vectors[row : row + 1]), count=1)
+    assert found[0].by_chance == pytest.approx(0.5 / len(level0))  # one right span for one of the two texts
+    twice = {"here": [inside, (inside[0], inside[1] + 1e-3), (index.spans.video_uids[0], -5.0)]}
+    same = recall(index, twice, embed_text=lambda _: torch.from_numpy(index.spans.vectors[row : row + 1]), count=1)
     assert same[0].by_chance == pytest.approx(1 / len(level0))
-    assert found[0].answer_s == pytest.approx(index.runs.end_s[row] - index.runs.start_s[row])
+    assert found[0].answer_s == pytest.approx(index.spans.end_s[row] - index.spans.start_s[row])
     rows = recall_rows({"HiERO": found}, count=1)
     assert (rows[0].metric, rows[0].result.value, rows[0].result.n) == ("recall at 1, level 0", 0.5, 2)  # type: ignore[union-attr]
     with pytest.raises(ValueError, match="no text"):
         recall(index, {}, embed_text=methods[HIERO].embed_text)
 
 
-def test_chance_is_that_of_drawing_runs() -> None:
+def test_chance_is_that_of_drawing_spans() -> None:
     from hiero_lib.search.recall import _by_chance
 
     draws = np.random.default_rng(0)
@@ -258,7 +258,7 @@ def test_without_a_trained_model_the_error_says_what_to_do(profile: Profile, tmp
         finished_run.search(profile, tmp_path, "x", method="untrained")
 
 
-def test_recall_of_a_run_is_recorded(
+def test_recall_of_a_span_is_recorded(
     profile: Profile,
     collection: Collection,
     methods: dict[str, Method],

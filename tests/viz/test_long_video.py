@@ -1,4 +1,4 @@
-"""Two hours, with as many runs as two hours of the sample have: figures stay small, and say what they leave out."""
+"""Two hours, with as many spans as two hours of the sample have: figures stay small, and say what they leave out."""
 
 import dataclasses
 import itertools
@@ -26,12 +26,12 @@ def hierarchy():
     random = np.random.default_rng(0)
     labels = []
     for level, threads in enumerate((16, 8, 4)):
-        runs = 1200 // 2**level
-        borders = np.sort(random.integers(0, SEGMENTS // 2**level, runs))
-        which = random.integers(0, threads, runs + 1)
+        spans = 1200 // 2**level
+        borders = np.sort(random.integers(0, SEGMENTS // 2**level, spans))
+        which = random.integers(0, threads, spans + 1)
         labels.append(which[np.searchsorted(borders, np.arange(SEGMENTS // 2**level), side="right")].tolist())
     found = record(labels, channels=16)
-    assert sum(len(level.runs) for level in found.levels) > 1700
+    assert sum(len(level.spans) for level in found.levels) > 1700
     return found
 
 

@@ -2,7 +2,7 @@
 
 What must hold on two cores: the first picture under 2 s after the model's pass, a move under 0.5 s, and under 2 MB
 of HTML beside plotly.js. Features are made up: themes that stay for a minute or two and come back, in between others
-for some seconds, so that there are more runs than in two hours of the sample. Seconds of the processor are printed
+for some seconds, so that there are more spans than in two hours of the sample. Seconds of the processor are printed
 beside those of the clock, for machines that do something else as well.
 """
 
@@ -111,8 +111,8 @@ def run(device: torch.device) -> None:
     moves = [once(lambda count=count: slide(count)) for count in (7, 12, 20, 9)]  # type: ignore[misc]
     move = tuple(max(times) for times in zip(*moves))
     whole = once(lambda: spectral_clustering(levels[1].x, 12, temperature=0.5))
-    runs = [len(level.runs) for level in state["now"].levels]
-    print(f"figures: {SEGMENTS} segments, {sum(len(x.pos) for x in levels)} nodes of three levels in {runs} runs")
+    spans = [len(level.spans) for level in state["now"].levels]
+    print(f"figures: {SEGMENTS} segments, {sum(len(x.pos) for x in levels)} nodes of three levels in {spans} spans")
     for what, (clock, processor) in (
         ("first picture (aim: under 2 s)", (built[0] + drawn[0], built[1] + drawn[1])),
         ("  of it the threads of all levels, and their names", built),
