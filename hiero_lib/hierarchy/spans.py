@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -12,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 Values: TypeAlias = ArrayLike | Tensor
+Interval: TypeAlias = tuple[float, float]
+"""Start and end in seconds, without a label: an answer of a grounding method, or the truth of a query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,43 @@ def spans_of(labels: Values, pos: Values, stride_s: float) -> list[Span]:
     borders = (centre[:-1] + centre[1:]) / 2
     starts[1:] = np.where(joined, borders, starts[1:])
     ends[:-1] = np.where(joined, borders, ends[:-1])
-    first = np.concatenate([[True], ~joined | (label[1:] != label[:-1])])
-    last = np.concatenate([first[1:], [True]])
+    starts, ends = starts.round(3), ends.round(3)
+    part = np.concatenate([[0], np.cumsum(~joined)])
     return [
-        Span(float(start), float(end), int(value))
-        for start, end, value in zip(starts[first].round(3), ends[last].round(3), label[first])
+        Span(float(starts[first]), float(ends[stop - 1]), int(label[first]))
+        for first, stop in stretches(np.stack([label, part], axis=1))
     ]
+
+
+def stretches(ids: ArrayLike) -> list[tuple[int, int]]:
+    """Where neighbours of a line are equal: ``(first, stop)`` of each stretch, in order; ``ids[first:stop]`` are one.
+
+    Shapes:
+        ids: ``[n]``, or ``[n, k]`` whose rows are compared as a whole.
+    """
+    line = np.asarray(ids)
+    if not len(line):
+        return []
+    changes = line[1:] != line[:-1]
+    if line.ndim == 2:
+        changes = changes.any(axis=1)
+    edges = [0, *(np.flatnonzero(changes) + 1).tolist(), len(line)]
+    return list(itertools.pairwise(edges))
+
+
+def temporal_iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """Intersection over union of intervals in seconds; intervals of no length that coincide give 0.
+
+    As Ego4D's evaluation scripts have it (EgoNLQ, Goal-Step).
+
+    Shapes:
+        a: ``[..., 2]`` starts and ends; b: ``[..., 2]``, broadcast against each other. Returns ``[...]`` in [0, 1].
+    """
+    one, other = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    overlap = np.minimum(one[..., 1], other[..., 1]) - np.maximum(one[..., 0], other[..., 0])
+    overlap = np.maximum(overlap, 0.0)
+    union = (one[..., 1] - one[..., 0]) + (other[..., 1] - other[..., 0]) - overlap
+    return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
 
 
 def in_order_of_appearance(labels: Values, pos: Values) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
@@ -6,7 +6,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiero_lib.hierarchy.spans import Span, in_order_of_appearance, match_labels, relabelled, spans_of
+from hiero_lib.hierarchy.spans import (
+    Span,
+    in_order_of_appearance,
+    match_labels,
+    relabelled,
+    spans_of,
+    stretches,
+    temporal_iou,
+)
 
 
 def test_equal_neighbours_are_merged_and_a_thread_that_comes_back_is_a_new_span() -> None:
@@ -45,7 +53,7 @@ def test_float32_positions_of_two_hours_make_no_slivers() -> None:
 
 
 @given(st.lists(st.integers(-1, 3), min_size=1, max_size=40))
-def test_runs_give_back_the_labels_of_the_segments(labels: list[int]) -> None:
+def test_spans_give_back_the_labels_of_the_segments(labels: list[int]) -> None:
     pos = np.arange(len(labels)) + 0.5
     spans = spans_of(labels, pos, 1.0)
     assert [span.label for p in pos for span in spans if span.start_s <= p < span.end_s] == labels
@@ -109,3 +117,36 @@ def test_a_permutation_of_the_truth_is_undone(labels: list[int], permutation: li
     truth = spans_of(labels, pos, 1.0)
     pred = spans_of([permutation[label] for label in labels], pos, 1.0)
     assert relabelled(pred, match_labels(pred, truth)) == truth
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_stretches_are_what_groupby_finds(seed) -> None:
+    ids = np.random.default_rng(seed).integers(-1, 2, seed)
+    expected, first = [], 0
+    for _, group in groupby(ids.tolist()):
+        stop = first + len(list(group))
+        expected.append((first, stop))
+        first = stop
+    assert stretches(ids) == expected
+    assert stretches(np.stack([ids, np.zeros_like(ids)], axis=1)) == expected
+
+
+def test_a_change_in_any_column_ends_a_stretch() -> None:
+    assert stretches([[4, 0], [4, 0], [4, 1], [3, 1]]) == [(0, 2), (2, 3), (3, 4)]
+    assert stretches([]) == []
+    assert stretches([7]) == [(0, 1)]
+
+
+def test_temporal_iou_is_shared_seconds_over_all_seconds() -> None:
+    intervals = [(0.0, 4.0), (2.0, 6.0), (6.0, 8.0), (3.0, 3.0), (2.5, 3.5)]
+    for a in intervals:
+        row = temporal_iou(a, intervals)
+        for b, value in zip(intervals, row):
+            moments = np.arange(0, 8, 0.25) + 0.125
+            in_a, in_b = ((start <= moments) & (moments < end) for start, end in (a, b))
+            either = (in_a | in_b).sum()
+            assert value == pytest.approx((in_a & in_b).sum() / either if either else 0.0)
+
+
+def test_temporal_iou_broadcasts() -> None:
+    assert temporal_iou(np.zeros((3, 1, 2)), np.zeros((4, 2))).shape == (3, 4)
