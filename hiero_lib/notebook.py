@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
     from hiero_lib.benchmarks.thread_recovery.score import ThreadRecovery
     from hiero_lib.config import Profile
-    from hiero_lib.hierarchy.collection import Collection
     from hiero_lib.methods.method import Method
     from hiero_lib.sources.sample import Truth
-    from hiero_lib.viz.timeline import Narrations, TimelineRow
+    from hiero_lib.viz.timeline import TimelineRow
 
 _NOT_ON_COLAB = {"jupyterlab"}  # it breaks Colab's own server
 _LISTED = 12  # files of a folder; of more, their number is told
@@ -296,14 +295,6 @@ def run_methods(run: NotebookRun, *, device: torch.device, which: str = "last") 
     from hiero_lib.methods.method import open_methods
 
     return open_methods(run.profile, checkpoints=trained_models(run, which=which), device=device)
-
-
-def narrations_in(collection: Collection, video_uid: str) -> Narrations | None:
-    """A video's narrations; None where nothing is told of it."""
-    from hiero_lib.viz.timeline import Narrations
-
-    times, texts = collection.narrations(video_uid)
-    return Narrations(times, texts) if texts else None
 
 
 def truth_of_video(run: NotebookRun, video_uid: str) -> TimelineRow | None:

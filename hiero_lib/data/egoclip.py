@@ -16,6 +16,7 @@ from hiero_lib.base.files import atomic_path, read_json
 from hiero_lib.config import FeatureConfig
 from hiero_lib.data.egoclip_index import TextTable, build_index, identity
 from hiero_lib.data.features import FeatureStore, row_at
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.data.text_cache import TextCache
@@ -110,10 +111,10 @@ class EgoClipIndex:
         """All narrations of a video, by time; empty for a video that is not in the file."""
         return self._texts.read(*self._rows_of(video_uid))
 
-    def narrations(self, video_uid: str) -> tuple[list[float], list[str]]:
-        """Seconds and texts of a video's narrations, by time; empty for a video that is not in the file."""
+    def narrations(self, video_uid: str) -> Narrations:
+        """All narrations of a video; empty for a video that is not in the file."""
         begin, end = self._rows_of(video_uid)
-        return self.times[begin:end].tolist(), list(self._texts.read(begin, end))
+        return Narrations(self.times[begin:end].tolist(), self._texts.read(begin, end))
 
     def _rows_of(self, video_uid: str) -> tuple[int, int]:
         v = bisect.bisect_left(self.video_uids, video_uid)

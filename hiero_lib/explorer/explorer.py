@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from hiero_lib.data.media import Media, find_media
+from hiero_lib.data.narrations import add_tag
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.explorer.clicks import meant_by
 from hiero_lib.explorer.live import figure_html, load_plotly_html, read_click, start_html
@@ -21,7 +22,6 @@ from hiero_lib.explorer.span_details import SpanDetails, answer_text, details_ht
 from hiero_lib.hierarchy.collection import (
     Collection,
     Phrases,
-    as_narration,
     named,
     phrases_for,
     phrases_of,
@@ -31,7 +31,7 @@ from hiero_lib.hierarchy.video import VideoHierarchy, video_hierarchy, with_thre
 from hiero_lib.methods.method import Method, read_video
 from hiero_lib.models.spectral import ThreadCount
 from hiero_lib.search.index import Answer, SearchIndex
-from hiero_lib.viz.bars import BAR_HEIGHT, Narrations, TimelineRow
+from hiero_lib.viz.bars import BAR_HEIGHT, TimelineRow
 from hiero_lib.viz.levels import plot_levels
 from hiero_lib.viz.map import plot_map
 from hiero_lib.viz.page import Figure
@@ -264,8 +264,7 @@ class Explorer:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[uid] = self._read(uid)
         self.hierarchy, self._phrases = self._kept[uid]
-        times, texts = self.collection.narrations(uid)
-        self._narrations = Narrations(times, texts) if texts else None
+        self._narrations = self.collection.narrations(uid)
         self._true = self._truth(uid)
         self.details, self._moment = None, (self.hierarchy.start_s + self.hierarchy.end_s) / 2
         self._panel.value = "<p>Click on a span to see what belongs to it.</p>"
@@ -283,7 +282,7 @@ class Explorer:
             project=self.method.project,
             num_threads=self._num_threads,
         )
-        vocabulary = None if self.collection.narrations(uid)[1] else self._vocabulary
+        vocabulary = None if self.collection.narrations(uid) else self._vocabulary
         phrases = phrases_for(self.collection, self.method, uid, vocabulary=vocabulary)
         return named(hierarchy, phrases), phrases
 
@@ -328,7 +327,7 @@ class Explorer:
         if not text or not self.method.text_space:
             return None
         if text not in self._embedded:
-            self._embedded[text] = self.method.embed_text([as_narration(text)])[0].cpu()
+            self._embedded[text] = self.method.embed_text([add_tag(text)])[0].cpu()
         return self._embedded[text]
 
     def _search(self) -> None:

@@ -9,10 +9,10 @@ from types import MappingProxyType
 
 import torch.nn.functional as F
 
+from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
 from hiero_lib.hierarchy.spans import Span
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 from hiero_lib.search.index import Answer, SearchIndex
-from hiero_lib.viz.bars import Narrations, plain_narration
 from hiero_lib.viz.page import clock
 from hiero_lib.viz.palette import text_color_on, thread_color
 from hiero_lib.viz.rows import level_of, thread_name
@@ -24,7 +24,7 @@ class SpanDetails:
 
     Attributes:
         name: of its thread.
-        narrations: seconds and texts told during it, in time order.
+        narrations: those during it, without tags.
         here: other spans of the level, the most similar first, with their cosine.
         elsewhere: spans of other videos at the same level, from the index; empty without one.
     """
@@ -32,7 +32,7 @@ class SpanDetails:
     level: int
     span: Span
     name: str
-    narrations: tuple[tuple[float, str], ...]
+    narrations: Narrations
     here: tuple[tuple[Span, float], ...]
     elsewhere: tuple[Answer, ...]
 
@@ -48,7 +48,7 @@ def span_details(
     *,
     level: int,
     at_s: float,
-    narrations: Narrations | None = None,
+    narrations: Narrations = NO_NARRATIONS,
     index: SearchIndex | None = None,
     most: int = 5,
 ) -> SpanDetails:
@@ -68,8 +68,7 @@ def span_details(
     found = level_of(hierarchy, level)
     number = span_at(found, at_s)
     span = found.spans[number]
-    told = sorted(zip(narrations.times, narrations.texts)) if narrations is not None else []
-    inside = tuple((float(t), plain_narration(text)) for t, text in told if span.start_s <= t < span.end_s)
+    during = narrations.between(span.start_s, span.end_s).without_tags()
     unit = F.normalize(found.span_x, dim=1)
     cosine = unit @ unit[number]
     others = [i for i in cosine.argsort(descending=True, stable=True).tolist() if i != number][:most]
@@ -79,7 +78,7 @@ def span_details(
         if videos and level in index.levels:
             elsewhere = index.find(found.span_x[number].numpy(), count=most, level=level, videos=videos)
     here = tuple((found.spans[i], float(cosine[i])) for i in others)
-    return SpanDetails(level, span, thread_name(found, span.label), inside, here, tuple(elsewhere))
+    return SpanDetails(level, span, thread_name(found, span.label), during, here, tuple(elsewhere))
 
 
 def details_html(
@@ -93,11 +92,11 @@ def details_html(
         f'<span style="background:{color};color:{text_color_on(color)};padding:1px 6px;border-radius:3px">'
         f"{html.escape(details.name)}</span>"
     ]
-    told = [f"{clock(t, decimals=1)} {html.escape(text)}" for t, text in details.narrations]
-    if len(told) > most_narrations:
-        left = len(told) - most_narrations
-        told = [*told[:most_narrations], f"and {left} more"]
-    parts.append(_list("Narrated", told) or "<p>Nothing is narrated during it.</p>")
+    lines = [f"{clock(t, decimals=1)} {html.escape(text)}" for t, text in details.narrations]
+    if len(lines) > most_narrations:
+        left = len(lines) - most_narrations
+        lines = [*lines[:most_narrations], f"and {left} more"]
+    parts.append(_list("Narrated", lines) or "<p>Nothing is narrated during it.</p>")
     here = [f"{clock(span.start_s)} – {clock(span.end_s)} ({cosine:.2f})" for span, cosine in details.here]
     parts.append(_list("Most like it in this video", here))
     other = [f"{html.escape(answer_text(answer, names))}" for answer in details.elsewhere]

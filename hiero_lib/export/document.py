@@ -65,7 +65,7 @@ def document(record: VideoRecord) -> dict[str, Any]:
             }
             for node in tree(hierarchy)
         ],
-        "narrations": [{"time_s": time, "text": text} for time, text in record.told()],
+        "narrations": [{"time_s": time, "text": text} for time, text in record.narrations.without_tags()],
     }
 
 

@@ -98,10 +98,10 @@ class _Tiers:
 
 
 def _narrations(record: VideoRecord) -> list[tuple[int, int, str]]:
-    """Spans that do not overlap; what is told in the same millisecond is told together."""
-    told: dict[int, list[str]] = {}
-    for time, text in record.told():
-        told.setdefault(max(0, milliseconds(time)), []).append(one_line(text))
-    starts = sorted(told)
+    """Spans that do not overlap; those of the same millisecond become one."""
+    texts: dict[int, list[str]] = {}
+    for time, text in record.narrations.without_tags():
+        texts.setdefault(max(0, milliseconds(time)), []).append(one_line(text))
+    starts = sorted(texts)
     ends = [min(start + _NARRATION_MS, after) for start, after in zip(starts, [*starts[1:], 2**62])]
-    return [(start, end, "; ".join(told[start])) for start, end in zip(starts, ends)]
+    return [(start, end, "; ".join(texts[start])) for start, end in zip(starts, ends)]

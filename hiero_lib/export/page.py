@@ -33,14 +33,13 @@ def report(record: VideoRecord) -> str:
     from plotly.offline import get_plotlyjs
 
     hierarchy = record.printable()
-    told = record.narrations if record.narrations.times else None
     content = {
         "span": [hierarchy.start_s, hierarchy.end_s],
         "timeline": _themed(
             lambda theme: plot_timeline(
                 hierarchy_rows(hierarchy),
                 title="Timeline",
-                narrations=told,
+                narrations=record.narrations,
                 theme=theme,
                 end_s=hierarchy.end_s,
             )

@@ -6,13 +6,13 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from hiero_lib.config import ThreadGraph
+from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
-from hiero_lib.viz.bars import Narrations, sorted_narrations
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -36,7 +36,7 @@ class VideoRecord:
         is_sample: made locally, not a real video.
         fingerprint: of the method's weights.
         thread_graph: the variant of the thread edges; None without a graph.
-        narrations: what is told in the video; may be empty.
+        narrations: of the video; may be empty.
         queries: texts for the page's similarity panel.
     """
 
@@ -46,7 +46,7 @@ class VideoRecord:
     is_sample: bool
     fingerprint: str = ""
     thread_graph: ThreadGraph | None = None
-    narrations: Narrations = field(default_factory=lambda: Narrations((), ()))
+    narrations: Narrations = NO_NARRATIONS
     queries: tuple[Query, ...] = ()
 
     @property
@@ -66,10 +66,6 @@ class VideoRecord:
             for level in self.hierarchy.levels
         ]
         return dataclasses.replace(self.hierarchy, levels=tuple(levels))
-
-    def told(self) -> list[tuple[float, str]]:
-        """Narrations in time order, without their tags."""
-        return list(zip(*sorted_narrations(self.narrations)))
 
 
 def thread_title(level: LevelThreads, thread: int) -> str:

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hiero_lib.data.narrations import strip_tag
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 
 _NOT_TOLD = 10.0  # more than cosines can make up for
@@ -60,8 +61,7 @@ def phrase(text: str) -> str:
 
     Without its tag, its ``C`` and the full stop; Ego4D writes ``#unsure`` for a word that the narrator did not know.
     """
-    untagged = re.sub(r"^#\w+\s+(?:C\s+)?", "", " ".join(text.split()))
-    return re.sub(r"#unsure\b", "something", untagged).rstrip(" .")
+    return re.sub(r"#unsure\b", "something", strip_tag(text)).rstrip(" .")
 
 
 def _names(

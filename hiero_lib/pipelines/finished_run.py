@@ -11,10 +11,11 @@ from hiero_lib.base.device import best_device
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.benchmarks.egomcq.files import load_questions
 from hiero_lib.config import Profile
+from hiero_lib.data.narrations import add_tag
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.export.reports import video_record
 from hiero_lib.export.writers import WRITERS, check_formats, export
-from hiero_lib.hierarchy.collection import Collection, as_narration, open_collection
+from hiero_lib.hierarchy.collection import Collection, open_collection
 from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method, open_methods
 from hiero_lib.models.spectral import ThreadCount
 from hiero_lib.notebook import IncompleteResults, NotebookRun, trained_models
@@ -82,11 +83,11 @@ def search(
     opened = open_method(profile, run_folder, method=method, checkpoint=checkpoint)
     collection = open_collection(profile, device=best_device())
     if opened.text_space:  # an encoder that cannot be loaded should say so before a pass over all videos
-        opened.embed_text(["#C C looks around"])
+        opened.embed_text([add_tag("looks around")])
     started = time.perf_counter()
     index = open_index(run_folder, collection, opened, say=_say)
     loaded = time.perf_counter()
-    query = opened.embed_text([as_narration(text)])[0].float().cpu().numpy()
+    query = opened.embed_text([add_tag(text)])[0].float().cpu().numpy()
     embedded = time.perf_counter()
     try:
         answers = index.find(query, count=count, level=level, videos=videos, max_overlap=max_overlap)

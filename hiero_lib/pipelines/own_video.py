@@ -23,9 +23,10 @@ import torch
 
 from hiero_lib.base.files import sha256_of, write_json, write_text
 from hiero_lib.config import FeatureConfig, Profile
+from hiero_lib.data.narrations import Narrations, add_tag
 from hiero_lib.data.paths import DataPaths
-from hiero_lib.data.subtitles import TimedTexts, read_narrations
-from hiero_lib.hierarchy.collection import Collection, as_narration, named_hierarchy, open_collection
+from hiero_lib.data.subtitles import read_narrations
+from hiero_lib.hierarchy.collection import Collection, named_hierarchy, open_collection
 from hiero_lib.hierarchy.spans import Span, match_labels, relabelled
 from hiero_lib.methods.method import UNTRAINED, Method, open_methods
 from hiero_lib.models.checkpoints import read_card
@@ -173,12 +174,12 @@ def _moved(profile: Profile, root: Path) -> Profile:
     )
 
 
-def _egoclip(video_uid: str, told: TimedTexts) -> str:
+def _egoclip(video_uid: str, narrations: Narrations) -> str:
     """Narrations in EgoClip's form."""
     stream = io.StringIO()
     rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
     rows.writerow(["video_uid", "narration_time", "clip_text"])
-    rows.writerows([video_uid, f"{time:.3f}", as_narration(text)] for time, text in zip(told.times, told.texts))
+    rows.writerows([video_uid, f"{time:.3f}", add_tag(text)] for time, text in narrations)
     return stream.getvalue()
 
 

@@ -57,7 +57,7 @@ def hierarchy_table(hierarchy: VideoHierarchy) -> SpanTable:
 
 def index_folder(run_folder: str | Path, method: Method, collection: Collection) -> Path:
     """Where the index of a method lies in a run; narrations are decisive, for the spans are named after them."""
-    profile, told = collection.profile, collection.told
+    profile, egoclip = collection.profile, collection.egoclip
     decisive = [
         FORMAT,
         _BUILT_BY,
@@ -66,7 +66,7 @@ def index_folder(run_folder: str | Path, method: Method, collection: Collection)
         method.fingerprint,
         method.thread_graph,
         profile.model.depth,
-        told and told.folder.name,
+        egoclip and egoclip.folder.name,
     ]
     decisive += [profile.features.stride_frames, profile.features.fps, profile.features.folder]
     key = hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:8]

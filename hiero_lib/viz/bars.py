@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import bisect
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
 from hiero_lib.hierarchy.spans import Span
 from hiero_lib.viz.page import clock
 from hiero_lib.viz.palette import THEMES, ThemeName, thread_color
@@ -41,18 +41,6 @@ class TimelineRow:
 
 
 @dataclass(frozen=True)
-class Narrations:
-    """Narrations of the video: ``times`` in seconds and their ``texts``, of the same length (else ValueError)."""
-
-    times: Sequence[float]
-    texts: Sequence[str]
-
-    def __post_init__(self) -> None:
-        if len(self.times) != len(self.texts):
-            raise ValueError(f"{len(self.times)} narration times but {len(self.texts)} texts")
-
-
-@dataclass(frozen=True)
 class Bar:
     """One span, ready to be drawn by either engine."""
 
@@ -64,21 +52,17 @@ class Bar:
     number: str = ""  # of a thread: printed where its name does not fit
 
 
-def plain_narration(text: str) -> str:
-    """An Ego4D narration without its leading tag: ``#C C washes the pan`` -> ``C washes the pan``."""
-    return re.sub(r"^#\w+\s+", "", " ".join(text.split()))
-
-
 def timeline_bars(
-    rows: Sequence[TimelineRow], narrations: Narrations | None = None, *, theme: ThemeName = "light"
+    rows: Sequence[TimelineRow], narrations: Narrations = NO_NARRATIONS, *, theme: ThemeName = "light"
 ) -> list[Bar]:
     """The bars of a timeline, row by row and in time order; what both engines draw.
 
     The hover text gives the row, the label, its times with its length, and the narration nearest to the middle of the
     span with its own time.
     """
-    times, texts = sorted_narrations(narrations)
-    quotes = [f"{clock(time)} “{textwrap.shorten(text, 90, placeholder='…')}”" for time, text in zip(times, texts)]
+    quotes = [
+        f"{clock(time)} “{textwrap.shorten(text, 90, placeholder='…')}”" for time, text in narrations.without_tags()
+    ]
     bars = []
     for index, row in enumerate(rows):
         for turn, span in enumerate(sorted(row.spans, key=lambda span: span.start_s)):
@@ -86,18 +70,11 @@ def timeline_bars(
             times_text = f"{clock(span.start_s, decimals=1)} – {clock(span.end_s, decimals=1)}"
             lines = [f"{row.name}: {row.label_name(span.label)}", f"{times_text} ({span.length_s:.1f} s)"]
             if quotes:
-                lines.append(quotes[_nearest(times, (span.start_s + span.end_s) / 2)])
+                lines.append(quotes[_nearest(narrations.times, (span.start_s + span.end_s) / 2)])
             short = str(span.label) if span.label not in row.names and row.threads else row.label_name(span.label)
             number = str(span.label) if row.threads and span.label >= 0 else ""
             bars.append(Bar(index, span, color, "" if span.label < 0 else short, "\n".join(lines), number))
     return bars
-
-
-def sorted_narrations(narrations: Narrations | None) -> tuple[list[float], list[str]]:
-    if narrations is None:
-        return [], []
-    pairs = sorted((float(time), plain_narration(text)) for time, text in zip(narrations.times, narrations.texts))
-    return [time for time, _ in pairs], [text for _, text in pairs]
 
 
 def tick_opacity(count: int) -> float:

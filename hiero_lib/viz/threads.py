@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
 from hiero_lib.hierarchy.video import VideoHierarchy
-from hiero_lib.viz.bars import Narrations, TimelineRow
+from hiero_lib.viz.bars import TimelineRow
 from hiero_lib.viz.page import Engine, Figure, clock, shortened
 from hiero_lib.viz.palette import ThemeName
 from hiero_lib.viz.rows import level_of, thread_name
@@ -30,7 +31,7 @@ def plot_threads(
     level: int,
     title: str,
     engine: Engine = "plotly",
-    narrations: Narrations | None = None,
+    narrations: Narrations = NO_NARRATIONS,
     theme: ThemeName = "light",
 ) -> Figure:
     """Draw one lane for each activity thread of a level, in its colour, with its name and total time beside it.
@@ -40,7 +41,7 @@ def plot_threads(
         level: whose threads.
         title: stands above the figure; say there when the data is the sample.
         engine: plotly for looking, matplotlib for print.
-        narrations: a last row of ticks, and the nearest text on hover.
+        narrations: where there are some, a last row of ticks, and the nearest text on hover.
         theme: light or dark page.
 
     Raises:

@@ -11,13 +11,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
 from hiero_lib.viz.bars import (
     BAR_HEIGHT,
     Bar,
-    Narrations,
     TimelineRow,
     legend_names,
-    sorted_narrations,
     tick_opacity,
     timeline_bars,
 )
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
     from plotly.graph_objects import Figure as PlotlyFigure
 
-__all__ = ["Engine", "Narrations", "TimelineRow", "plot_timeline"]
+__all__ = ["Engine", "TimelineRow", "plot_timeline"]
 
 
 @overload
@@ -38,7 +37,7 @@ def plot_timeline(
     *,
     title: str,
     engine: Literal["plotly"] = "plotly",
-    narrations: Narrations | None = None,
+    narrations: Narrations = NO_NARRATIONS,
     theme: ThemeName = "light",
     end_s: float | None = None,
     labels: bool = True,
@@ -50,7 +49,7 @@ def plot_timeline(
     *,
     title: str,
     engine: Literal["matplotlib"],
-    narrations: Narrations | None = None,
+    narrations: Narrations = NO_NARRATIONS,
     theme: ThemeName = "light",
     end_s: float | None = None,
     labels: bool = True,
@@ -61,7 +60,7 @@ def plot_timeline(
     *,
     title: str,
     engine: Engine = "plotly",
-    narrations: Narrations | None = None,
+    narrations: Narrations = NO_NARRATIONS,
     theme: ThemeName = "light",
     end_s: float | None = None,
     labels: bool = True,
@@ -74,7 +73,8 @@ def plot_timeline(
         title: stands above the figure; say there when the data is the sample.
         engine: plotly for looking (hover; the rows zoom together), matplotlib for print (all vectors). The
             matplotlib figure belongs to no pyplot state: show it as a cell's value, or ``savefig`` it.
-        narrations: a last row of ticks, with the text on hover; in print, as many texts as fit below the ticks.
+        narrations: where there are some, a last row of ticks, with the text on hover; in print, as many texts as fit
+            below the ticks.
         theme: light or dark page; the threads' colours are the same on both.
         end_s: end of the time axis in seconds; the last span or narration when None.
         labels: print labels in the bars; without, the rows are lower, and their names have to say what the bars are.
@@ -87,7 +87,7 @@ def plot_timeline(
         raise ValueError("a timeline needs at least one row")
     if end_s is None:
         ends = [span.end_s for row in rows for span in row.spans]
-        end_s = max([*ends, *(narrations.times if narrations else ())], default=1.0)
+        end_s = max([*ends, *narrations.times], default=1.0)
     bars = timeline_bars(rows, narrations, theme=theme)
     options: dict[str, Any] = {
         **{"narrations": narrations, "title": title, "theme": THEMES[theme]},
@@ -100,7 +100,7 @@ def _plotly(
     rows: Sequence[TimelineRow],
     bars: Sequence[Bar],
     *,
-    narrations: Narrations | None,
+    narrations: Narrations,
     title: str,
     theme: Theme,
     end_s: float,
@@ -129,17 +129,18 @@ def _plotly(
     if spans:
         figure.add_trace(bar_trace(spans, name="spans", labels_until_s=texts_until_s, showlegend=False))
     names = [row.name for row in rows]
-    times, texts = sorted_narrations(narrations)
-    if narrations is not None:
+    if narrations:
         names.append("narrations")
         figure.add_trace(
             go.Scatter(
-                x=times,
-                y=[len(rows)] * len(times),
+                x=list(narrations.times),
+                y=[len(rows)] * len(narrations),
                 mode="markers",
                 marker={"symbol": "line-ns", "size": 16, "line": {"width": 1.5, "color": theme.muted_text}},
-                opacity=tick_opacity(len(times)),
-                hovertext=[markup(f"{clock(t, decimals=1)} “{wrapped(text)}”") for t, text in zip(times, texts)],
+                opacity=tick_opacity(len(narrations)),
+                hovertext=[
+                    markup(f"{clock(t, decimals=1)} “{wrapped(text)}”") for t, text in narrations.without_tags()
+                ],
                 hovertemplate="%{hovertext}<extra></extra>",
                 name="narrations",
                 showlegend=False,

@@ -6,13 +6,12 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.viz.bars import (
     BAR_HEIGHT,
     Bar,
-    Narrations,
     TimelineRow,
     legend_names,
-    sorted_narrations,
     tick_opacity,
 )
 from hiero_lib.viz.page import broken, print_axes, print_time_axis, shortened
@@ -31,7 +30,7 @@ def print_timeline(
     rows: Sequence[TimelineRow],
     bars: Sequence[Bar],
     *,
-    narrations: Narrations | None,
+    narrations: Narrations,
     title: str,
     theme: Theme,
     end_s: float,
@@ -46,7 +45,7 @@ def print_timeline(
     threads = legend_names(rows) if legend else {}
     measure = TextToPath()
     row_inches, width_inches = 0.42 if labels else 0.28, 10.0
-    narration_rows = 2.0 if narrations is not None else 0.0
+    narration_rows = 2.0 if narrations else 0.0
     legend_entries = [shortened(name, 36) for name in threads.values()]
     column_points = max((_width_points(measure, entry, 8) for entry in legend_entries), default=0) + 38
     columns = max(1, min(len(legend_entries), int(width_inches * 72 / column_points)))
@@ -68,7 +67,7 @@ def print_timeline(
             label=rows[index].name,
         )
     names = [row.name for row in rows]
-    if narrations is not None:
+    if narrations:
         names.append("narrations")
         middle = len(rows)
         axes.vlines(
@@ -77,7 +76,7 @@ def print_timeline(
             middle + 0.3,
             color=theme.muted_text,
             linewidth=0.6,
-            alpha=tick_opacity(len(narrations.times)),
+            alpha=tick_opacity(len(narrations)),
             label="narrations",
         )
     print_time_axis(axes, theme, end_s=end_s)
@@ -100,7 +99,7 @@ def print_timeline(
     points_per_s = axes.get_window_extent().width / figure.dpi * 72 / end_s
     if labels:
         _print_bar_texts(axes, bars, measure, points_per_s=points_per_s)
-    if narrations is not None:
+    if narrations:
         _print_narrations(axes, narrations, measure, top=len(rows) + 0.38, theme=theme, points_per_s=points_per_s)
     return figure
 
@@ -156,7 +155,7 @@ def _print_narrations(
     """Print, below their ticks, as many narrations as fit on a few lines without touching one another."""
     free_from = [0.0] * NARRATION_LINES
     end = axes.get_xlim()[1] * points_per_s
-    for time, text in zip(*sorted_narrations(narrations)):
+    for time, text in narrations.without_tags():
         short = shortened(text, 40)
         left, width = time * points_per_s, _width_points(measure, short, 6.5)
         line = next((index for index, free in enumerate(free_from) if free <= left), None)

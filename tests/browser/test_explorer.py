@@ -11,7 +11,8 @@ import torch
 from playwright.sync_api import Error, FloatRect, Locator, Page
 
 from hiero_lib.config import load_profile
-from hiero_lib.hierarchy.collection import as_narration, open_collection
+from hiero_lib.data.narrations import add_tag, strip_tag
+from hiero_lib.hierarchy.collection import open_collection
 from hiero_lib.hierarchy.spans import Span
 from hiero_lib.hierarchy.video import video_hierarchy
 from hiero_lib.methods.method import HIERO, open_methods, read_video
@@ -34,16 +35,16 @@ def right_query(run_folder: Path, settings: dict[str, object]) -> tuple[str, str
     checkpoints = trained_models(NotebookRun(profile, run_folder))
     method = open_methods(profile, checkpoints=checkpoints, device=device)[HIERO]
     collection = open_collection(profile, device=device)
-    uid = next(uid for uid in collection.video_uids if collection.narrations(uid)[1])
+    uid = next(uid for uid in collection.video_uids if collection.narrations(uid))
     video = read_video(collection.store, profile, uid, device=device)
     stride_s = profile.features.stride_s
     hierarchy = video_hierarchy(method.levels(video), stride_s=stride_s, project=method.project)
-    times, texts = collection.narrations(uid)
-    for at, text in zip(times, texts):
-        plain = text.removeprefix("#C C ")
-        if plain == text or texts.count(text) > 1:
+    narrations = collection.narrations(uid)
+    for at, text in narrations:
+        plain = strip_tag(text)
+        if add_tag(plain) != text or narrations.texts.count(text) > 1:
             continue
-        (span,) = nearest_spans(hierarchy.levels[LEVEL], method.embed_text([as_narration(plain)])[0], most=1)
+        (span,) = nearest_spans(hierarchy.levels[LEVEL], method.embed_text([text])[0], most=1)
         if span.start_s <= at < span.end_s:
             return uid, plain, span
     raise AssertionError("the tiny model finds nothing at all")

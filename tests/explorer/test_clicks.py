@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.explorer.clicks import meant_by
 from hiero_lib.explorer.live import Click, read_click
-from hiero_lib.viz.bars import Narrations, TimelineRow
+from hiero_lib.viz.bars import TimelineRow
 from hiero_lib.viz.levels import plot_levels
 from hiero_lib.viz.query import nearest_spans, plot_query
 from hiero_lib.viz.rows import hierarchy_rows
@@ -18,7 +19,7 @@ from hiero_lib.viz.tree import plot_tree
 from tests.helpers.made_up import THREE, record
 
 HIERARCHY = record(THREE, channels=6, network=[[-1] * 40, [0] * 20, [0] * 10])
-TOLD = Narrations([1.0, 6.0], ["#C C cuts", "#C C cooks"])
+NARRATIONS = Narrations([1.0, 6.0], ["#C C cuts", "#C C cooks"])
 
 
 def bars_of(figure):
@@ -32,7 +33,7 @@ def bars_of(figure):
 @pytest.mark.parametrize("view", ["timeline", "levels"])
 def test_a_bar_means_the_level_of_its_row(view) -> None:
     truth = TimelineRow("truth", HIERARCHY.levels[0].spans)
-    figure = plot_timeline([*hierarchy_rows(HIERARCHY), truth], title="t", narrations=TOLD)
+    figure = plot_timeline([*hierarchy_rows(HIERARCHY), truth], title="t", narrations=NARRATIONS)
     if view == "levels":
         figure = plot_levels(HIERARCHY, at_s=10, radius=1.0, thread_graph="within_threads", title="t")
     rows = set()
@@ -44,7 +45,7 @@ def test_a_bar_means_the_level_of_its_row(view) -> None:
 
 
 def test_a_narration_means_its_time_at_the_chosen_level() -> None:
-    figure = plot_timeline(hierarchy_rows(HIERARCHY), title="t", narrations=TOLD)
+    figure = plot_timeline(hierarchy_rows(HIERARCHY), title="t", narrations=NARRATIONS)
     curve = next(i for i, trace in enumerate(figure.data) if trace.name == "narrations")
     assert meant_by(Click("timeline", curve, 1, 6.0), figure, HIERARCHY, level=0) == (0, 6.0)
 

@@ -11,6 +11,7 @@ import torch
 
 from hiero_lib.config import load_profile
 from hiero_lib.data.media import Media, find_media
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.explorer.explorer import Explorer
 from hiero_lib.explorer.live import figure_html, load_plotly_html, read_click
@@ -100,10 +101,10 @@ def test_a_click_shows_what_belongs_to_the_span(explorer: Explorer) -> None:
         assert explorer.details is not None
         level = explorer.hierarchy.levels[::-1][int(trace.y[-1])]
         assert (explorer.details.level, explorer.details.span.start_s) == (level.level, float(trace.base[-1]))
-        times, _texts = explorer.collection.narrations(explorer.video.value)
+        narrations = explorer.collection.narrations(explorer.video.value)
         span = explorer.details.span
-        told = [t for t in times if span.start_s <= t < span.end_s]
-        assert [t for t, _ in explorer.details.narrations] == told
+        during = [t for t in narrations.times if span.start_s <= t < span.end_s]
+        assert list(explorer.details.narrations.times) == during
         assert frames(explorer.timeline())[-1] == (span.start_s, span.end_s, "chosen")
     assert all(answer.video_uid != explorer.video.value for answer in explorer.details.elsewhere)  # type: ignore[union-attr]
     assert len(explorer.details.elsewhere) == 5  # type: ignore[union-attr]
@@ -198,11 +199,9 @@ def test_uids_are_shortened_as_far_as_they_differ() -> None:
 
 
 def test_details_are_escaped_and_cut(explorer: Explorer) -> None:
-    from hiero_lib.viz.bars import Narrations
-
     level = level_of(explorer.hierarchy, 2)
-    told = Narrations([0.5 + 0.001 * i for i in range(30)], ["#C C <b>bold</b>"] * 30)
-    details = span_details(explorer.hierarchy, level=2, at_s=0.5, narrations=told)
+    narrations = Narrations([0.5 + 0.001 * i for i in range(30)], ["#C C <b>bold</b>"] * 30)
+    details = span_details(explorer.hierarchy, level=2, at_s=0.5, narrations=narrations)
     assert details.span == level.spans[span_at(level, 0.5)]
     assert details.elsewhere == ()
     text = details_html(details)

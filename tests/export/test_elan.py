@@ -47,9 +47,9 @@ def test_narrations_do_not_overlap_and_lose_no_text(record) -> None:
         spans.append((start, end, annotation.findtext("ANNOTATION_VALUE")))
     assert all(start < end for start, end, _ in spans)
     assert all(one[1] <= other[0] for one, other in itertools.pairwise(spans))
-    assert {start for start, _, _ in spans} == {milliseconds(time) for time, _ in record.told()}
+    assert {start for start, _, _ in spans} == {milliseconds(time) for time in record.narrations.times}
     said = " ".join(text for _, _, text in spans)
-    assert all(one_line(text) in said for _, text in record.told())
+    assert all(one_line(text) in said for text in record.narrations.without_tags().texts)
 
 
 def test_the_document_is_as_the_schema_has_it(record) -> None:

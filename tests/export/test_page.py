@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import pytest
 from plotly.offline import get_plotlyjs
 
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.export.page import report, themed_difference
-from hiero_lib.viz.bars import Narrations
 from tests.helpers.made_record import HOSTILE, made_record
 
 

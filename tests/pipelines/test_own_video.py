@@ -71,8 +71,8 @@ def test_with_narrations_a_model_is_trained_on_the_video(trained, profile: Profi
     assert found.method.name == HIERO
     assert found.how == "threads of a small model trained on this video alone, on its 24 narrations"
     assert said == ["training a small model on this video's 24 narrations", found.how]
-    times, texts = found.collection.narrations("demo")
-    assert (len(times), texts[0]) == (24, "#C C kneads the dough")
+    narrations = found.collection.narrations("demo")
+    assert (len(narrations), narrations.texts[0]) == (24, "#C C kneads the dough")
     page, chapters, about = write_report(found, num_threads=3, formats=["html", "csv"])
     assert "kneads the dough" in page.read_text("utf-8")
     assert "trained on this video alone" in page.read_text("utf-8")
@@ -146,8 +146,8 @@ def test_rows_of_a_timeline_take_the_colours_of_the_truth(trained, demo: Demo) -
         assert all(row.names == {0: "dough", 1: "stove", 2: "sink"} for row in rows)
         assert all({span.label for span in row.spans} == {0, 1, 2} for row in rows)
     named = level_rows(found, found.method, name="trained", num_threads=3)
-    assert set(named[0].names.values()) <= set(found.collection.narrations("demo")[1]) | {
-        text.removeprefix("#C C ") for text in found.collection.narrations("demo")[1]
+    assert set(named[0].names.values()) <= set(found.collection.narrations("demo").texts) | {
+        text.removeprefix("#C C ") for text in found.collection.narrations("demo").texts
     }
 
 

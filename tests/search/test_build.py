@@ -14,7 +14,7 @@ from hiero_lib.benchmarks.egomcq.files import Question, Window
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.data.egoclip import open_egoclip
 from hiero_lib.data.paths import DataPaths
-from hiero_lib.hierarchy.collection import Collection, as_narration, named_hierarchy, open_collection, phrases_of
+from hiero_lib.hierarchy.collection import Collection, named_hierarchy, open_collection, phrases_of
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method, open_methods
 from hiero_lib.pipelines import finished_run
 from hiero_lib.results.record import record
@@ -51,8 +51,8 @@ def methods(profile: Profile, checkpoint: Path) -> dict[str, Method]:
 
 
 def test_narrations_are_indexed_where_training_looks_for_them(collection: Collection, profile: Profile) -> None:
-    assert collection.told is not None
-    assert collection.told.folder.parent == DataPaths.at(profile.data_root).processed / "egoclip"
+    assert collection.egoclip is not None
+    assert collection.egoclip.folder.parent == DataPaths.at(profile.data_root).processed / "egoclip"
 
 
 def test_the_index_holds_the_spans_of_every_level_and_is_made_once(
@@ -134,8 +134,8 @@ def test_other_narrations_have_an_index_of_their_own(
     shutil.copy(DataPaths.at(collection.profile.data_root).egoclip, paths.egoclip)
     with paths.egoclip.open("a") as stream:
         stream.write("\n")
-    others = dataclasses.replace(collection, told=open_egoclip(paths))
-    mute = dataclasses.replace(collection, told=None)
+    others = dataclasses.replace(collection, egoclip=open_egoclip(paths))
+    mute = dataclasses.replace(collection, egoclip=None)
     folders = {index_folder(tmp_path, methods[HIERO], videos) for videos in (collection, others, mute)}
     assert len(folders) == 3
 
@@ -155,10 +155,10 @@ def test_names_come_from_narrations_or_else_a_vocabulary(collection: Collection,
     import dataclasses
 
     own = named_hierarchy(collection, methods[HIERO], "v0")
-    told = {text.removeprefix("#C C ") for text in collection.narrations("v0")[1]}
-    assert set(own.levels[0].names.values()) <= told
-    mute = dataclasses.replace(collection, told=None)
-    assert mute.narrations("v0") == ([], [])
+    plain = collection.narrations("v0").without_tags().texts
+    assert set(own.levels[0].names.values()) <= set(plain)
+    mute = dataclasses.replace(collection, egoclip=None)
+    assert not mute.narrations("v0")
     assert mute.vocabulary() == []
     assert named_hierarchy(mute, methods[HIERO], "v0").levels[0].names == {}
     vocabulary = phrases_of(methods[HIERO], ["#C C dances", "#C C sings", "#C C reads"])
@@ -169,16 +169,11 @@ def test_names_come_from_narrations_or_else_a_vocabulary(collection: Collection,
 
 def test_a_vocabulary_has_the_most_frequent_narrations_first(collection: Collection) -> None:
     vocabulary = collection.vocabulary()
-    counts = [sum(collection.narrations(uid)[1].count(text) for uid in collection.video_uids) for text in vocabulary]
+    counts = [
+        sum(collection.narrations(uid).texts.count(text) for uid in collection.video_uids) for text in vocabulary
+    ]
     assert counts == sorted(counts, reverse=True)
     assert sum(counts) == 28
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"), [("cut  the onion\n", "#C C cut the onion"), ("#O a man sits", "#O a man sits")]
-)
-def test_a_text_takes_the_form_of_a_narration(text: str, expected: str) -> None:
-    assert as_narration(text) == expected
 
 
 def test_moments_are_the_middles_of_the_right_clips(profile: Profile) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from hiero_lib.viz.bars import Narrations
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.viz.levels import plot_levels
 from hiero_lib.viz.map import pca, plot_map
 from hiero_lib.viz.query import plot_query
@@ -37,10 +37,10 @@ def hierarchy():
 
 def test_all_figures_of_two_hours_take_less_than_two_megabytes_beside_plotly(hierarchy) -> None:
     times = np.arange(0, hierarchy.end_s, 60 / 13).tolist()
-    told = Narrations(times, ["#C C takes the knife from the drawer"] * len(times))
+    narrations = Narrations(times, ["#C C takes the knife from the drawer"] * len(times))
     figures = [
-        plot_timeline(hierarchy_rows(hierarchy), title="t", narrations=told),
-        plot_threads(hierarchy, level=1, title="t", narrations=told),
+        plot_timeline(hierarchy_rows(hierarchy), title="t", narrations=narrations),
+        plot_threads(hierarchy, level=1, title="t", narrations=narrations),
         plot_tree(hierarchy, title="t"),
         plot_similarity(hierarchy, level=0, title="t"),
         plot_map(hierarchy, level=0, title="t", embed=pca),

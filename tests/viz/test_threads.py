@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from hiero_lib.viz.bars import Narrations
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.viz.palette import thread_color
 from hiero_lib.viz.threads import plot_threads, thread_lanes
 from tests.helpers.made_up import THREE, record
@@ -43,6 +43,6 @@ def test_plotly_has_no_legend_that_repeats_the_lanes_and_hover_says_what_is_narr
     figure = plot_threads(record(THREE), level=2, title="t", narrations=narrations)
     bars = [trace for trace in figure.data if trace.type == "bar"]
     assert [trace.showlegend for trace in bars] == [False, False]
-    assert bars[0].hovertext[0] == "thread 0  00:15: 2 spans<br>00:00.0 – 00:07.7 (7.7 s)<br>00:01 “C cuts”"
+    assert bars[0].hovertext[0] == "thread 0  00:15: 2 spans<br>00:00.0 – 00:07.7 (7.7 s)<br>00:01 “cuts”"
     assert figure.layout.yaxis.ticktext == ("thread 0  00:15", "thread 1  00:06", "narrations")
     assert figure.layout.xaxis.range == (0, 21.333)

@@ -5,15 +5,16 @@ from matplotlib import rcParams
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex
 
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.hierarchy.spans import Span
 from hiero_lib.viz.palette import THEMES, thread_color
-from hiero_lib.viz.timeline import Narrations, TimelineRow, plot_timeline
+from hiero_lib.viz.timeline import TimelineRow, plot_timeline
 
 TRUTH = TimelineRow("truth", [Span(0, 40, 0), Span(40, 100, 1), Span(100, 180, 0)], {0: "wash <up> & dry", 1: "cook"})
 LEVEL = TimelineRow("HiERO level 1", [Span(0, 32, 0), Span(32, 36, 7), Span(36, 176, 1)])
 STEPS = TimelineRow("key-steps", [Span(10, 90, 0), Span(90, 150, 1)], {0: "fill the sink", 1: "rinse"}, threads=False)
 ROWS = [TRUTH, LEVEL, STEPS]
-NARRATIONS = Narrations([95.0, 5.0, 34.0], ["#C C stirs the <soup>", "#C C opens the tap", "#C C walks"])
+NARRATIONS = Narrations([5.0, 34.0, 95.0], ["#C C opens the tap", "#C C walks", "#C C stirs the <soup>"])
 
 
 def plotly_bars(figure) -> set[tuple[int, float, float, str]]:
@@ -77,13 +78,13 @@ def test_plotly_hover_and_legend() -> None:
     assert list(traces) == ["0 wash &lt;up&gt; &amp; dry", "1 cook", "thread 7", "spans"]
     assert [traces[name].showlegend for name in traces] == [None, None, None, False]
     hover = dict(zip(traces["1 cook"].base, traces["1 cook"].hovertext))
-    assert hover[40] == "truth: cook<br>00:40.0 – 01:40.0 (60.0 s)<br>01:35 “C stirs the &lt;soup&gt;”"
-    assert hover[36] == "HiERO level 1: thread 1<br>00:36.0 – 02:56.0 (140.0 s)<br>01:35 “C stirs the &lt;soup&gt;”"
+    assert hover[40] == "truth: cook<br>00:40.0 – 01:40.0 (60.0 s)<br>01:35 “stirs the &lt;soup&gt;”"
+    assert hover[36] == "HiERO level 1: thread 1<br>00:36.0 – 02:56.0 (140.0 s)<br>01:35 “stirs the &lt;soup&gt;”"
     assert all(trace.hovertemplate == "%{hovertext}<extra></extra>" for trace in traces.values())
     (ticks,) = [trace for trace in figure.data if trace.name == "narrations"]
     assert list(ticks.x) == [5, 34, 95]
     assert set(ticks.y) == {3}
-    assert ticks.hovertext[2] == "01:35.0 “C stirs the &lt;soup&gt;”"
+    assert ticks.hovertext[2] == "01:35.0 “stirs the &lt;soup&gt;”"
 
 
 def test_matplotlib_axes_and_texts() -> None:
@@ -102,7 +103,7 @@ def test_matplotlib_axes_and_texts() -> None:
     assert texts["fill the sink"] == (50, 2)
     assert texts["cook"] == (70, 0)
     assert "7" in texts
-    assert {"C opens the tap", "C walks", "C stirs the <soup>"} <= set(texts)
+    assert {"opens the tap", "walks", "stirs the <soup>"} <= set(texts)
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["0 wash <up> & dry", "1 cook", "thread 7"]
     assert [to_hex(p.get_facecolor()).upper() for p in legend.get_patches()] == [thread_color(n) for n in (0, 1, 7)]
@@ -152,7 +153,7 @@ def test_rows_without_spans_and_one_segment(engine) -> None:
     empty = plot_timeline([TimelineRow("a", []), TimelineRow("a", [])], title="t", engine=engine)
     assert BARS[engine](empty) == set()
     one = plot_timeline(
-        [TimelineRow("a", [Span(0, 0.5, 0)])], title="t", engine=engine, narrations=Narrations([], []), end_s=3600
+        [TimelineRow("a", [Span(0, 0.5, 0)])], title="t", engine=engine, narrations=Narrations(), end_s=3600
     )
     assert BARS[engine](one) == {(0, 0, 0.5, thread_color(0))}
     label = one.layout.xaxis.title.text if engine == "plotly" else one.axes[0].get_xlabel()
