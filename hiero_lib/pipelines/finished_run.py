@@ -10,6 +10,7 @@ from pathlib import Path
 from hiero_lib.base.device import best_device
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.benchmarks.egomcq.files import load_questions
+from hiero_lib.benchmarks.egomcq.moments import moments_of
 from hiero_lib.config import Profile
 from hiero_lib.data.narrations import add_tag
 from hiero_lib.data.paths import DataPaths
@@ -22,7 +23,7 @@ from hiero_lib.notebook import IncompleteResults, NotebookRun, trained_models
 from hiero_lib.results.record import TABLE_FILE, record
 from hiero_lib.search.build import open_index
 from hiero_lib.search.index import Answer
-from hiero_lib.search.recall import moments_of, recall, recall_rows
+from hiero_lib.search.recall import recall, recall_rows
 from hiero_lib.viz.page import clock
 
 _METHODS = {"hiero": HIERO, "probe": PROBE, "untrained": UNTRAINED}

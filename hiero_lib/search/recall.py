@@ -11,31 +11,18 @@ if they were drawn at random from the spans of that level, and how many seconds 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
 
-from hiero_lib.benchmarks.egomcq.files import Question
-from hiero_lib.config import FeatureConfig
 from hiero_lib.results.metric import mean_metric
 from hiero_lib.results.record import Metric, Row
 from hiero_lib.search.index import SearchIndex
 
 Moments = Mapping[str, Sequence[tuple[str, float]]]
 """Text -> (video, seconds) at which it was narrated."""
-
-
-def moments_of(questions: Iterable[Question], features: FeatureConfig) -> dict[str, list[tuple[str, float]]]:
-    """The right clips of EgoMCQ's questions by their text; a clip's window has the same middle as the clip."""
-    found: dict[str, dict[tuple[str, float], None]] = defaultdict(dict)
-    for question in questions:
-        window = question.windows[question.answer]
-        middle_s = (window.first_index + window.num_segments / 2) * features.stride_s
-        found[question.query][window.video_uid, middle_s] = None
-    return {text: list(moments) for text, moments in found.items()}
 
 
 @dataclass(frozen=True)

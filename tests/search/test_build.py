@@ -10,7 +10,6 @@ import torch
 
 from hiero_lib.__main__ import main
 from hiero_lib.base.errors import ConfigError, DataError
-from hiero_lib.benchmarks.egomcq.files import Question, Window
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.data.egoclip import open_egoclip
 from hiero_lib.data.paths import DataPaths
@@ -19,7 +18,7 @@ from hiero_lib.methods.method import HIERO, UNTRAINED, Method, open_methods
 from hiero_lib.pipelines import finished_run
 from hiero_lib.results.record import record
 from hiero_lib.search.build import index_folder, open_index, spans_to_search, update_index
-from hiero_lib.search.recall import moments_of, recall, recall_rows
+from hiero_lib.search.recall import recall, recall_rows
 from tests.helpers.tiny import make_checkpoint, make_tiny
 
 CPU = torch.device("cpu")
@@ -174,14 +173,6 @@ def test_a_vocabulary_has_the_most_frequent_narrations_first(collection: Collect
     ]
     assert counts == sorted(counts, reverse=True)
     assert sum(counts) == 28
-
-
-def test_moments_are_the_middles_of_the_right_clips(profile: Profile) -> None:
-    windows = tuple(Window(f"v{k}", 10 * k, 5) for k in range(5))
-    asked = [Question("0", "a", windows, 2, 1), Question("1", "a", windows, 3, 2), Question("2", "a", windows, 2, 1)]  # type: ignore[arg-type]
-    assert moments_of(asked, profile.features) == {
-        "a": [("v2", pytest.approx(22.5 * 16 / 30)), ("v3", pytest.approx(32.5 * 16 / 30))]
-    }
 
 
 def test_recall_counts_the_texts_whose_moment_lies_in_an_answer(
