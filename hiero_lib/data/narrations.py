@@ -20,7 +20,7 @@ class Narrations:
     """Narrations of one video in time order; empty where it has none.
 
     Attributes:
-        times: seconds from the start of the video, rising; two may be told at once.
+        times: seconds from the start of the video, rising; two may be at the same time.
         texts: as many, with or without tags.
 
     Raises:

@@ -56,7 +56,7 @@ class Explorer:
     Args:
         collection: the videos.
         method: whose features are shown.
-        index: of the collection, made with the same method; None: nothing is found in other videos.
+        index: of the collection, made with the same method; None: other videos are not searched.
         video_uid: shown first; None: the first one with narrations.
         level: shown first.
         query: searched first.
@@ -169,7 +169,7 @@ class Explorer:
             end_s=self.hierarchy.end_s,
             legend=False,  # a click tells the name, and the lanes below show all
         )
-        row_of = {found.level: row for row, found in enumerate(reversed(self.hierarchy.levels))}
+        row_of = {level.level: row for row, level in enumerate(reversed(self.hierarchy.levels))}
         marks = []
         if self._asked is not None:
             level = level_of(self.hierarchy, self.level.value)
@@ -336,10 +336,10 @@ class Explorer:
         options: list[tuple[str, Answer]] = []
         if asked is not None:
             if self.index is not None:
-                found = self.index.find(asked.numpy(), count=12, max_overlap=0.5)
+                best_answers = self.index.find(asked.numpy(), count=12, max_overlap=0.5)
                 options = [
                     (f"{rank}. {answer_text(answer, self._short)}", answer)
-                    for rank, answer in enumerate(found, start=1)
+                    for rank, answer in enumerate(best_answers, start=1)
                 ]
             (best, *_) = nearest_spans(level_of(self.hierarchy, self.level.value), asked, most=1)
             self._choose(self.level.value, (best.start_s + best.end_s) / 2)

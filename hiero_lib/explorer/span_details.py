@@ -65,20 +65,20 @@ def span_details(
     Raises:
         ValueError: there is no such level.
     """
-    found = level_of(hierarchy, level)
-    number = span_at(found, at_s)
-    span = found.spans[number]
+    level_threads = level_of(hierarchy, level)
+    number = span_at(level_threads, at_s)
+    span = level_threads.spans[number]
     during = narrations.between(span.start_s, span.end_s).without_tags()
-    unit = F.normalize(found.span_x, dim=1)
+    unit = F.normalize(level_threads.span_x, dim=1)
     cosine = unit @ unit[number]
     others = [i for i in cosine.argsort(descending=True, stable=True).tolist() if i != number][:most]
     elsewhere: Sequence[Answer] = ()
     if index is not None:
         videos = [uid for uid in index.spans.video_uids if uid != hierarchy.video_uid]
         if videos and level in index.levels:
-            elsewhere = index.find(found.span_x[number].numpy(), count=most, level=level, videos=videos)
-    here = tuple((found.spans[i], float(cosine[i])) for i in others)
-    return SpanDetails(level, span, thread_name(found, span.label), during, here, tuple(elsewhere))
+            elsewhere = index.find(level_threads.span_x[number].numpy(), count=most, level=level, videos=videos)
+    here = tuple((level_threads.spans[i], float(cosine[i])) for i in others)
+    return SpanDetails(level, span, thread_name(level_threads, span.label), during, here, tuple(elsewhere))
 
 
 def details_html(

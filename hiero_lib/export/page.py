@@ -69,15 +69,15 @@ def write_report(record: VideoRecord, path: str | Path) -> None:
 def themed_difference(light: Any, dark: Any, path: tuple[str | int, ...] = ()) -> list[list[Any]]:
     """``[[path, value], ...]`` that turn one figure into the other; None removes what is at the path."""
     if isinstance(light, dict) and isinstance(dark, dict):
-        found = []
+        changes = []
         for key in sorted(light.keys() | dark.keys()):
-            found += themed_difference(light.get(key), dark.get(key), (*path, key))
-        return found
+            changes += themed_difference(light.get(key), dark.get(key), (*path, key))
+        return changes
     if isinstance(light, list) and isinstance(dark, list) and len(light) == len(dark) and _holds_objects(light):
-        found = []
+        changes = []
         for index, (one, other) in enumerate(zip(light, dark)):
-            found += themed_difference(one, other, (*path, index))
-        return found
+            changes += themed_difference(one, other, (*path, index))
+        return changes
     return [] if light == dark else [[list(path), dark]]
 
 

@@ -88,7 +88,7 @@ def nested_spans(levels: Sequence[LevelThreads]) -> list[list[tuple[int, int, in
 
     For formats in which a span lies in one span of the level above.
     """
-    found: list[list[tuple[int, int, int]]] = []
+    nested: list[list[tuple[int, int, int]]] = []
     borders: set[int] = set()
     for level in sorted(levels, key=lambda level: -level.level):
         pieces = []
@@ -97,6 +97,6 @@ def nested_spans(levels: Sequence[LevelThreads]) -> list[list[tuple[int, int, in
             start, end = milliseconds(span.start_s), milliseconds(span.end_s)
             cuts = [start, *(edge for edge in edges if start < edge < end), end]
             pieces += [(a, b, span.label) for a, b in itertools.pairwise(cuts) if a < b]
-        found.append(pieces)
+        nested.append(pieces)
         borders |= {edge for start, end, _ in pieces for edge in (start, end)}
-    return found
+    return nested

@@ -116,11 +116,11 @@ def in_order_of_appearance(labels: Values, pos: Values) -> NDArray[np.int64]:
     """
     label, centre = _array(labels).astype(np.int64), _array(pos)
     in_time = label[np.argsort(centre, kind="stable")]
-    found, first = np.unique(in_time[in_time >= 0], return_index=True)
-    rank = np.empty(len(found), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(found))
+    unique, first = np.unique(in_time[in_time >= 0], return_index=True)
+    rank = np.empty(len(unique), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(unique))
     renumbered = label.copy()
-    renumbered[label >= 0] = rank[np.searchsorted(found, label[label >= 0])]
+    renumbered[label >= 0] = rank[np.searchsorted(unique, label[label >= 0])]
     return renumbered
 
 

@@ -11,7 +11,7 @@ nest. Three things tie the levels together:
   the grouping alone: the same video has the same numbers, and colours, in every run.
 - **The tree.** The whole video is split by the threads of the coarsest level, each of them by the threads of the next
   level that go on in it, and so on. A node is the time in which its thread *and* all those above it go on, in whole
-  milliseconds, so children fill their node exactly; a thread that crosses a coarser border is found under both.
+  milliseconds, so children fill their node exactly; a thread that crosses a coarser border lies under both.
 """
 
 from __future__ import annotations
@@ -150,12 +150,12 @@ def video_hierarchy(
     end_s = round(float(last) + stride_s / 2, 3)
     with torch.no_grad():
         segments = (project(levels[0].x) if project is not None else levels[0].x).detach().float().cpu()
-    found = []
+    divided = []
     for level, count in zip(levels, counts):
         x = level.x.detach()
         text_x = _pooled(segments, levels[0], level)
         divide = partition(x)
-        found.append(
+        divided.append(
             LevelThreads(
                 level=level.level,
                 stride_s=stride_s * 2**level.level,
@@ -170,7 +170,7 @@ def video_hierarchy(
                 partition=divide,
             )
         )
-    return _tied(VideoHierarchy(video_uid, start_s, end_s, tuple(found)))
+    return _numbered(VideoHierarchy(video_uid, start_s, end_s, tuple(divided)))
 
 
 def _pooled(segments: Tensor, finest: HierarchyLevel, level: HierarchyLevel) -> Tensor:
@@ -190,30 +190,30 @@ def with_threads(hierarchy: VideoHierarchy, level: int, num_threads: ThreadCount
     Only that level is clustered, from what its partition has prepared. Names are gone: threads may have changed.
     """
     levels = [
-        dataclasses.replace(found, threads=found.partition(num_threads).cpu().numpy())
-        if found.level == level
-        else found
-        for found in hierarchy.levels
+        dataclasses.replace(level_threads, threads=level_threads.partition(num_threads).cpu().numpy())
+        if level_threads.level == level
+        else level_threads
+        for level_threads in hierarchy.levels
     ]
-    return _tied(dataclasses.replace(hierarchy, levels=tuple(levels)))
+    return _numbered(dataclasses.replace(hierarchy, levels=tuple(levels)))
 
 
 def tree(hierarchy: VideoHierarchy) -> list[TreeNode]:
     """The tree from the whole video to the threads of level 0, parents before children, in order of appearance."""
     coarse_first = hierarchy.levels[::-1]
-    starts = [_milliseconds([span.start_s for span in found.spans]) for found in coarse_first]
-    ends = [_milliseconds([span.end_s for span in found.spans]) for found in coarse_first]
+    starts = [_milliseconds([span.start_s for span in level.spans]) for level in coarse_first]
+    ends = [_milliseconds([span.end_s for span in level.spans]) for level in coarse_first]
     edges = np.unique(np.concatenate([*starts, *ends, _milliseconds([hierarchy.start_s, hierarchy.end_s])]))
     paths = np.full((len(edges) - 1, len(coarse_first)), -1, dtype=np.int64)
-    for column, (found, start, end) in enumerate(zip(coarse_first, starts, ends)):
-        labels = np.array([span.label for span in found.spans])
+    for column, (level, start, end) in enumerate(zip(coarse_first, starts, ends)):
+        labels = np.array([span.label for span in level.spans])
         at = np.clip(np.searchsorted(start, edges[:-1], side="right") - 1, 0, None)
         inside = (start[at] <= edges[:-1]) & (edges[:-1] < end[at])
         paths[:, column] = np.where(inside, labels[at], -1)
     length = np.diff(edges)
     top = coarse_first[0].level + 1
     nodes = {"video": TreeNode("video", "", top, -1, int(length.sum()))}
-    for depth, found in enumerate(coarse_first):
+    for depth, level in enumerate(coarse_first):
         rows, first, which = np.unique(paths[:, : depth + 1], axis=0, return_index=True, return_inverse=True)
         sizes = np.zeros(len(rows), dtype=np.int64)
         np.add.at(sizes, which.reshape(-1), length)
@@ -221,7 +221,7 @@ def tree(hierarchy: VideoHierarchy) -> list[TreeNode]:
             steps = [f"{coarse.level}:{thread}" for coarse, thread in zip(coarse_first, rows[row])]
             parent = "/".join(["video", *steps[:-1]])
             name = f"{parent}/{steps[-1]}"
-            nodes[name] = TreeNode(name, parent, found.level, int(rows[row, -1]), int(sizes[row]))
+            nodes[name] = TreeNode(name, parent, level.level, int(rows[row, -1]), int(sizes[row]))
     return list(nodes.values())
 
 
@@ -229,14 +229,14 @@ def _milliseconds(seconds: Sequence[float]) -> NDArray[np.int64]:
     return np.round(np.asarray(seconds, dtype=np.float64) * 1000).astype(np.int64)
 
 
-def _tied(hierarchy: VideoHierarchy) -> VideoHierarchy:
+def _numbered(hierarchy: VideoHierarchy) -> VideoHierarchy:
     """Number the threads of all levels, from the coarsest down, and cut them into spans."""
     coarser: tuple[Span, ...] = ()
     free = 0
-    tied = []
-    for found in reversed(hierarchy.levels):
-        threads = in_order_of_appearance(found.threads, found.pos)
-        spans = spans_of(threads, found.pos, found.stride_s)
+    numbered = []
+    for level in reversed(hierarchy.levels):
+        threads = in_order_of_appearance(level.threads, level.pos)
+        spans = spans_of(threads, level.pos, level.stride_s)
         # A pooled node reaches beyond the first and the last second, or not as far.
         spans[0] = dataclasses.replace(spans[0], start_s=hierarchy.start_s)
         spans[-1] = dataclasses.replace(spans[-1], end_s=hierarchy.end_s)
@@ -245,10 +245,10 @@ def _tied(hierarchy: VideoHierarchy) -> VideoHierarchy:
         if coarser:
             labels, above, seconds = shared_seconds(spans, coarser)
             parents_of = {label: above[column] for label, column in zip(labels, seconds.argmax(1))}
-            heirs: dict[int, int] = {}  # thread above -> the thread that keeps its number
+            continuations: dict[int, int] = {}  # thread above -> the thread that keeps its number
             for row in sorted(range(len(labels)), key=lambda row: -seconds[row].max()):
-                heirs.setdefault(parents_of[labels[row]], labels[row])
-            numbers = {heir: number for number, heir in heirs.items()}
+                continuations.setdefault(parents_of[labels[row]], labels[row])
+            numbers = {thread: number for number, thread in continuations.items()}
             for label in labels:
                 if label not in numbers:
                     numbers[label], free = free, free + 1
@@ -256,12 +256,12 @@ def _tied(hierarchy: VideoHierarchy) -> VideoHierarchy:
         free = max(free, *(number + 1 for number in numbers.values()))
         coarser = tuple(relabelled(spans, numbers))
         threads = np.array([numbers[label] for label in threads.tolist()], dtype=np.int64)
-        found = dataclasses.replace(found, threads=threads, spans=coarser, parents=parents, names={})
-        tied.append(dataclasses.replace(found, span_x=_span_means(found)))
-    return dataclasses.replace(hierarchy, levels=tuple(reversed(tied)))
+        level = dataclasses.replace(level, threads=threads, spans=coarser, parents=parents, names={})
+        numbered.append(dataclasses.replace(level, span_x=_span_means(level)))
+    return dataclasses.replace(hierarchy, levels=tuple(reversed(numbered)))
 
 
-def _span_means(found: LevelThreads) -> Tensor:
-    which = torch.from_numpy(found.span_of_node())
-    total = found.text_x.new_zeros((len(found.spans), found.text_x.shape[1])).index_add_(0, which, found.text_x)
-    return total / torch.bincount(which, minlength=len(found.spans))[:, None]
+def _span_means(level: LevelThreads) -> Tensor:
+    which = torch.from_numpy(level.span_of_node())
+    total = level.text_x.new_zeros((len(level.spans), level.text_x.shape[1])).index_add_(0, which, level.text_x)
+    return total / torch.bincount(which, minlength=len(level.spans))[:, None]

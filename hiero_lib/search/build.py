@@ -35,23 +35,23 @@ _BUILT_BY = 1  # raise it when the same weights give other spans
 
 @dataclass(frozen=True)
 class BuildReport:
-    """Videos of the index: made or made again now, and found as they are."""
+    """Videos of the index: made or made again now, and kept as they are."""
 
     made: int
-    found: int
+    kept: int
 
 
 def hierarchy_table(hierarchy: VideoHierarchy) -> SpanTable:
     """The spans of one video, all levels, with their mean features in the text space."""
-    spans = [(found.level, span) for found in hierarchy.levels for span in found.spans]
+    spans = [(level.level, span) for level in hierarchy.levels for span in level.spans]
     return table_of(
         hierarchy.video_uid,
-        np.concatenate([found.span_x.numpy() for found in hierarchy.levels]),
+        np.concatenate([level.span_x.numpy() for level in hierarchy.levels]),
         level=np.array([level for level, _ in spans]),
         thread=np.array([span.label for _, span in spans]),
         start_s=np.array([span.start_s for _, span in spans]),
         end_s=np.array([span.end_s for _, span in spans]),
-        labels=[found.names.get(span.label, "") for found in hierarchy.levels for span in found.spans],
+        labels=[level.names.get(span.label, "") for level in hierarchy.levels for span in level.spans],
     )
 
 

@@ -79,8 +79,8 @@ class SearchIndex:
             raise ValueError(f"count must be at least 1, not {count}")
         rows = self.rows(level, videos)
         if max_overlap is None:
-            scores, found = self._nearest(normalised(query), count, rows)
-            return [self._answer(row, score) for score, row in zip(scores.tolist(), found.tolist())]
+            scores, nearest = self._nearest(normalised(query), count, rows)
+            return [self._answer(row, score) for score, row in zip(scores.tolist(), nearest.tolist())]
         chosen: list[Answer] = []
         for score, row in self._ranked(normalised(query), 8 * count, rows):
             answer = self._answer(row, score)
@@ -94,12 +94,12 @@ class SearchIndex:
         """Scores and rows, best first, looked for in growing numbers as they are asked for."""
         seen: set[int] = set()
         for wanted in itertools.accumulate(itertools.repeat(first), lambda total, _: 4 * total):
-            scores, found = self._nearest(query, wanted, rows)
-            for score, row in zip(scores.tolist(), found.tolist()):
+            scores, nearest = self._nearest(query, wanted, rows)
+            for score, row in zip(scores.tolist(), nearest.tolist()):
                 if row not in seen:
                     seen.add(row)
                     yield score, row
-            if len(found) < wanted:
+            if len(nearest) < wanted:
                 return
 
     def rows(self, level: int | None, videos: Collection[str] | None) -> slice | np.ndarray:

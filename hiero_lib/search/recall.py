@@ -66,7 +66,7 @@ def recall(
         raise ValueError("there is no text to search for")
     texts = list(moments)
     queries = embed_text(texts).float().cpu().numpy()
-    found = []
+    recalls = []
     for level in index.levels:
         total = int((index.spans.level == level).sum())
         hits, chances, lengths = [], [], []
@@ -78,11 +78,11 @@ def recall(
             )
             chances.append(_by_chance(_right_spans(index, level, moments[text]), total, count))
             lengths += [end - start for _, start, end in places]
-        found.append(LevelRecall(level, np.array(hits), float(np.mean(chances)), float(np.mean(lengths)), total))
-    return found
+        recalls.append(LevelRecall(level, np.array(hits), float(np.mean(chances)), float(np.mean(lengths)), total))
+    return recalls
 
 
-def recall_rows(found: Mapping[str, Sequence[LevelRecall]], *, count: int = 5) -> list[Row]:
+def recall_rows(recalls: Mapping[str, Sequence[LevelRecall]], *, count: int = 5) -> list[Row]:
     """Rows of the results table: method -> its levels."""
     return [
         Row(
@@ -92,7 +92,7 @@ def recall_rows(found: Mapping[str, Sequence[LevelRecall]], *, count: int = 5) -
             level.metric(),
             note=f"chance {100 * level.by_chance:.1f}; answers of {level.answer_s:.0f} s out of {level.spans} spans",
         )
-        for method, levels in found.items()
+        for method, levels in recalls.items()
         for level in levels
     ]
 

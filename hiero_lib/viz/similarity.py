@@ -116,8 +116,8 @@ def plot_similarity(
     """
     if order not in ("time", "threads"):
         raise ValueError(f"order must be 'time' or 'threads', not {order!r}")
-    found = level_of(hierarchy, level)
-    matrix = similarity_matrix(found, order=order, most_blocks=most_blocks)
+    level_threads = level_of(hierarchy, level)
+    matrix = similarity_matrix(level_threads, order=order, most_blocks=most_blocks)
     off = matrix.cosine[~np.eye(len(matrix.cosine), dtype=bool)]
     low, high = np.quantile(off, [0.01, 0.99]) if len(off) else (0.0, 1.0)
     limits = (float(low), float(max(high, low + 1e-3)))
@@ -127,7 +127,7 @@ def plot_similarity(
             matrix, note=f"{matrix.note}; the borders of {len(borders) + 1} spans are left out"
         )
         borders = []
-    ticks = _ticks(matrix, found, order)
+    ticks = _ticks(matrix, level_threads, order)
     axis = f"nodes of level {level} by thread" if order == "threads" else time_title(hierarchy.end_s)
     return drawn(
         engine,

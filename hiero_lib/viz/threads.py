@@ -15,11 +15,11 @@ _MOST_CHARACTERS = 44  # of a thread's name beside its lane
 
 def thread_lanes(hierarchy: VideoHierarchy, level: int) -> list[TimelineRow]:
     """A row for each thread of a level, by number, named with its total time; hover says how often it comes back."""
-    found = level_of(hierarchy, level)
+    level_threads = level_of(hierarchy, level)
     lanes = []
-    for thread, seconds in found.seconds().items():
-        spans = [span for span in found.spans if span.label == thread]
-        name = f"{shortened(thread_name(found, thread), _MOST_CHARACTERS)}  {clock(seconds)}"
+    for thread, seconds in level_threads.seconds().items():
+        spans = [span for span in level_threads.spans if span.label == thread]
+        name = f"{shortened(thread_name(level_threads, thread), _MOST_CHARACTERS)}  {clock(seconds)}"
         times = "1 span" if len(spans) == 1 else f"{len(spans)} spans"
         lanes.append(TimelineRow(name, spans, {thread: times}))
     return lanes

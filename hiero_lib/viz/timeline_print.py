@@ -55,15 +55,15 @@ def print_timeline(
     axes = figure.add_subplot()
     for index in range(len(rows)):
         axes.axhspan(index - BAR_HEIGHT / 2, index + BAR_HEIGHT / 2, color=theme.track, linewidth=0, zorder=0)
-        mine = [bar for bar in bars if bar.row == index]
+        row_bars = [bar for bar in bars if bar.row == index]
         # A line of the bar's own colour closes the gaps that viewers of PDF and SVG show between neighbours; a
         # thicker one keeps a short span from fading away.
         axes.broken_barh(
-            [(bar.span.start_s, bar.span.length_s) for bar in mine],
+            [(bar.span.start_s, bar.span.length_s) for bar in row_bars],
             (index - BAR_HEIGHT / 2, BAR_HEIGHT),
-            facecolors=[bar.color for bar in mine],
-            edgecolors=[bar.color for bar in mine],
-            linewidth=[0.2 if bar.span.length_s > _THIN * end_s else 0.5 for bar in mine],
+            facecolors=[bar.color for bar in row_bars],
+            edgecolors=[bar.color for bar in row_bars],
+            linewidth=[0.2 if bar.span.length_s > _THIN * end_s else 0.5 for bar in row_bars],
             label=rows[index].name,
         )
     names = [row.name for row in rows]

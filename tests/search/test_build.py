@@ -102,7 +102,7 @@ def test_an_interrupted_build_goes_on_and_changed_features_are_indexed_again(
         store=collection.store,
         hierarchy_of=lambda uid: asked.append(uid) or spans_to_search(collection, methods[HIERO], uid),
     )
-    assert (report.made, report.found, asked) == (2, 1, ["v0", "v2"])
+    assert (report.made, report.kept, asked) == (2, 1, ["v0", "v2"])
 
     path = collection.store.path("v1")
     torch.save(torch.load(path, weights_only=True)[:-9], path)  # shorter features
