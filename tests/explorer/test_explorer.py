@@ -10,13 +10,8 @@ import pytest
 import torch
 
 from hiero_lib.config import load_profile
-from hiero_lib.data.media import Media, find_media
-from hiero_lib.data.narrations import Narrations
-from hiero_lib.data.paths import DataPaths
 from hiero_lib.explorer.explorer import Explorer
-from hiero_lib.explorer.live import figure_html, load_plotly_html, read_click
-from hiero_lib.explorer.span_details import details_html, span_at, span_details
-from hiero_lib.hierarchy.collection import Collection, open_collection, short_uids
+from hiero_lib.hierarchy.collection import Collection, open_collection
 from hiero_lib.hierarchy.spans import Span
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method, open_methods
 from hiero_lib.search.build import open_index
@@ -186,88 +181,3 @@ def test_without_a_text_space_one_is_told_so(opened: tuple[Collection, Method, P
     assert made.query.disabled
     made.view.value = "query"
     assert made.below.layout.title.text == made.query.placeholder == "these features have no text space"
-
-
-def test_uids_are_shortened_as_far_as_they_differ() -> None:
-    assert short_uids(["0afdddc5-c08c", "20e12db3-1111"]) == {
-        "0afdddc5-c08c": "0afdddc5",
-        "20e12db3-1111": "20e12db3",
-    }
-    assert short_uids(["kitchen_001_left", "kitchen_002_left"])["kitchen_001_left"] == "kitchen_001"
-    assert short_uids(["v0", "v1"]) == {"v0": "v0", "v1": "v1"}
-    assert short_uids([]) == {}
-
-
-def test_details_are_escaped_and_cut(explorer: Explorer) -> None:
-    level = level_of(explorer.hierarchy, 2)
-    narrations = Narrations([0.5 + 0.001 * i for i in range(30)], ["#C C <b>bold</b>"] * 30)
-    details = span_details(explorer.hierarchy, level=2, at_s=0.5, narrations=narrations)
-    assert details.span == level.spans[span_at(level, 0.5)]
-    assert details.elsewhere == ()
-    text = details_html(details)
-    assert "<b>bold" not in text
-    assert "and 18 more" in text
-
-
-def test_scripts_cannot_be_ended_by_a_text() -> None:
-    import plotly.graph_objects as go
-
-    text = figure_html(go.Figure(layout={"title": {"text": "</script><img>"}}), view="v", listener="l")
-    assert text.count("</script>") == 1
-    assert "window.Plotly" in load_plotly_html()
-
-
-@pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"view": "v", "curve": "x", "point": 0, "x": 1}'])
-def test_what_is_no_click_is_none(text: str) -> None:
-    assert read_click(text) is None
-
-
-def test_media_are_found_by_name(tmp_path: Path) -> None:
-    paths = DataPaths.at(tmp_path)
-    assert find_media(paths, "v") == Media()
-    folder = paths.frames / "v"
-    folder.mkdir(parents=True)
-    for name in ("12.5.jpg", "3.png", "cover.jpg", "4.txt"):
-        (folder / name).write_bytes(b"x")
-    found = find_media(paths, "v")
-    assert [at for at, _ in found.frames] == [3.0, 12.5]
-    assert [at for at, _ in found.frames_between(0, 5)] == [3.0]
-    assert [at for at, _ in found.frames_between(20, 30)] == [12.5]
-    paths.videos.mkdir()
-    (paths.videos / "v.mp4").write_bytes(b"film")
-    assert find_media(paths, "v").video == paths.videos / "v.mp4"
-    for name in ("my video.mp4", "küche.webm", "a+b.MP4"):
-        (paths.videos / name).write_bytes(b"film")
-        assert find_media(paths, Path(name).stem).video == paths.videos / name
-    (paths.frames / "my video").mkdir()
-    (paths.frames / "my video" / "1.jpg").write_bytes(b"x")
-    assert len(find_media(paths, "my video").frames) == 1
-    assert find_media(paths, "../frames/v") == Media()
-
-
-def test_the_player_goes_where_one_clicks(
-    explorer: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from hiero_lib.explorer.player import Player
-
-    film = tmp_path / "v.mp4"
-    film.write_bytes(b"film")
-    player = Player("listener")
-    player.open(Media(film))
-    assert type(player._box.children[0]).__name__ == "Video"
-    player.seek(12.5, 14.0)
-    assert "currentTime = 12.500" in player._script.outputs[0]["data"]["text/html"]
-    picture = tmp_path / "13.0.jpg"
-    picture.write_bytes(b"jpeg")
-    player.open(Media(None, ((13.0, picture),)))
-    player.seek(12.5, 14.0)
-    assert 'alt="frame at 00:13.0"' in player._box.children[0].value
-    monkeypatch.setattr("hiero_lib.explorer.player._MOST_BYTES", 3)  # the film is longer
-    player.open(Media(film))
-    assert "v.mp4 is larger" in player._box.children[0].value
-    player.open(Media(film, ((13.0, picture),)))
-    player.seek(12.5, 14.0)
-    assert 'alt="frame at 00:13.0"' in player._box.children[0].value
-    player.open(Media())
-    player.seek(0.0, 1.0)
-    assert player._box.children == ()

@@ -1,16 +1,12 @@
 import copy
-import csv
-import io
-import itertools
 import json
 
 import jsonschema
 import pytest
 
 from hiero_lib.export.document import document, schema, write_document
-from hiero_lib.export.record import milliseconds, nested_spans, one_line, thread_title
-from hiero_lib.export.text import COLUMNS, spans_csv
-from tests.helpers.made_record import made_hierarchy, made_record
+from hiero_lib.export.record import milliseconds
+from tests.helpers.made_record import made_record
 
 
 @pytest.fixture(scope="module")
@@ -62,43 +58,3 @@ def test_the_schema_refuses_what_is_not_the_layout(record, spoil) -> None:
 
 def test_every_field_of_the_schema_is_described_or_plain() -> None:
     assert set(schema()["required"]) == set(schema()["properties"])
-
-
-def test_the_csv_has_a_line_for_each_span(record) -> None:
-    rows = list(csv.DictReader(io.StringIO(spans_csv(record))))
-    assert tuple(rows[0]) == COLUMNS
-    expected = [(level, span) for level in record.hierarchy.levels for span in level.spans]
-    assert len(rows) == len(expected)
-    coarser = {level.level: above for level, above in zip(record.hierarchy.levels, record.hierarchy.levels[1:])}
-    for row, (level, span) in zip(rows, expected):
-        assert (int(row["level"]), float(row["start_s"]), float(row["end_s"])) == (
-            level.level,
-            span.start_s,
-            span.end_s,
-        )
-        assert float(row["length_s"]) == pytest.approx(span.length_s, abs=6e-4)
-        assert row["title"] == thread_title(level, span.label)
-        if level.level in coarser:
-            assert int(row["parent"]) == level.parents[span.label]
-            assert row["parent_title"] == thread_title(coarser[level.level], level.parents[span.label])
-        else:
-            assert row["parent"] == row["parent_title"] == ""
-
-
-def test_nested_spans_keep_all_time_and_lie_in_one_span_above() -> None:
-    hierarchy = made_hierarchy()
-    levels = hierarchy.levels[::-1]
-    found = nested_spans(levels)
-    for level, pieces in zip(levels, found):
-        total: dict[int, int] = {}
-        for start, end, thread in pieces:
-            assert start < end
-            total[thread] = total.get(thread, 0) + end - start
-        assert total == {thread: milliseconds(seconds) for thread, seconds in level.seconds().items()}
-    for above, below in itertools.pairwise(found):
-        for start, end, _ in below:
-            assert sum(a <= start and end <= b for a, b, _ in above) == 1
-
-
-def test_a_line_holds_nothing_that_xml_cannot() -> None:
-    assert one_line("a\x00\n b\u2028c\ud800\ufffe") == "a b c"

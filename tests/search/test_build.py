@@ -13,12 +13,11 @@ from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.data.egoclip import open_egoclip
 from hiero_lib.data.paths import DataPaths
-from hiero_lib.hierarchy.collection import Collection, named_hierarchy, open_collection, phrases_of
+from hiero_lib.hierarchy.collection import Collection, open_collection
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method, open_methods
 from hiero_lib.pipelines import finished_run
 from hiero_lib.results.record import record
 from hiero_lib.search.build import index_folder, open_index, spans_to_search, update_index
-from hiero_lib.search.recall import recall, recall_rows
 from tests.helpers.tiny import make_checkpoint, make_tiny
 
 CPU = torch.device("cpu")
@@ -47,11 +46,6 @@ def checkpoint(profile: Profile, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture(scope="module")
 def methods(profile: Profile, checkpoint: Path) -> dict[str, Method]:
     return open_methods(profile, checkpoints={"hiero": checkpoint}, device=CPU)
-
-
-def test_narrations_are_indexed_where_training_looks_for_them(collection: Collection, profile: Profile) -> None:
-    assert collection.egoclip is not None
-    assert collection.egoclip.folder.parent == DataPaths.at(profile.data_root).processed / "egoclip"
 
 
 def test_the_index_holds_the_spans_of_every_level_and_is_made_once(
@@ -146,70 +140,6 @@ def test_what_cannot_be_searched_is_refused(
         open_index(tmp_path, collection, methods[UNTRAINED])
     with pytest.raises(DataError, match="no videos to search"):
         open_index(tmp_path, collection, methods[HIERO], video_uids=[])
-    with pytest.raises(DataError, match=r"value '\.\./v0'.*There are v0, v1, v2 and 1 more"):
-        named_hierarchy(collection, methods[HIERO], "../v0")
-
-
-def test_names_come_from_narrations_or_else_a_vocabulary(collection: Collection, methods: dict[str, Method]) -> None:
-    import dataclasses
-
-    own = named_hierarchy(collection, methods[HIERO], "v0")
-    plain = collection.narrations("v0").without_tags().texts
-    assert set(own.levels[0].names.values()) <= set(plain)
-    mute = dataclasses.replace(collection, egoclip=None)
-    assert not mute.narrations("v0")
-    assert mute.vocabulary() == []
-    assert named_hierarchy(mute, methods[HIERO], "v0").levels[0].names == {}
-    vocabulary = phrases_of(methods[HIERO], ["#C C dances", "#C C sings", "#C C reads"])
-    names = named_hierarchy(mute, methods[HIERO], "v0", vocabulary=vocabulary, num_threads=2).levels[0].names
-    assert len(names) == 2
-    assert set(names.values()) <= {"dances", "sings", "reads"}
-
-
-def test_a_vocabulary_has_the_most_frequent_narrations_first(collection: Collection) -> None:
-    vocabulary = collection.vocabulary()
-    counts = [
-        sum(collection.narrations(uid).texts.count(text) for uid in collection.video_uids) for text in vocabulary
-    ]
-    assert counts == sorted(counts, reverse=True)
-    assert sum(counts) == 28
-
-
-def test_recall_counts_the_texts_whose_moment_lies_in_an_answer(
-    collection: Collection, methods: dict[str, Method], tmp_path: Path
-) -> None:
-    index = open_index(tmp_path, collection, methods[HIERO])
-    level0 = np.flatnonzero(index.spans.level == 0)
-    row = int(level0[len(level0) // 2])
-    inside = (index.spans.video_uids[index.spans.video[row]], float(index.spans.start_s[row]))
-    vectors = {"here": index.spans.vectors[row], "nowhere": index.spans.vectors[row]}
-    found = recall(
-        index,
-        {"here": [("elsewhere", 0.0), inside], "nowhere": [(inside[0], 1e6)]},
-        embed_text=lambda texts: torch.from_numpy(np.stack([vectors[text] for text in texts])),
-        count=1,
-    )
-    assert [level.level for level in found] == index.levels
-    assert found[0].hits.tolist() == [True, False]
-    assert found[0].by_chance == pytest.approx(0.5 / len(level0))  # one right span for one of the two texts
-    twice = {"here": [inside, (inside[0], inside[1] + 1e-3), (index.spans.video_uids[0], -5.0)]}
-    same = recall(index, twice, embed_text=lambda _: torch.from_numpy(index.spans.vectors[row : row + 1]), count=1)
-    assert same[0].by_chance == pytest.approx(1 / len(level0))
-    assert found[0].answer_s == pytest.approx(index.spans.end_s[row] - index.spans.start_s[row])
-    rows = recall_rows({"HiERO": found}, count=1)
-    assert (rows[0].metric, rows[0].result.value, rows[0].result.n) == ("recall at 1, level 0", 0.5, 2)  # type: ignore[union-attr]
-    with pytest.raises(ValueError, match="no text"):
-        recall(index, {}, embed_text=methods[HIERO].embed_text)
-
-
-def test_chance_is_that_of_drawing_spans() -> None:
-    from hiero_lib.search.recall import _by_chance
-
-    draws = np.random.default_rng(0)
-    simulated = np.mean([np.isin(draws.permutation(20)[:5], [3, 7]).any() for _ in range(20_000)])
-    assert _by_chance(2, 20, 5) == pytest.approx(simulated, abs=0.015)
-    assert _by_chance(0, 20, 5) == 0
-    assert _by_chance(1, 3, 5) == 1
 
 
 def test_the_command_prints_a_table(

@@ -1,10 +1,8 @@
 import itertools
-import sys
 
 import numpy as np
 import pytest
 
-from hiero_lib.base.errors import ConfigError
 from hiero_lib.search import nearest
 from hiero_lib.search.index import Answer, SearchIndex
 from hiero_lib.search.table import SpanTable, join, normalised, table_of
@@ -135,24 +133,3 @@ def test_faiss_answers_as_the_matrix_product_does(tmp_path) -> None:
             expected = places(plain.find(query, **options))  # fewer than 32 cells: nothing is missed
             assert places(through_faiss.find(query, **options)) == expected
             assert places(again.find(query, **options)) == expected
-
-
-def test_faiss_is_taken_beyond_a_million_rows_and_only_where_it_is(monkeypatch) -> None:
-    vectors = collection().vectors
-    calls = []
-    monkeypatch.setattr(nearest, "with_faiss", lambda vectors, file: calls.append(len(vectors)))
-    nearest.choose(vectors)
-    assert calls == []
-    monkeypatch.setattr(nearest, "EXACT_UP_TO", len(vectors) - 1)
-    nearest.choose(vectors)
-    assert calls == [len(vectors)]
-    monkeypatch.setitem(sys.modules, "faiss", None)
-    monkeypatch.setattr(nearest.importlib.util, "find_spec", lambda name: None)
-    assert callable(nearest.choose(vectors))
-    assert calls == [len(vectors)]
-
-
-def test_without_faiss_the_error_names_the_package(monkeypatch) -> None:
-    monkeypatch.setattr(nearest, "faiss_is_installed", lambda: False)
-    with pytest.raises(ConfigError, match=r"pip install 'faiss-cpu>=1\.8'"):
-        nearest.with_faiss(np.eye(3, dtype=np.float32))
