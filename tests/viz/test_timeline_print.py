@@ -70,7 +70,7 @@ def test_print_is_vectors_and_leaves_the_settings_alone() -> None:
 
 
 def test_a_text_is_broken_into_as_few_lines_as_fit() -> None:
-    assert fitted("wash the pan", 200, 10, size=7) == "wash the pan"
+    assert fitted("wash the pan", 200, 30, size=7) == "wash the pan"
     assert fitted("wash the pan", 40, 20, size=7) == "wash the\npan"
     assert fitted("wash the pan", 40, 10, size=7) is None  # one line is too wide, two are too high
     assert fitted("a\nb", 200, 20, size=7) == "a\nb"
