@@ -1,4 +1,9 @@
-"""Narrations of a video of one's own: subtitles (.srt, .vtt), or a table (.csv, .tsv) of times and texts."""
+"""Narrations of a video of one's own: subtitles (.srt, .vtt), or a table (.csv, .tsv) of times and texts.
+
+Subtitles are read here since no package keeps to what a file says: pysubs2 1.8.1 drops the sign of ``-00:00:01`` and
+leaves the word timestamps of rolling captions in their texts, webvtt-py 0.6.0 passes over cues whose time it cannot
+read and takes ``a < 5 g then b >`` for a tag, and neither names the line that is wrong.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +63,8 @@ def seconds_of(text: str) -> float | None:
         return None
     if not 1 <= len(values) <= 3 or not all(math.isfinite(value) and value >= 0 for value in values):
         return None
-    return sum(value * 60**power for power, value in enumerate(reversed(values)))
+    seconds = sum(value * 60**power for power, value in enumerate(reversed(values)))
+    return seconds if math.isfinite(seconds) else None
 
 
 def _subtitles(text: str, path: Path) -> Iterator[tuple[float, str]]:

@@ -69,6 +69,7 @@ def test_tables(tmp_path: Path, name: str, text: str) -> None:
             "1\n00:00:03,000 --> 00:00:01,000\nback\n",
             r"field 'line 2', value '00:00:03,000 -->.*: not a time",
         ),
+        ("a.srt", "1\n1e308:00:00 --> 1e308:00:01\nhi\n", "field 'line 2'.*not a time"),
         ("a.csv", "when,what\n1,x\n", "field 'header', value 'when,what': the columns time"),
         ("a.csv", "time,text\n1,x\nsoon,y\n", "field 'line 3', value 'soon': not a time"),
         ("a.csv", "time,text\n,x\n", "field 'line 2'.*not a time"),
@@ -98,6 +99,7 @@ def test_files_that_are_not_there_or_no_text(tmp_path: Path) -> None:
         ("1:2:3:4", None),
         ("", None),
         ("nan", None),
+        ("1e308:00:00", None),
     ],
 )
 def test_times(text: str, seconds: float | None) -> None:
