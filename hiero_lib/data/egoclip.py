@@ -192,8 +192,9 @@ class EgoClipDataset(torch.utils.data.Dataset[VideoSegments]):
     """Chunks as :class:`VideoSegments` with their narrations.
 
     An item has ``x [N, F]``, ``pos [N]``, ``indices [N]``, ``video_uid``, ``first_index``, ``narration_time [M]``
-    (seconds, float32), ``texts`` (list of M) and, where there is a cache, ``text [M, T]``. What the cache lacks is
-    encoded here, once; workers then carry row numbers and memory maps, neither the encoder nor the texts.
+    (seconds, float32), ``narration_texts`` (list of M) and, where there is a cache, ``narration_embedding [M, T]``.
+    What the cache lacks is encoded here, once; workers then carry row numbers and memory maps, neither the encoder
+    nor the texts.
 
     Args:
         chunks: from :meth:`EgoClipIndex.chunks`.
@@ -228,10 +229,12 @@ class EgoClipDataset(torch.utils.data.Dataset[VideoSegments]):
             first_index=chunk.first_index,
         )
         item.narration_time = torch.from_numpy(chunk.times.astype(np.float32))
-        item.texts = list(chunk.texts)
+        item.narration_texts = list(chunk.texts)
         if self._embeddings is not None:
             index %= len(self.chunks)
-            item.text = self._embeddings.take(self._rows[self._offsets[index] : self._offsets[index + 1]])
+            item.narration_embedding = self._embeddings.take(
+                self._rows[self._offsets[index] : self._offsets[index + 1]]
+            )
         return item
 
 

@@ -149,7 +149,10 @@ def training_loss(
         the scalar to call backward on (gradients of all processes are to be averaged), and a detached
         ``[loss, vna, ft]``.
     """
-    text = batch.text if "text" in batch else [narration for texts in batch.texts for narration in texts]
+    if "narration_embedding" in batch:
+        text = batch.narration_embedding
+    else:
+        text = [narration for texts in batch.narration_texts for narration in texts]
     levels, segments, narrations = model(batch, text)
     first = process * videos
     geometry = PairGeometry(
