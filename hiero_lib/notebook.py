@@ -22,12 +22,8 @@ from hiero_lib.base.versions import version_of
 if TYPE_CHECKING:
     import torch
 
-    from hiero_lib.benchmarks.thread_recovery.files import Truth
-    from hiero_lib.benchmarks.thread_recovery.score import ThreadRecovery
     from hiero_lib.config import Profile
-    from hiero_lib.hierarchy.collection import Collection
     from hiero_lib.methods.method import Method
-    from hiero_lib.viz.timeline import Narrations, TimelineRow
 
 _NOT_ON_COLAB = {"jupyterlab"}  # it breaks Colab's own server
 _LISTED = 12  # files of a folder; of more, their number is told
@@ -287,58 +283,11 @@ def run_methods(run: NotebookRun, *, device: torch.device, which: str = "last") 
     return open_methods(run.profile, checkpoints=trained_models(run, which=which), device=device)
 
 
-def narrations_in(collection: Collection, video_uid: str) -> Narrations | None:
-    """A video's narrations; None where nothing is told of it."""
-    from hiero_lib.viz.timeline import Narrations
-
-    times, texts = collection.narrations(video_uid)
-    return Narrations(times, texts) if texts else None
-
-
-def truth_of_video(run: NotebookRun, video_uid: str) -> TimelineRow | None:
-    """The true threads of a video of the sample; None where there is no truth."""
-    from hiero_lib.benchmarks.thread_recovery.files import read_truth
-    from hiero_lib.data.paths import DataPaths
-
-    path = DataPaths.at(run.profile.data_root).truth / f"{video_uid}.json"
-    return truth_row(read_truth(path)) if path.is_file() else None
-
-
 def in_batch() -> bool:
     """Whether `reproduce` runs this kernel: nobody will click on anything."""
     from hiero_lib.results.record import COMMAND_VARIABLE
 
     return COMMAND_VARIABLE in os.environ
-
-
-def truth_row(truth: Truth, *, level: str = "thread", name: str = "truth") -> TimelineRow:
-    """The spans of one level of a sample video's truth, numbered in the order in which they first appear."""
-    from hiero_lib.hierarchy.spans import Run
-    from hiero_lib.viz.timeline import TimelineRow
-
-    number: dict[int, int] = {}
-    for span in truth.levels[level]:
-        number.setdefault(span.id, len(number))
-    runs = [Run(span.start_s, span.end_s, number[span.id]) for span in truth.levels[level]]
-    names = {number[span.id]: span.text for span in truth.levels[level]}
-    return TimelineRow(name, runs, names, threads=level == "thread")
-
-
-def recovered_rows(
-    recovery: ThreadRecovery, truth: Truth, *, methods: Sequence[str], levels: Sequence[int], stride_s: float
-) -> list[TimelineRow]:
-    """The truth of a video above the threads that methods find, each in the colour of the true thread it covers."""
-    from hiero_lib.hierarchy.spans import match_labels, relabelled, runs_of
-    from hiero_lib.viz.timeline import TimelineRow
-
-    rows = [truth_row(truth)]
-    for method in methods:
-        for level in levels:
-            pos, found = recovery.threads[method][level][truth.video_uid]
-            runs = runs_of(found, pos, stride_s * 2**level)
-            runs = relabelled(runs, match_labels(runs, rows[0].runs))
-            rows.append(TimelineRow(f"{method}, level {level}", runs, rows[0].names))
-    return rows
 
 
 def _cell(value: object) -> str:

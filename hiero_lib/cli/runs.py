@@ -33,7 +33,7 @@ def add_parsers(commands: arguments.Commands) -> None:
     arguments.add_profile(command)
     arguments.add_method(command)
     command.add_argument("--count", type=int, default=5, help="answers (default: %(default)s)")
-    command.add_argument("--level", type=int, help="only runs of this level (default: all)")
+    command.add_argument("--level", type=int, help="only spans of this level (default: all)")
     command.add_argument(
         "--video", dest="videos", action="append", metavar="VIDEO_UID", help="only in this video; repeatable"
     )

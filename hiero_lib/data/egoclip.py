@@ -16,6 +16,7 @@ from hiero_lib.base.files import atomic_path, read_json
 from hiero_lib.config import FeatureConfig
 from hiero_lib.data.egoclip_index import TextTable, build_index, identity
 from hiero_lib.data.features import FeatureStore, row_at
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.data.text_cache import TextCache
@@ -110,10 +111,10 @@ class EgoClipIndex:
         """All narrations of a video, by time; empty for a video that is not in the file."""
         return self._texts.read(*self._rows_of(video_uid))
 
-    def narrations(self, video_uid: str) -> tuple[list[float], list[str]]:
-        """Seconds and texts of a video's narrations, by time; empty for a video that is not in the file."""
+    def narrations(self, video_uid: str) -> Narrations:
+        """All narrations of a video; empty for a video that is not in the file."""
         begin, end = self._rows_of(video_uid)
-        return self.times[begin:end].tolist(), list(self._texts.read(begin, end))
+        return Narrations(self.times[begin:end].tolist(), self._texts.read(begin, end))
 
     def _rows_of(self, video_uid: str) -> tuple[int, int]:
         v = bisect.bisect_left(self.video_uids, video_uid)
@@ -191,8 +192,9 @@ class EgoClipDataset(torch.utils.data.Dataset[VideoSegments]):
     """Chunks as :class:`VideoSegments` with their narrations.
 
     An item has ``x [N, F]``, ``pos [N]``, ``indices [N]``, ``video_uid``, ``first_index``, ``narration_time [M]``
-    (seconds, float32), ``texts`` (list of M) and, where there is a cache, ``text [M, T]``. What the cache lacks is
-    encoded here, once; workers then carry row numbers and memory maps, neither the encoder nor the texts.
+    (seconds, float32), ``narration_texts`` (list of M) and, where there is a cache, ``narration_embedding [M, T]``.
+    What the cache lacks is encoded here, once; workers then carry row numbers and memory maps, neither the encoder
+    nor the texts.
 
     Args:
         chunks: from :meth:`EgoClipIndex.chunks`.
@@ -227,10 +229,12 @@ class EgoClipDataset(torch.utils.data.Dataset[VideoSegments]):
             first_index=chunk.first_index,
         )
         item.narration_time = torch.from_numpy(chunk.times.astype(np.float32))
-        item.texts = list(chunk.texts)
+        item.narration_texts = list(chunk.texts)
         if self._embeddings is not None:
             index %= len(self.chunks)
-            item.text = self._embeddings.take(self._rows[self._offsets[index] : self._offsets[index + 1]])
+            item.narration_embedding = self._embeddings.take(
+                self._rows[self._offsets[index] : self._offsets[index + 1]]
+            )
         return item
 
 

@@ -17,8 +17,8 @@ class VideoSegments(Data):
 
     Shapes:
         x: ``[N, F]`` segment features; pos: ``[N]`` segment centres in seconds, float32, increasing;
-        indices: ``[N]`` 0..N-1, int64; text: ``[M, T]`` the frozen encoder's output of the narrations;
-        narration_time: ``[M]`` seconds; texts: list of M strings (only where the encoder is trained).
+        indices: ``[N]`` 0..N-1, int64; narration_time: ``[M]`` seconds; narration_texts: list of M strings;
+        narration_embedding: ``[M, T]`` the frozen encoder's output of them (absent where the encoder is trained).
 
     ``video_uid`` and ``first_index`` (row of the feature file that ``x[0]`` is) say where it comes from.
     """

@@ -1,4 +1,9 @@
-"""Narrations of a video of one's own: subtitles (.srt, .vtt), or a table (.csv, .tsv) of times and texts."""
+"""Narrations of a video of one's own: subtitles (.srt, .vtt), or a table (.csv, .tsv) of times and texts.
+
+Subtitles are read here since no package keeps to what a file says: pysubs2 1.8.1 drops the sign of ``-00:00:01`` and
+leaves the word timestamps of rolling captions in their texts, webvtt-py 0.6.0 passes over cues whose time it cannot
+read and takes ``a < 5 g then b >`` for a tag, and neither names the line that is wrong.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +13,17 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from hiero_lib.base.errors import DataError
+from hiero_lib.data.narrations import Narrations
 
 _ARROW = re.compile(r"^\s*(\S+)\s+-->\s+(\S+)")
 _TAG = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 _TIMES, _ENDS, _TEXTS = ("time", "start", "narration_time", "start_s"), ("end", "end_s"), ("text", "narration")
 
 
-@dataclass(frozen=True)
-class TimedTexts:
-    """Narrations in time order: ``times`` in seconds from the start of the video, and as many ``texts``."""
-
-    times: tuple[float, ...]
-    texts: tuple[str, ...]
-
-
-def read_narrations(path: str | Path) -> TimedTexts:
+def read_narrations(path: str | Path) -> Narrations:
     """The narrations of a file, by its suffix.
 
     A subtitle counts at the middle of its time. A table has a header: ``text``, and ``time``, or ``start`` with or
@@ -50,11 +47,11 @@ def read_narrations(path: str | Path) -> TimedTexts:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError("not UTF-8 text", file=path, field=f"byte {error.start}") from error
-    found = ((time, " ".join(words.split())) for time, words in readers[path.suffix.lower()](text, path))
-    told = sorted(((time, words) for time, words in found if words), key=lambda narration: narration[0])
-    if not told:
+    lines = ((time, " ".join(words.split())) for time, words in readers[path.suffix.lower()](text, path))
+    narrations = sorted(((time, words) for time, words in lines if words), key=lambda narration: narration[0])
+    if not narrations:
         raise DataError("not one narration is in the file", file=path)
-    return TimedTexts(tuple(time for time, _ in told), tuple(words for _, words in told))
+    return Narrations([time for time, _ in narrations], [words for _, words in narrations])
 
 
 def seconds_of(text: str) -> float | None:
@@ -66,7 +63,8 @@ def seconds_of(text: str) -> float | None:
         return None
     if not 1 <= len(values) <= 3 or not all(math.isfinite(value) and value >= 0 for value in values):
         return None
-    return sum(value * 60**power for power, value in enumerate(reversed(values)))
+    seconds = sum(value * 60**power for power, value in enumerate(reversed(values)))
+    return seconds if math.isfinite(seconds) else None
 
 
 def _subtitles(text: str, path: Path) -> Iterator[tuple[float, str]]:

@@ -13,15 +13,15 @@ from typing import Any
 import torch
 
 from hiero_lib.data.media import Media, find_media
+from hiero_lib.data.narrations import add_tag
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.explorer.clicks import meant_by
 from hiero_lib.explorer.live import figure_html, load_plotly_html, read_click, start_html
 from hiero_lib.explorer.player import Player
-from hiero_lib.explorer.span_details import RunDetails, answer_text, details_html, run_details
+from hiero_lib.explorer.span_details import SpanDetails, answer_text, details_html, span_details
 from hiero_lib.hierarchy.collection import (
     Collection,
     Phrases,
-    as_narration,
     named,
     phrases_for,
     phrases_of,
@@ -31,12 +31,12 @@ from hiero_lib.hierarchy.video import VideoHierarchy, video_hierarchy, with_thre
 from hiero_lib.methods.method import Method, read_video
 from hiero_lib.models.clustering.spectral import ThreadCount
 from hiero_lib.search.index import Answer, SearchIndex
-from hiero_lib.viz.bars import BAR_HEIGHT, Narrations, TimelineRow
+from hiero_lib.viz.bars import BAR_HEIGHT, TimelineRow
 from hiero_lib.viz.levels import plot_levels
 from hiero_lib.viz.map import plot_map
 from hiero_lib.viz.page import Figure
 from hiero_lib.viz.palette import THEMES, ThemeName
-from hiero_lib.viz.query import nearest_runs, plot_query
+from hiero_lib.viz.query import nearest_spans, plot_query
 from hiero_lib.viz.rows import hierarchy_rows, level_of, truth_beside
 from hiero_lib.viz.similarity import plot_similarity
 from hiero_lib.viz.threads import plot_threads
@@ -56,7 +56,7 @@ class Explorer:
     Args:
         collection: the videos.
         method: whose features are shown.
-        index: of the collection, made with the same method; None: nothing is found in other videos.
+        index: of the collection, made with the same method; None: other videos are not searched.
         video_uid: shown first; None: the first one with narrations.
         level: shown first.
         query: searched first.
@@ -66,7 +66,7 @@ class Explorer:
 
     Attributes:
         video, level, threads, auto, query, view, answers: the widgets.
-        details: what belongs to the run that was clicked; None before a click.
+        details: what belongs to the span that was clicked; None before a click.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Explorer:
 
         self.collection, self.method, self.index, self.theme = collection, method, index, theme
         self._num_threads, self._truth = num_threads, truth
-        self.details: RunDetails | None = None
+        self.details: SpanDetails | None = None
         self.hierarchy: VideoHierarchy
         self._kept: dict[str, tuple[VideoHierarchy, Phrases | None]] = {}
         self._asleep = True
@@ -123,7 +123,7 @@ class Explorer:
         self._clicked = widgets.Text(layout={"display": "none"})
         self._clicked.add_class(listener)
         self._loader, self._top, self._below = widgets.Output(), widgets.Output(), widgets.Output()
-        self._panel = widgets.HTML("<p>Click on a run to see what belongs to it.</p>")
+        self._panel = widgets.HTML("<p>Click on a span to see what belongs to it.</p>")
         self._player = Player(listener)
         self._listener = listener
         self._loader.outputs = _html_output(load_plotly_html())
@@ -157,7 +157,7 @@ class Explorer:
         return f"{self.method.name}, video {self._short[self.video.value]}{sample}"
 
     def timeline(self) -> Figure:
-        """All levels, with the run that was clicked framed, and the answers of the query at the chosen level."""
+        """All levels, with the span that was clicked framed, and the answers of the query at the chosen level."""
         rows = hierarchy_rows(self.hierarchy)
         if self._true is not None:
             rows.append(truth_beside(self._true, level_of(self.hierarchy, self.level.value)))
@@ -169,18 +169,18 @@ class Explorer:
             end_s=self.hierarchy.end_s,
             legend=False,  # a click tells the name, and the lanes below show all
         )
-        row_of = {found.level: row for row, found in enumerate(reversed(self.hierarchy.levels))}
+        row_of = {level.level: row for row, level in enumerate(reversed(self.hierarchy.levels))}
         marks = []
         if self._asked is not None:
             level = level_of(self.hierarchy, self.level.value)
-            marks += [(level.level, run, "dot", str(rank)) for rank, run in self._nearest(level)]
+            marks += [(level.level, span, "dot", str(rank)) for rank, span in self._nearest(level)]
         if self.details is not None:
-            marks.append((self.details.level, self.details.run, "solid", ""))
-        for number, run, dash, text in marks:
+            marks.append((self.details.level, self.details.span, "solid", ""))
+        for number, span, dash, text in marks:
             figure.add_shape(
                 type="rect",
-                x0=run.start_s,
-                x1=run.end_s,
+                x0=span.start_s,
+                x1=span.end_s,
                 y0=row_of[number] - BAR_HEIGHT / 2 - 0.06,
                 y1=row_of[number] + BAR_HEIGHT / 2 + 0.06,
                 line={"color": THEMES[self.theme].text, "width": 2.5, "dash": dash},
@@ -230,7 +230,7 @@ class Explorer:
 
     def _nearest(self, level: Any) -> list[tuple[int, Any]]:
         assert self._asked is not None
-        return list(enumerate(nearest_runs(level, self._asked), start=1))
+        return list(enumerate(nearest_spans(level, self._asked), start=1))
 
     # What happens when a widget changes.
 
@@ -264,11 +264,10 @@ class Explorer:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[uid] = self._read(uid)
         self.hierarchy, self._phrases = self._kept[uid]
-        times, texts = self.collection.narrations(uid)
-        self._narrations = Narrations(times, texts) if texts else None
+        self._narrations = self.collection.narrations(uid)
         self._true = self._truth(uid)
         self.details, self._moment = None, (self.hierarchy.start_s + self.hierarchy.end_s) / 2
-        self._panel.value = "<p>Click on a run to see what belongs to it.</p>"
+        self._panel.value = "<p>Click on a span to see what belongs to it.</p>"
         self._player.open(self._media(uid))
         self._set(self.auto, value=False)
         self._show_count()
@@ -283,7 +282,7 @@ class Explorer:
             project=self.method.project,
             num_threads=self._num_threads,
         )
-        vocabulary = None if self.collection.narrations(uid)[1] else self._vocabulary
+        vocabulary = None if self.collection.narrations(uid) else self._vocabulary
         phrases = phrases_for(self.collection, self.method, uid, vocabulary=vocabulary)
         return named(hierarchy, phrases), phrases
 
@@ -328,7 +327,7 @@ class Explorer:
         if not text or not self.method.text_space:
             return None
         if text not in self._embedded:
-            self._embedded[text] = self.method.embed_text([as_narration(text)])[0].cpu()
+            self._embedded[text] = self.method.embed_text([add_tag(text)])[0].cpu()
         return self._embedded[text]
 
     def _search(self) -> None:
@@ -337,12 +336,12 @@ class Explorer:
         options: list[tuple[str, Answer]] = []
         if asked is not None:
             if self.index is not None:
-                found = self.index.find(asked.numpy(), count=12, max_overlap=0.5)
+                best_answers = self.index.find(asked.numpy(), count=12, max_overlap=0.5)
                 options = [
                     (f"{rank}. {answer_text(answer, self._short)}", answer)
-                    for rank, answer in enumerate(found, start=1)
+                    for rank, answer in enumerate(best_answers, start=1)
                 ]
-            (best, *_) = nearest_runs(level_of(self.hierarchy, self.level.value), asked, most=1)
+            (best, *_) = nearest_spans(level_of(self.hierarchy, self.level.value), asked, most=1)
             self._choose(self.level.value, (best.start_s + best.end_s) / 2)
             self._set(self.view, value="query")
         self._set(self.answers, options=options, value=None)
@@ -378,11 +377,11 @@ class Explorer:
 
     def _choose(self, level: int, at_s: float) -> None:
         self._moment = at_s
-        self.details = run_details(
+        self.details = span_details(
             self.hierarchy, level=level, at_s=at_s, narrations=self._narrations, index=self.index
         )
         self._panel.value = details_html(self.details, names=self._short)
-        self._player.seek(self.details.run.start_s, self.details.run.end_s)
+        self._player.seek(self.details.span.start_s, self.details.span.end_s)
 
     # Drawing.
 

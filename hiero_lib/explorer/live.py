@@ -113,13 +113,13 @@ def figure_html(figure: Any, *, view: str, listener: str) -> str:
 
 
 def read_click(text: str) -> Click | None:
-    """What the hidden text widget was told; None where it is not a click."""
+    """The click that the hidden text widget received; None where it is not a click."""
     try:
-        told = json.loads(text)
-        x, point = told["x"], told["point"]
+        message = json.loads(text)
+        x, point = message["x"], message["point"]
         return Click(
-            str(told["view"]),
-            int(told["curve"]),
+            str(message["view"]),
+            int(message["curve"]),
             None if point is None else int(point),
             None if x is None else float(x),
         )

@@ -1,4 +1,4 @@
-"""What the explorer says of a run: its narrations, and the runs most like it, here and in other videos."""
+"""What the explorer says of a span: its narrations, and the spans most like it, here and in other videos."""
 
 from __future__ import annotations
 
@@ -9,96 +9,95 @@ from types import MappingProxyType
 
 import torch.nn.functional as F
 
-from hiero_lib.hierarchy.spans import Run
+from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
+from hiero_lib.hierarchy.spans import Span
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 from hiero_lib.search.index import Answer, SearchIndex
-from hiero_lib.viz.bars import Narrations, plain_narration
 from hiero_lib.viz.page import clock
 from hiero_lib.viz.palette import text_color_on, thread_color
 from hiero_lib.viz.rows import level_of, thread_name
 
 
 @dataclass(frozen=True)
-class RunDetails:
-    """A run of a level with what belongs to it.
+class SpanDetails:
+    """A span of a level with what belongs to it.
 
     Attributes:
         name: of its thread.
-        narrations: seconds and texts told during it, in time order.
-        here: other runs of the level, the most similar first, with their cosine.
-        elsewhere: runs of other videos at the same level, from the index; empty without one.
+        narrations: those during it, without tags.
+        here: other spans of the level, the most similar first, with their cosine.
+        elsewhere: spans of other videos at the same level, from the index; empty without one.
     """
 
     level: int
-    run: Run
+    span: Span
     name: str
-    narrations: tuple[tuple[float, str], ...]
-    here: tuple[tuple[Run, float], ...]
+    narrations: Narrations
+    here: tuple[tuple[Span, float], ...]
     elsewhere: tuple[Answer, ...]
 
 
-def run_at(level: LevelThreads, at_s: float) -> int:
-    """Number of the run that a time falls into; the first or last one where it lies outside the video."""
-    before = sum(run.start_s <= at_s for run in level.runs)
+def span_at(level: LevelThreads, at_s: float) -> int:
+    """Number of the span that a time falls into; the first or last one where it lies outside the video."""
+    before = sum(span.start_s <= at_s for span in level.spans)
     return max(0, before - 1)
 
 
-def run_details(
+def span_details(
     hierarchy: VideoHierarchy,
     *,
     level: int,
     at_s: float,
-    narrations: Narrations | None = None,
+    narrations: Narrations = NO_NARRATIONS,
     index: SearchIndex | None = None,
     most: int = 5,
-) -> RunDetails:
-    """The run of a level that goes on at ``at_s`` seconds.
+) -> SpanDetails:
+    """The span of a level that goes on at ``at_s`` seconds.
 
     Args:
         hierarchy: the video, made with the text space that ``index`` was made with.
-        level: whose run.
+        level: whose span.
         at_s: seconds.
         narrations: of the video.
-        index: of a collection; its runs of other videos are compared.
-        most: similar runs, here and elsewhere.
+        index: of a collection; its spans of other videos are compared.
+        most: similar spans, here and elsewhere.
 
     Raises:
         ValueError: there is no such level.
     """
-    found = level_of(hierarchy, level)
-    number = run_at(found, at_s)
-    run = found.runs[number]
-    told = sorted(zip(narrations.times, narrations.texts)) if narrations is not None else []
-    inside = tuple((float(t), plain_narration(text)) for t, text in told if run.start_s <= t < run.end_s)
-    unit = F.normalize(found.run_x, dim=1)
+    level_threads = level_of(hierarchy, level)
+    number = span_at(level_threads, at_s)
+    span = level_threads.spans[number]
+    during = narrations.between(span.start_s, span.end_s).without_tags()
+    unit = F.normalize(level_threads.span_x, dim=1)
     cosine = unit @ unit[number]
     others = [i for i in cosine.argsort(descending=True, stable=True).tolist() if i != number][:most]
     elsewhere: Sequence[Answer] = ()
     if index is not None:
-        videos = [uid for uid in index.runs.video_uids if uid != hierarchy.video_uid]
+        videos = [uid for uid in index.spans.video_uids if uid != hierarchy.video_uid]
         if videos and level in index.levels:
-            elsewhere = index.find(found.run_x[number].numpy(), count=most, level=level, videos=videos)
-    here = tuple((found.runs[i], float(cosine[i])) for i in others)
-    return RunDetails(level, run, thread_name(found, run.label), inside, here, tuple(elsewhere))
+            elsewhere = index.find(level_threads.span_x[number].numpy(), count=most, level=level, videos=videos)
+    here = tuple((level_threads.spans[i], float(cosine[i])) for i in others)
+    return SpanDetails(level, span, thread_name(level_threads, span.label), during, here, tuple(elsewhere))
 
 
 def details_html(
-    details: RunDetails, *, most_narrations: int = 12, names: Mapping[str, str] = MappingProxyType({})
+    details: SpanDetails, *, most_narrations: int = 12, names: Mapping[str, str] = MappingProxyType({})
 ) -> str:
     """The same for a person to read; texts are escaped, ``names`` are shorter ones of videos."""
-    color = thread_color(details.run.label)
-    span = f"{clock(details.run.start_s, decimals=1)} – {clock(details.run.end_s, decimals=1)}"
+    color = thread_color(details.span.label)
+    times = f"{clock(details.span.start_s, decimals=1)} – {clock(details.span.end_s, decimals=1)}"
     parts = [
-        f"<b>level {details.level}, {span}</b> ({details.run.length_s:.1f} s)<br>"
+        f"<b>level {details.level}, {times}</b> ({details.span.length_s:.1f} s)<br>"
         f'<span style="background:{color};color:{text_color_on(color)};padding:1px 6px;border-radius:3px">'
         f"{html.escape(details.name)}</span>"
     ]
-    told = [f"{clock(t, decimals=1)} {html.escape(text)}" for t, text in details.narrations]
-    if len(told) > most_narrations:
-        left = len(told) - most_narrations
-        told = [*told[:most_narrations], f"and {left} more"]
-    parts.append(_list("Narrated", told) or "<p>Nothing is narrated during it.</p>")
-    here = [f"{clock(run.start_s)} – {clock(run.end_s)} ({cosine:.2f})" for run, cosine in details.here]
+    lines = [f"{clock(t, decimals=1)} {html.escape(text)}" for t, text in details.narrations]
+    if len(lines) > most_narrations:
+        left = len(lines) - most_narrations
+        lines = [*lines[:most_narrations], f"and {left} more"]
+    parts.append(_list("Narrated", lines) or "<p>Nothing is narrated during it.</p>")
+    here = [f"{clock(span.start_s)} – {clock(span.end_s)} ({cosine:.2f})" for span, cosine in details.here]
     parts.append(_list("Most like it in this video", here))
     other = [f"{html.escape(answer_text(answer, names))}" for answer in details.elsewhere]
     parts.append(_list("Most like it in other videos", other))

@@ -38,8 +38,8 @@ def document(record: VideoRecord) -> dict[str, Any]:
             }
             for thread, seconds in level.seconds().items()
         ]
-        runs = [{"start_s": run.start_s, "end_s": run.end_s, "thread": run.label} for run in level.runs]
-        levels.append({"level": level.level, "stride_s": level.stride_s, "threads": threads, "runs": runs})
+        spans = [{"start_s": span.start_s, "end_s": span.end_s, "thread": span.label} for span in level.spans]
+        levels.append({"level": level.level, "stride_s": level.stride_s, "threads": threads, "runs": spans})
     return {
         "format": "hiero_lib.hierarchy",
         "version": VERSION,
@@ -65,7 +65,7 @@ def document(record: VideoRecord) -> dict[str, Any]:
             }
             for node in tree(hierarchy)
         ],
-        "narrations": [{"time_s": time, "text": text} for time, text in record.told()],
+        "narrations": [{"time_s": time, "text": text} for time, text in record.narrations.without_tags()],
     }
 
 

@@ -1,6 +1,6 @@
 """ELAN's annotation format (``.eaf``, EAF 3.0) for people who annotate: a tier for each level, and the narrations.
 
-A tier's annotations lie in those of its parent tier ("Included In"), so runs are cut at borders of coarser levels.
+A tier's annotations lie in those of its parent tier ("Included In"), so spans are cut at borders of coarser levels.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from hiero_lib.base.files import write_text
-from hiero_lib.export.record import VideoRecord, milliseconds, nested_runs, one_line, thread_title
+from hiero_lib.export.record import VideoRecord, milliseconds, nested_spans, one_line, thread_title
 
 _NARRATION_MS = 2000  # ELAN has no moments: a narration lasts so long, or until the next one
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
@@ -53,7 +53,7 @@ def eaf(record: VideoRecord, *, media: str | None = None, created: datetime.date
     tiers = _Tiers(root, order)
     coarse_first = record.hierarchy.levels[::-1]
     parent = None
-    for level, pieces in zip(coarse_first, nested_runs(coarse_first)):
+    for level, pieces in zip(coarse_first, nested_spans(coarse_first)):
         name = f"level {level.level}"
         spans = [(start, end, f"{thread} {thread_title(level, thread)}") for start, end, thread in pieces]
         tiers.add(name, spans, kind="threads" if parent is None else "threads within", parent=parent)
@@ -98,10 +98,10 @@ class _Tiers:
 
 
 def _narrations(record: VideoRecord) -> list[tuple[int, int, str]]:
-    """Spans that do not overlap; what is told in the same millisecond is told together."""
-    told: dict[int, list[str]] = {}
-    for time, text in record.told():
-        told.setdefault(max(0, milliseconds(time)), []).append(one_line(text))
-    starts = sorted(told)
+    """Spans that do not overlap; those of the same millisecond become one."""
+    texts: dict[int, list[str]] = {}
+    for time, text in record.narrations.without_tags():
+        texts.setdefault(max(0, milliseconds(time)), []).append(one_line(text))
+    starts = sorted(texts)
     ends = [min(start + _NARRATION_MS, after) for start, after in zip(starts, [*starts[1:], 2**62])]
-    return [(start, end, "; ".join(told[start])) for start, end in zip(starts, ends)]
+    return [(start, end, "; ".join(texts[start])) for start, end in zip(starts, ends)]

@@ -19,7 +19,7 @@ import hiero_lib
 from hiero_lib.base.files import write_text
 from hiero_lib.export.record import Query, VideoRecord, thread_title
 from hiero_lib.viz.page import clock
-from hiero_lib.viz.query import nearest_runs, plot_query
+from hiero_lib.viz.query import nearest_spans, plot_query
 from hiero_lib.viz.rows import hierarchy_rows
 from hiero_lib.viz.timeline import plot_timeline
 from hiero_lib.viz.tree import plot_tree
@@ -33,14 +33,13 @@ def report(record: VideoRecord) -> str:
     from plotly.offline import get_plotlyjs
 
     hierarchy = record.printable()
-    told = record.narrations if record.narrations.times else None
     content = {
         "span": [hierarchy.start_s, hierarchy.end_s],
         "timeline": _themed(
             lambda theme: plot_timeline(
                 hierarchy_rows(hierarchy),
                 title="Timeline",
-                narrations=told,
+                narrations=record.narrations,
                 theme=theme,
                 end_s=hierarchy.end_s,
             )
@@ -70,15 +69,15 @@ def write_report(record: VideoRecord, path: str | Path) -> None:
 def themed_difference(light: Any, dark: Any, path: tuple[str | int, ...] = ()) -> list[list[Any]]:
     """``[[path, value], ...]`` that turn one figure into the other; None removes what is at the path."""
     if isinstance(light, dict) and isinstance(dark, dict):
-        found = []
+        changes = []
         for key in sorted(light.keys() | dark.keys()):
-            found += themed_difference(light.get(key), dark.get(key), (*path, key))
-        return found
+            changes += themed_difference(light.get(key), dark.get(key), (*path, key))
+        return changes
     if isinstance(light, list) and isinstance(dark, list) and len(light) == len(dark) and _holds_objects(light):
-        found = []
+        changes = []
         for index, (one, other) in enumerate(zip(light, dark)):
-            found += themed_difference(one, other, (*path, index))
-        return found
+            changes += themed_difference(one, other, (*path, index))
+        return changes
     return [] if light == dark else [[list(path), dark]]
 
 
@@ -93,15 +92,15 @@ def _themed(draw: Any) -> dict[str, Any]:
 
 def _query(record: VideoRecord, query: Query) -> dict[str, Any]:
     hierarchy = record.printable()
-    nearest = {level.level: nearest_runs(level, query.embedded, most=_ANSWERS) for level in hierarchy.levels}
+    nearest = {level.level: nearest_spans(level, query.embedded, most=_ANSWERS) for level in hierarchy.levels}
     answers = []
     for level in reversed(hierarchy.levels):
-        cosines = F.normalize(level.run_x, dim=1) @ F.normalize(query.embedded.detach().float().cpu(), dim=0)
-        for rank, run in enumerate(nearest[level.level], start=1):
-            cosine = float(cosines[level.runs.index(run)])
-            span = f"{clock(run.start_s)} – {clock(run.end_s)}"
-            text = f"level {level.level}, {rank}: {span} {thread_title(level, run.label)} ({cosine:.2f})"
-            answers.append({"start_s": run.start_s, "end_s": run.end_s, "text": text})
+        cosines = F.normalize(level.span_x, dim=1) @ F.normalize(query.embedded.detach().float().cpu(), dim=0)
+        for rank, span in enumerate(nearest[level.level], start=1):
+            cosine = float(cosines[level.spans.index(span)])
+            times = f"{clock(span.start_s)} – {clock(span.end_s)}"
+            text = f"level {level.level}, {rank}: {times} {thread_title(level, span.label)} ({cosine:.2f})"
+            answers.append({"start_s": span.start_s, "end_s": span.end_s, "text": text})
     figure = _themed(
         lambda theme: plot_query(
             hierarchy,

@@ -6,13 +6,13 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from hiero_lib.config import ThreadGraph
+from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
-from hiero_lib.viz.bars import Narrations, sorted_narrations
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -36,7 +36,7 @@ class VideoRecord:
         is_sample: made locally, not a real video.
         fingerprint: of the method's weights.
         thread_graph: the variant of the thread edges; None without a graph.
-        narrations: what is told in the video; may be empty.
+        narrations: of the video; may be empty.
         queries: texts for the page's similarity panel.
     """
 
@@ -46,7 +46,7 @@ class VideoRecord:
     is_sample: bool
     fingerprint: str = ""
     thread_graph: ThreadGraph | None = None
-    narrations: Narrations = field(default_factory=lambda: Narrations((), ()))
+    narrations: Narrations = NO_NARRATIONS
     queries: tuple[Query, ...] = ()
 
     @property
@@ -67,10 +67,6 @@ class VideoRecord:
         ]
         return dataclasses.replace(self.hierarchy, levels=tuple(levels))
 
-    def told(self) -> list[tuple[float, str]]:
-        """Narrations in time order, without their tags."""
-        return list(zip(*sorted_narrations(self.narrations)))
-
 
 def thread_title(level: LevelThreads, thread: int) -> str:
     """A thread's name, or its number where it has none, on one line that any text format can hold."""
@@ -83,24 +79,24 @@ def one_line(text: str) -> str:
 
 
 def milliseconds(seconds: float) -> int:
-    """Whole milliseconds, which is what runs hold."""
+    """Whole milliseconds, which is what spans hold."""
     return round(seconds * 1000)
 
 
-def nested_runs(levels: Sequence[LevelThreads]) -> list[list[tuple[int, int, int]]]:
+def nested_spans(levels: Sequence[LevelThreads]) -> list[list[tuple[int, int, int]]]:
     """``(start_ms, end_ms, thread)`` of each level, cut at every border of a coarser one, coarsest level first.
 
     For formats in which a span lies in one span of the level above.
     """
-    found: list[list[tuple[int, int, int]]] = []
+    nested: list[list[tuple[int, int, int]]] = []
     borders: set[int] = set()
     for level in sorted(levels, key=lambda level: -level.level):
         pieces = []
         edges = sorted(borders)
-        for run in level.runs:
-            start, end = milliseconds(run.start_s), milliseconds(run.end_s)
+        for span in level.spans:
+            start, end = milliseconds(span.start_s), milliseconds(span.end_s)
             cuts = [start, *(edge for edge in edges if start < edge < end), end]
-            pieces += [(a, b, run.label) for a, b in itertools.pairwise(cuts) if a < b]
-        found.append(pieces)
+            pieces += [(a, b, span.label) for a, b in itertools.pairwise(cuts) if a < b]
+        nested.append(pieces)
         borders |= {edge for start, end, _ in pieces for edge in (start, end)}
-    return found
+    return nested

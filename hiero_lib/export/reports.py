@@ -7,13 +7,13 @@ from pathlib import Path
 
 from hiero_lib.base.files import safe_name
 from hiero_lib.base.progress import say
+from hiero_lib.data.narrations import add_tag, strip_tag
 from hiero_lib.export.page import write_report
 from hiero_lib.export.record import Query, VideoRecord, one_line
-from hiero_lib.hierarchy.collection import Collection, Phrases, as_narration, named_hierarchy, phrases_of
+from hiero_lib.hierarchy.collection import Collection, Phrases, named_hierarchy, phrases_of
 from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.methods.method import Method
 from hiero_lib.models.clustering.spectral import ThreadCount
-from hiero_lib.viz.bars import Narrations, plain_narration
 
 _QUERIES = 6  # of a page, where none are given
 
@@ -42,7 +42,7 @@ def video_record(
     Raises:
         DataError: the video has no features, or they cannot be used; queries, but the features have no text space.
     """
-    if vocabulary is None and method.text_space and not collection.narrations(video_uid)[1]:
+    if vocabulary is None and method.text_space and not collection.narrations(video_uid):
         vocabulary = phrases_of(method, collection.vocabulary())
     hierarchy = named_hierarchy(collection, method, video_uid, vocabulary=vocabulary, num_threads=num_threads)
     profile = collection.profile
@@ -53,7 +53,7 @@ def video_record(
         is_sample=profile.is_sample,
         fingerprint=method.fingerprint,
         thread_graph=method.thread_graph,
-        narrations=Narrations(*collection.narrations(video_uid)),
+        narrations=collection.narrations(video_uid),
         queries=_queries(method, list(queries) or typical_texts(hierarchy)),
     )
 
@@ -93,6 +93,6 @@ def write_reports(
 def _queries(method: Method, texts: Sequence[str]) -> tuple[Query, ...]:
     if not texts:
         return ()
-    embedded = method.embed_text([as_narration(text) for text in texts]).float().cpu()
-    shown = [one_line(plain_narration(text)) for text in texts]
+    embedded = method.embed_text([add_tag(text) for text in texts]).float().cpu()
+    shown = [one_line(strip_tag(text)) for text in texts]
     return tuple(Query(text, features) for text, features in zip(shown, embedded))

@@ -1,4 +1,4 @@
-"""Runs as a CSV table, and as WebVTT chapters that a video player shows."""
+"""Spans as a CSV table, and as WebVTT chapters that a video player shows."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hiero_lib.hierarchy.video import LevelThreads
 COLUMNS = ("video_uid", "level", "run", "start_s", "end_s", "length_s", "thread", "title", "parent", "parent_title")
 
 
-def runs_csv(record: VideoRecord) -> str:
-    """A line for each run, the finest level first, in time order (RFC 4180, with a header).
+def spans_csv(record: VideoRecord) -> str:
+    """A line for each span, the finest level first, in time order (RFC 4180, with a header).
 
     ``parent`` is the thread of the next coarser level that covers most of the thread; empty at the coarsest.
     """
@@ -23,31 +23,31 @@ def runs_csv(record: VideoRecord) -> str:
     writer.writerow(COLUMNS)
     levels = record.hierarchy.levels
     for level, coarser in zip(levels, [*levels[1:], None]):
-        for number, run in enumerate(level.runs):
-            parent = level.parents.get(run.label)
+        for number, span in enumerate(level.spans):
+            parent = level.parents.get(span.label)
             above = "" if parent is None or coarser is None else thread_title(coarser, parent)
-            times = (f"{value:.3f}" for value in (run.start_s, run.end_s, run.length_s))
-            about = (run.label, thread_title(level, run.label), "" if parent is None else parent, above)
+            times = (f"{value:.3f}" for value in (span.start_s, span.end_s, span.length_s))
+            about = (span.label, thread_title(level, span.label), "" if parent is None else parent, above)
             writer.writerow([record.video_uid, level.level, number, *times, *about])
     return stream.getvalue()
 
 
 def write_csv(record: VideoRecord, path: str | Path) -> None:
-    """Write `runs_csv`, atomically."""
-    write_text(path, runs_csv(record))
+    """Write `spans_csv`, atomically."""
+    write_text(path, spans_csv(record))
 
 
 def chapters(record: VideoRecord, level: LevelThreads) -> str:
     """One level as WebVTT chapters: ``<track kind="chapters">``, or a file beside the video.
 
     A level is a file of its own, since a thread may cross the borders of a coarser level and chapters of one file
-    must nest. Runs without any length are left out: a cue must end after it starts.
+    must nest. Spans without any length are left out: a cue must end after it starts.
     """
     lines = ["WEBVTT", "", f"NOTE {_plain(record.title)}, level {level.level}", ""]
-    for number, run in enumerate(level.runs, start=1):
-        start, end = max(0, milliseconds(run.start_s)), milliseconds(run.end_s)
+    for number, span in enumerate(level.spans, start=1):
+        start, end = max(0, milliseconds(span.start_s)), milliseconds(span.end_s)
         if start < end:
-            title = _escaped(thread_title(level, run.label))
+            title = _escaped(thread_title(level, span.label))
             lines += [str(number), f"{_timestamp(start)} --> {_timestamp(end)}", title, ""]
     return "\n".join(lines)
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.base.files import atomic_path, safe_name
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.export.document import write_document
 from hiero_lib.export.elan import write_eaf
 from hiero_lib.export.page import write_report
 from hiero_lib.export.record import VideoRecord, one_line
 from hiero_lib.export.text import write_chapters, write_csv
-from hiero_lib.viz.bars import Narrations
 from hiero_lib.viz.query import plot_query
 from hiero_lib.viz.rows import hierarchy_rows
 from hiero_lib.viz.timeline import plot_timeline
@@ -27,12 +27,11 @@ Writer = Callable[[VideoRecord, Path], list[Path]]
 def print_figures(record: VideoRecord) -> dict[str, Any]:
     """Name -> matplotlib figure: timeline, tree, and the query panel of the first query."""
     hierarchy, title = record.printable(), one_line(record.title)
-    times, texts = zip(*record.told()) if record.narrations.times else ((), ())
-    told = Narrations(times, [one_line(text) for text in texts]) if times else None
+    printable = Narrations(record.narrations.times, [one_line(text) for text in record.narrations.texts])
     options: dict[str, Any] = {"title": title, "engine": "matplotlib"}
     rows = hierarchy_rows(hierarchy)
     figures = {
-        "timeline": plot_timeline(rows, **options, narrations=told, end_s=hierarchy.end_s),
+        "timeline": plot_timeline(rows, **options, narrations=printable, end_s=hierarchy.end_s),
         "tree": plot_tree(hierarchy, **options),
     }
     for query in record.queries[:1]:

@@ -1,4 +1,4 @@
-"""The videos of a profile with what is told of them: narrations, and their hierarchies with names for the threads."""
+"""The videos of a profile with their narrations, and their hierarchies with names for the threads."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hiero_lib.base.errors import DataError
 from hiero_lib.config import Profile
 from hiero_lib.data.egoclip import EgoClipIndex, open_egoclip
 from hiero_lib.data.features import FeatureStore
+from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.hierarchy.names import with_names
 from hiero_lib.hierarchy.video import VideoHierarchy, output_partition, video_hierarchy
@@ -27,12 +28,12 @@ _MOST_PHRASES = 2000
 class Collection:
     """Videos with features, and the narrations of those that have some; made by `open_collection`.
 
-    ``told`` is None where there is no ``egoclip.csv``.
+    ``egoclip`` is None where there is no ``egoclip.csv``.
     """
 
     profile: Profile
     store: FeatureStore
-    told: EgoClipIndex | None
+    egoclip: EgoClipIndex | None
     device: torch.device
 
     @property
@@ -42,12 +43,12 @@ class Collection:
 
     @property
     def default_video(self) -> str:
-        """The first video of which something is told, else the first."""
-        return next((uid for uid in self.video_uids if self.narrations(uid)[1]), self.video_uids[0])
+        """The first video with narrations, else the first."""
+        return next((uid for uid in self.video_uids if self.narrations(uid)), self.video_uids[0])
 
-    def narrations(self, video_uid: str) -> tuple[list[float], list[str]]:
-        """Seconds and texts of a video's narrations, in time order; empty where it has none."""
-        return ([], []) if self.told is None else self.told.narrations(video_uid)
+    def narrations(self, video_uid: str) -> Narrations:
+        """A video's narrations; empty where it has none."""
+        return NO_NARRATIONS if self.egoclip is None else self.egoclip.narrations(video_uid)
 
     def check(self, video_uid: str) -> None:
         """DataError where the video has no features."""
@@ -57,11 +58,11 @@ class Collection:
 
     def vocabulary(self) -> list[str]:
         """The most frequent narrations, for videos without their own; empty where nothing is narrated."""
-        if self.told is None:
+        if self.egoclip is None:
             return []
-        uids = self.told.video_uids
+        uids = self.egoclip.video_uids
         chosen = uids[:: -(-len(uids) // _MOST_VIDEOS)]
-        counts = Counter(text for uid in chosen for text in self.told.texts(uid) if not text.startswith("#unsure"))
+        counts = Counter(text for uid in chosen for text in self.egoclip.texts(uid) if not text.startswith("#unsure"))
         return [text for text, _ in counts.most_common(_MOST_PHRASES)]
 
 
@@ -73,8 +74,8 @@ def open_collection(profile: Profile, *, device: torch.device) -> Collection:
     """
     paths = DataPaths.at(profile.data_root)
     store = FeatureStore(paths.features(profile.features.folder), dim=profile.features.dim)
-    told = open_egoclip(paths) if paths.egoclip.is_file() else None
-    return Collection(profile, store, told, device)
+    egoclip = open_egoclip(paths) if paths.egoclip.is_file() else None
+    return Collection(profile, store, egoclip, device)
 
 
 @dataclass(frozen=True)
@@ -131,10 +132,10 @@ def phrases_for(
     """What a video's threads are named after: its narrations, else a vocabulary; None without a text space."""
     if not method.text_space:
         return None
-    times, texts = collection.narrations(video_uid)
-    if not texts:
+    narrations = collection.narrations(video_uid)
+    if not narrations:
         return vocabulary
-    return Phrases(texts, method.embed_text(texts).cpu(), times)
+    return Phrases(narrations.texts, method.embed_text(narrations.texts).cpu(), narrations.times)
 
 
 def named(hierarchy: VideoHierarchy, phrases: Phrases | None) -> VideoHierarchy:
@@ -142,15 +143,6 @@ def named(hierarchy: VideoHierarchy, phrases: Phrases | None) -> VideoHierarchy:
     if phrases is None or not phrases.texts:
         return hierarchy
     return with_names(hierarchy, phrases.texts, phrases.embedded, times=phrases.times)
-
-
-def as_narration(text: str) -> str:
-    """Plain words in the form of the narrations that models learn from: ``cut the onion`` -> ``#C C cut the onion``.
-
-    A text that begins with a tag is left alone.
-    """
-    text = " ".join(text.split())
-    return text if text.startswith("#") else f"#C C {text}"
 
 
 def short_uids(video_uids: Sequence[str]) -> dict[str, str]:

@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hiero_lib.data.narrations import strip_tag
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 
-_NOT_TOLD = 10.0  # more than cosines can make up for
+_NOT_NARRATED = 10.0  # more than cosines can make up for
 
 
 def with_names(
@@ -32,7 +33,7 @@ def with_names(
         hierarchy: made with the ``project`` of the method whose ``embed_text`` gave the texts' features.
         texts: narrations of the video, or phrases of a vocabulary; a text given twice counts once for each level.
         embedded: ``[len(texts), D]`` their features.
-        times: seconds at which they were told. A thread during which something was told takes its name from that.
+        times: seconds of the narrations. A thread during which something is narrated takes its name from that.
             None for a vocabulary: any text may name any thread.
 
     Returns:
@@ -42,8 +43,8 @@ def with_names(
         ValueError: numbers of texts, features and times differ.
     """
     if len(texts) != len(embedded) or (times is not None and len(times) != len(texts)):
-        told = "" if times is None else f" and {len(times)} times"
-        raise ValueError(f"{len(texts)} texts but {len(embedded)} features{told}")
+        and_times = "" if times is None else f" and {len(times)} times"
+        raise ValueError(f"{len(texts)} texts but {len(embedded)} features{and_times}")
     phrases = [phrase(text) for text in texts]
     kept = [i for i, text in enumerate(phrases) if text]  # a narration may be all tag or full stop
     phrases, embedded = [phrases[i] for i in kept], embedded[kept]
@@ -60,8 +61,7 @@ def phrase(text: str) -> str:
 
     Without its tag, its ``C`` and the full stop; Ego4D writes ``#unsure`` for a word that the narrator did not know.
     """
-    untagged = re.sub(r"^#\w+\s+(?:C\s+)?", "", " ".join(text.split()))
-    return re.sub(r"#unsure\b", "something", untagged).rstrip(" .")
+    return re.sub(r"#unsure\b", "something", strip_tag(text)).rstrip(" .")
 
 
 def _names(
@@ -75,11 +75,11 @@ def _names(
     cosine = F.normalize(means, dim=1) @ F.normalize(embedded.detach().float().cpu(), dim=1).T
     score = (cosine - cosine.mean(0)).double().numpy()
     if times is not None and len(times):
-        starts = [run.start_s for run in level.runs]
+        starts = [span.start_s for span in level.spans]
         at = np.clip(np.searchsorted(starts, np.asarray(times), side="right") - 1, 0, None)
-        during = np.array([run.label for run in level.runs])[at]
-        told = threads[:, None] == during
-        score -= np.where(told | ~told.any(1, keepdims=True), 0.0, _NOT_TOLD)
+        during = np.array([span.label for span in level.spans])[at]
+        narrated = threads[:, None] == during
+        score -= np.where(narrated | ~narrated.any(1, keepdims=True), 0.0, _NOT_NARRATED)
     unique, first = np.unique(phrases, return_inverse=True)
     best = np.full((len(threads), len(unique)), -np.inf)
     for column, phrase_number in enumerate(first.reshape(-1)):

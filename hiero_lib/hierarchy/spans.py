@@ -1,8 +1,9 @@
-"""Runs: stretches of consecutive segments with one label, in seconds. Figures draw runs, not segments."""
+"""Spans: stretches of consecutive segments with one label, in seconds. Figures draw spans, not segments."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -12,10 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 Values: TypeAlias = ArrayLike | Tensor
+Interval: TypeAlias = tuple[float, float]
+"""Start and end in seconds, without a label: an answer of a grounding method, or the truth of a query."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Span:
     """Seconds ``[start_s, end_s)`` of a video that carry one label (a thread's number; negative: none)."""
 
     start_s: float
@@ -28,12 +31,12 @@ class Run:
         return self.end_s - self.start_s
 
 
-def runs_of(labels: Values, pos: Values, stride_s: float) -> list[Run]:
+def spans_of(labels: Values, pos: Values, stride_s: float) -> list[Span]:
     """Merge neighbouring segments of equal label, in time order.
 
     A segment covers ``pos`` plus and minus half a stride. Two neighbours that are closer than a stride (pooling
-    leaves an odd last segment closer to the one before) meet half-way, so that runs never overlap. A hole of more
-    than half a stride ends a run, since nothing is known of the time in it; a smaller one is rounding, and is closed
+    leaves an odd last segment closer to the one before) meet half-way, so that spans never overlap. A hole of more
+    than half a stride ends a span, since nothing is known of the time in it; a smaller one is rounding, and is closed
     in the same way. Times are rounded to milliseconds, which is what float32 positions hold over two hours.
 
     Shapes:
@@ -63,34 +66,65 @@ def runs_of(labels: Values, pos: Values, stride_s: float) -> list[Run]:
     borders = (centre[:-1] + centre[1:]) / 2
     starts[1:] = np.where(joined, borders, starts[1:])
     ends[:-1] = np.where(joined, borders, ends[:-1])
-    first = np.concatenate([[True], ~joined | (label[1:] != label[:-1])])
-    last = np.concatenate([first[1:], [True]])
+    starts, ends = starts.round(3), ends.round(3)
+    part = np.concatenate([[0], np.cumsum(~joined)])
     return [
-        Run(float(start), float(end), int(value))
-        for start, end, value in zip(starts[first].round(3), ends[last].round(3), label[first])
+        Span(float(starts[first]), float(ends[stop - 1]), int(label[first]))
+        for first, stop in stretches(np.stack([label, part], axis=1))
     ]
+
+
+def stretches(ids: ArrayLike) -> list[tuple[int, int]]:
+    """Where neighbours of a line are equal: ``(first, stop)`` of each stretch, in order; ``ids[first:stop]`` are one.
+
+    Shapes:
+        ids: ``[n]``, or ``[n, k]`` whose rows are compared as a whole.
+    """
+    line = np.asarray(ids)
+    if not len(line):
+        return []
+    changes = line[1:] != line[:-1]
+    if line.ndim == 2:
+        changes = changes.any(axis=1)
+    edges = [0, *(np.flatnonzero(changes) + 1).tolist(), len(line)]
+    return list(itertools.pairwise(edges))
+
+
+def temporal_iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """Intersection over union of intervals in seconds; intervals of no length that coincide give 0.
+
+    As Ego4D's evaluation scripts have it (EgoNLQ, Goal-Step).
+
+    Shapes:
+        a: ``[..., 2]`` starts and ends; b: ``[..., 2]``, broadcast against each other. Returns ``[...]`` in [0, 1].
+    """
+    one, other = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    overlap = np.minimum(one[..., 1], other[..., 1]) - np.maximum(one[..., 0], other[..., 0])
+    overlap = np.maximum(overlap, 0.0)
+    union = (one[..., 1] - one[..., 0]) + (other[..., 1] - other[..., 0]) - overlap
+    return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
 
 
 def in_order_of_appearance(labels: Values, pos: Values) -> NDArray[np.int64]:
     """Renumber labels 0, 1, 2, ... by the time at which each is first met; negative ones stay as they are.
 
-    The numbers that a clustering gives are arbitrary; these depend only on the grouping, so that two runs that find
-    the same threads draw them in the same colours.
+    The numbers that a clustering gives are arbitrary; these depend only on the grouping, so that two clusterings
+    that find the same threads draw them in the same colours.
 
     Shapes:
         labels: ``[n]`` integers; pos: ``[n]`` seconds, in any order; returns ``[n]``.
     """
     label, centre = _array(labels).astype(np.int64), _array(pos)
     in_time = label[np.argsort(centre, kind="stable")]
-    found, first = np.unique(in_time[in_time >= 0], return_index=True)
-    rank = np.empty(len(found), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(found))
+    unique, first = np.unique(in_time[in_time >= 0], return_index=True)
+    rank = np.empty(len(unique), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(unique))
     renumbered = label.copy()
-    renumbered[label >= 0] = rank[np.searchsorted(found, label[label >= 0])]
+    renumbered[label >= 0] = rank[np.searchsorted(unique, label[label >= 0])]
     return renumbered
 
 
-def match_labels(pred: Sequence[Run], truth: Sequence[Run]) -> dict[int, int]:
+def match_labels(pred: Sequence[Span], truth: Sequence[Span]) -> dict[int, int]:
     """Match predicted threads with those of the truth, so that a match takes the truth's number and colour.
 
     The one-to-one matching with the most seconds of overlap (Hungarian). A predicted thread without a match, or
@@ -98,8 +132,8 @@ def match_labels(pred: Sequence[Run], truth: Sequence[Run]) -> dict[int, int]:
     Negative labels are matched with nothing and stay as they are.
 
     Args:
-        pred: runs of any level; their stride need not be the truth's.
-        truth: runs of the threads to compare with.
+        pred: spans of any level; their stride need not be the truth's.
+        truth: spans of the threads to compare with.
 
     Returns:
         the new number of every label of ``pred``; give it to `relabelled`.
@@ -108,7 +142,7 @@ def match_labels(pred: Sequence[Run], truth: Sequence[Run]) -> dict[int, int]:
 
     pred_labels, truth_labels, overlap_s = shared_seconds(pred, truth)
     rows, columns = linear_sum_assignment(overlap_s, maximize=True)
-    mapping = {label: label for label in {run.label for run in pred} if label < 0}
+    mapping = {label: label for label in {span.label for span in pred} if label < 0}
     mapping |= {pred_labels[r]: truth_labels[c] for r, c in zip(rows, columns) if overlap_s[r, c] > 0}
     unused = max(truth_labels, default=-1) + 1
     for label in pred_labels:
@@ -118,35 +152,35 @@ def match_labels(pred: Sequence[Run], truth: Sequence[Run]) -> dict[int, int]:
     return mapping
 
 
-def shared_seconds(first: Sequence[Run], second: Sequence[Run]) -> tuple[list[int], list[int], NDArray[np.float64]]:
+def shared_seconds(first: Sequence[Span], second: Sequence[Span]) -> tuple[list[int], list[int], NDArray[np.float64]]:
     """Seconds that each thread of ``first`` shares with each thread of ``second``; negative labels are left out.
 
     Returns:
         the labels of the rows, those of the columns, both sorted, and the seconds.
     """
     rows, columns = _threads(first), _threads(second)
-    edges = np.unique([edge for run in (*first, *second) for edge in (run.start_s, run.end_s)])
+    edges = np.unique([edge for span in (*first, *second) for edge in (span.start_s, span.end_s)])
     seconds = (_cover(first, rows, edges) * np.diff(edges)) @ _cover(second, columns, edges).T
     return rows, columns, seconds
 
 
-def relabelled(runs: Sequence[Run], mapping: Mapping[int, int]) -> list[Run]:
-    """The same runs with the numbers of ``mapping``, which must hold every label (KeyError otherwise)."""
-    return [dataclasses.replace(run, label=mapping[run.label]) for run in runs]
+def relabelled(spans: Sequence[Span], mapping: Mapping[int, int]) -> list[Span]:
+    """The same spans with the numbers of ``mapping``, which must hold every label (KeyError otherwise)."""
+    return [dataclasses.replace(span, label=mapping[span.label]) for span in spans]
 
 
-def _threads(runs: Sequence[Run]) -> list[int]:
-    return sorted({run.label for run in runs if run.label >= 0})
+def _threads(spans: Sequence[Span]) -> list[int]:
+    return sorted({span.label for span in spans if span.label >= 0})
 
 
-def _cover(runs: Sequence[Run], labels: Sequence[int], edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``[labels, intervals]``, 1 where a run of the label covers the interval between two neighbouring edges."""
+def _cover(spans: Sequence[Span], labels: Sequence[int], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``[labels, intervals]``, 1 where a span of the label covers the interval between two neighbouring edges."""
     row = {label: index for index, label in enumerate(labels)}
-    kept = [run for run in runs if run.label >= 0]
+    kept = [span for span in spans if span.label >= 0]
     change = np.zeros((len(labels), max(len(edges), 1)))
-    rows = np.array([row[run.label] for run in kept], dtype=np.int64)
-    np.add.at(change, (rows, np.searchsorted(edges, [run.start_s for run in kept])), 1)
-    np.add.at(change, (rows, np.searchsorted(edges, [run.end_s for run in kept])), -1)
+    rows = np.array([row[span.label] for span in kept], dtype=np.int64)
+    np.add.at(change, (rows, np.searchsorted(edges, [span.start_s for span in kept])), 1)
+    np.add.at(change, (rows, np.searchsorted(edges, [span.end_s for span in kept])), -1)
     return (np.cumsum(change, axis=1)[:, : max(len(edges) - 1, 0)] > 0).astype(np.float64)
 
 

@@ -1,4 +1,4 @@
-"""A video's hierarchy as a record that figures, search and export share: the threads of every level, as runs.
+"""A video's hierarchy as a record that figures, search and export share: the threads of every level, as spans.
 
 Each level is clustered on its own, so that what a level shows is what its features say, and nothing is forced to
 nest. Three things tie the levels together:
@@ -11,7 +11,7 @@ nest. Three things tie the levels together:
   the grouping alone: the same video has the same numbers, and colours, in every run.
 - **The tree.** The whole video is split by the threads of the coarsest level, each of them by the threads of the next
   level that go on in it, and so on. A node is the time in which its thread *and* all those above it go on, in whole
-  milliseconds, so children fill their node exactly; a thread that crosses a coarser border is found under both.
+  milliseconds, so children fill their node exactly; a thread that crosses a coarser border lies under both.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hiero_lib.hierarchy.spans import Run, in_order_of_appearance, relabelled, runs_of, shared_seconds
+from hiero_lib.hierarchy.spans import Span, in_order_of_appearance, relabelled, shared_seconds, spans_of
 from hiero_lib.models.clustering.spectral import Partition, ThreadCount, spectral_partition
 from hiero_lib.models.hiero import HierarchyLevel
 
@@ -52,8 +52,8 @@ class LevelThreads:
         text_x: ``[n, D]`` the text space: means of the projected segments of level 0, which alone is compared with
             text in training; means of ``x`` of level 0 where no projection was given.
         network_threads: ``[n]`` the threads along which the network itself reasoned; -1 at level 0.
-        runs: threads over seconds, in time order, from the start of the video to its end.
-        run_x: ``[len(runs), D]`` mean of ``text_x`` over the nodes of each run.
+        spans: threads over seconds, in time order, from the start of the video to its end.
+        span_x: ``[len(spans), D]`` mean of ``text_x`` over the nodes of each span.
         parents: thread -> thread of the next coarser level; empty at the coarsest.
         names: thread -> a few words; see `hiero_lib.hierarchy.names`.
         partition: divides the level into another number of threads.
@@ -66,22 +66,22 @@ class LevelThreads:
     x: Tensor
     text_x: Tensor
     network_threads: NDArray[np.int64]
-    runs: tuple[Run, ...]
-    run_x: Tensor
+    spans: tuple[Span, ...]
+    span_x: Tensor
     parents: Mapping[int, int]
     partition: Partition
     names: Mapping[int, str] = field(default_factory=dict)
 
     def seconds(self) -> dict[int, float]:
         """Thread -> seconds, threads in rising order."""
-        total: dict[int, float] = dict.fromkeys(sorted({run.label for run in self.runs}), 0.0)
-        for run in self.runs:
-            total[run.label] += run.length_s
+        total: dict[int, float] = dict.fromkeys(sorted({span.label for span in self.spans}), 0.0)
+        for span in self.spans:
+            total[span.label] += span.length_s
         return {label: round(value, 3) for label, value in total.items()}
 
-    def run_of_node(self) -> NDArray[np.int64]:
-        """``[n]`` which run each node is in."""
-        return np.searchsorted([run.start_s for run in self.runs], self.pos, side="right") - 1
+    def span_of_node(self) -> NDArray[np.int64]:
+        """``[n]`` which span each node is in."""
+        return np.searchsorted([span.start_s for span in self.spans], self.pos, side="right") - 1
 
 
 @dataclass(frozen=True)
@@ -150,12 +150,12 @@ def video_hierarchy(
     end_s = round(float(last) + stride_s / 2, 3)
     with torch.no_grad():
         segments = (project(levels[0].x) if project is not None else levels[0].x).detach().float().cpu()
-    found = []
+    divided = []
     for level, count in zip(levels, counts):
         x = level.x.detach()
         text_x = _pooled(segments, levels[0], level)
         divide = partition(x)
-        found.append(
+        divided.append(
             LevelThreads(
                 level=level.level,
                 stride_s=stride_s * 2**level.level,
@@ -164,13 +164,13 @@ def video_hierarchy(
                 x=x.float().cpu(),
                 text_x=text_x,
                 network_threads=level.assignments.cpu().numpy(),
-                runs=(),
-                run_x=text_x[:0],
+                spans=(),
+                span_x=text_x[:0],
                 parents={},
                 partition=divide,
             )
         )
-    return _tied(VideoHierarchy(video_uid, start_s, end_s, tuple(found)))
+    return _numbered(VideoHierarchy(video_uid, start_s, end_s, tuple(divided)))
 
 
 def _pooled(segments: Tensor, finest: HierarchyLevel, level: HierarchyLevel) -> Tensor:
@@ -190,30 +190,30 @@ def with_threads(hierarchy: VideoHierarchy, level: int, num_threads: ThreadCount
     Only that level is clustered, from what its partition has prepared. Names are gone: threads may have changed.
     """
     levels = [
-        dataclasses.replace(found, threads=found.partition(num_threads).cpu().numpy())
-        if found.level == level
-        else found
-        for found in hierarchy.levels
+        dataclasses.replace(level_threads, threads=level_threads.partition(num_threads).cpu().numpy())
+        if level_threads.level == level
+        else level_threads
+        for level_threads in hierarchy.levels
     ]
-    return _tied(dataclasses.replace(hierarchy, levels=tuple(levels)))
+    return _numbered(dataclasses.replace(hierarchy, levels=tuple(levels)))
 
 
 def tree(hierarchy: VideoHierarchy) -> list[TreeNode]:
     """The tree from the whole video to the threads of level 0, parents before children, in order of appearance."""
     coarse_first = hierarchy.levels[::-1]
-    starts = [_milliseconds([run.start_s for run in found.runs]) for found in coarse_first]
-    ends = [_milliseconds([run.end_s for run in found.runs]) for found in coarse_first]
+    starts = [_milliseconds([span.start_s for span in level.spans]) for level in coarse_first]
+    ends = [_milliseconds([span.end_s for span in level.spans]) for level in coarse_first]
     edges = np.unique(np.concatenate([*starts, *ends, _milliseconds([hierarchy.start_s, hierarchy.end_s])]))
     paths = np.full((len(edges) - 1, len(coarse_first)), -1, dtype=np.int64)
-    for column, (found, start, end) in enumerate(zip(coarse_first, starts, ends)):
-        labels = np.array([run.label for run in found.runs])
+    for column, (level, start, end) in enumerate(zip(coarse_first, starts, ends)):
+        labels = np.array([span.label for span in level.spans])
         at = np.clip(np.searchsorted(start, edges[:-1], side="right") - 1, 0, None)
         inside = (start[at] <= edges[:-1]) & (edges[:-1] < end[at])
         paths[:, column] = np.where(inside, labels[at], -1)
     length = np.diff(edges)
     top = coarse_first[0].level + 1
     nodes = {"video": TreeNode("video", "", top, -1, int(length.sum()))}
-    for depth, found in enumerate(coarse_first):
+    for depth, level in enumerate(coarse_first):
         rows, first, which = np.unique(paths[:, : depth + 1], axis=0, return_index=True, return_inverse=True)
         sizes = np.zeros(len(rows), dtype=np.int64)
         np.add.at(sizes, which.reshape(-1), length)
@@ -221,7 +221,7 @@ def tree(hierarchy: VideoHierarchy) -> list[TreeNode]:
             steps = [f"{coarse.level}:{thread}" for coarse, thread in zip(coarse_first, rows[row])]
             parent = "/".join(["video", *steps[:-1]])
             name = f"{parent}/{steps[-1]}"
-            nodes[name] = TreeNode(name, parent, found.level, int(rows[row, -1]), int(sizes[row]))
+            nodes[name] = TreeNode(name, parent, level.level, int(rows[row, -1]), int(sizes[row]))
     return list(nodes.values())
 
 
@@ -229,39 +229,39 @@ def _milliseconds(seconds: Sequence[float]) -> NDArray[np.int64]:
     return np.round(np.asarray(seconds, dtype=np.float64) * 1000).astype(np.int64)
 
 
-def _tied(hierarchy: VideoHierarchy) -> VideoHierarchy:
-    """Number the threads of all levels, from the coarsest down, and cut them into runs."""
-    coarser: tuple[Run, ...] = ()
+def _numbered(hierarchy: VideoHierarchy) -> VideoHierarchy:
+    """Number the threads of all levels, from the coarsest down, and cut them into spans."""
+    coarser: tuple[Span, ...] = ()
     free = 0
-    tied = []
-    for found in reversed(hierarchy.levels):
-        threads = in_order_of_appearance(found.threads, found.pos)
-        runs = runs_of(threads, found.pos, found.stride_s)
+    numbered = []
+    for level in reversed(hierarchy.levels):
+        threads = in_order_of_appearance(level.threads, level.pos)
+        spans = spans_of(threads, level.pos, level.stride_s)
         # A pooled node reaches beyond the first and the last second, or not as far.
-        runs[0] = dataclasses.replace(runs[0], start_s=hierarchy.start_s)
-        runs[-1] = dataclasses.replace(runs[-1], end_s=hierarchy.end_s)
+        spans[0] = dataclasses.replace(spans[0], start_s=hierarchy.start_s)
+        spans[-1] = dataclasses.replace(spans[-1], end_s=hierarchy.end_s)
         parents: dict[int, int] = {}
         numbers = {label: label for label in np.unique(threads).tolist()}
         if coarser:
-            labels, above, seconds = shared_seconds(runs, coarser)
+            labels, above, seconds = shared_seconds(spans, coarser)
             parents_of = {label: above[column] for label, column in zip(labels, seconds.argmax(1))}
-            heirs: dict[int, int] = {}  # thread above -> the thread that keeps its number
+            continuations: dict[int, int] = {}  # thread above -> the thread that keeps its number
             for row in sorted(range(len(labels)), key=lambda row: -seconds[row].max()):
-                heirs.setdefault(parents_of[labels[row]], labels[row])
-            numbers = {heir: number for number, heir in heirs.items()}
+                continuations.setdefault(parents_of[labels[row]], labels[row])
+            numbers = {thread: number for number, thread in continuations.items()}
             for label in labels:
                 if label not in numbers:
                     numbers[label], free = free, free + 1
             parents = {numbers[label]: parents_of[label] for label in labels}
         free = max(free, *(number + 1 for number in numbers.values()))
-        coarser = tuple(relabelled(runs, numbers))
+        coarser = tuple(relabelled(spans, numbers))
         threads = np.array([numbers[label] for label in threads.tolist()], dtype=np.int64)
-        found = dataclasses.replace(found, threads=threads, runs=coarser, parents=parents, names={})
-        tied.append(dataclasses.replace(found, run_x=_run_means(found)))
-    return dataclasses.replace(hierarchy, levels=tuple(reversed(tied)))
+        level = dataclasses.replace(level, threads=threads, spans=coarser, parents=parents, names={})
+        numbered.append(dataclasses.replace(level, span_x=_span_means(level)))
+    return dataclasses.replace(hierarchy, levels=tuple(reversed(numbered)))
 
 
-def _run_means(found: LevelThreads) -> Tensor:
-    which = torch.from_numpy(found.run_of_node())
-    total = found.text_x.new_zeros((len(found.runs), found.text_x.shape[1])).index_add_(0, which, found.text_x)
-    return total / torch.bincount(which, minlength=len(found.runs))[:, None]
+def _span_means(level: LevelThreads) -> Tensor:
+    which = torch.from_numpy(level.span_of_node())
+    total = level.text_x.new_zeros((len(level.spans), level.text_x.shape[1])).index_add_(0, which, level.text_x)
+    return total / torch.bincount(which, minlength=len(level.spans))[:, None]

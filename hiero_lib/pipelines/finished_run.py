@@ -10,18 +10,20 @@ from hiero_lib.base.device import best_device
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.progress import say_aside
 from hiero_lib.benchmarks.egomcq.files import load_questions
+from hiero_lib.benchmarks.egomcq.moments import moments_of
 from hiero_lib.config import Profile
+from hiero_lib.data.narrations import add_tag
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.export.reports import video_record
 from hiero_lib.export.writers import WRITERS, check_formats, export
-from hiero_lib.hierarchy.collection import Collection, as_narration, open_collection
+from hiero_lib.hierarchy.collection import Collection, open_collection
 from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method, open_methods
 from hiero_lib.models.clustering.spectral import ThreadCount
 from hiero_lib.notebook import IncompleteResults, NotebookRun, trained_models
 from hiero_lib.results.record import TABLE_FILE, record
 from hiero_lib.search.build import open_index
 from hiero_lib.search.index import Answer
-from hiero_lib.search.recall import moments_of, recall, recall_rows
+from hiero_lib.search.recall import recall, recall_rows
 from hiero_lib.viz.page import clock
 
 _METHODS = {"hiero": HIERO, "probe": PROBE, "untrained": UNTRAINED}
@@ -68,7 +70,7 @@ def search(
     videos: Sequence[str] | None = None,
     max_overlap: float | None = 0.5,
 ) -> list[str]:
-    """A table of the runs of all videos that answer ``text``, and how long it took.
+    """A table of the spans of all videos that answer ``text``, and how long it took.
 
     Args:
         profile, run_folder, method, checkpoint: as `open_method`.
@@ -82,11 +84,11 @@ def search(
     opened = open_method(profile, run_folder, method=method, checkpoint=checkpoint)
     collection = open_collection(profile, device=best_device())
     if opened.text_space:  # an encoder that cannot be loaded should say so before a pass over all videos
-        opened.embed_text(["#C C looks around"])
+        opened.embed_text([add_tag("looks around")])
     started = time.perf_counter()
     index = open_index(run_folder, collection, opened, say=say_aside)
     loaded = time.perf_counter()
-    query = opened.embed_text([as_narration(text)])[0].float().cpu().numpy()
+    query = opened.embed_text([add_tag(text)])[0].float().cpu().numpy()
     embedded = time.perf_counter()
     try:
         answers = index.find(query, count=count, level=level, videos=videos, max_overlap=max_overlap)
@@ -94,8 +96,9 @@ def search(
         raise ConfigError(str(error), field="search") from error
     found = time.perf_counter()
     timing = (
-        f"{opened.name}: {len(index):,} runs of {len(index.runs.video_uids)} videos; index {loaded - started:.2f} s, "
-        f"text {1e3 * (embedded - loaded):.1f} ms, search {1e3 * (found - embedded):.1f} ms"
+        f"{opened.name}: {len(index):,} spans of {len(index.spans.video_uids)} videos; "
+        f"index {loaded - started:.2f} s, text {1e3 * (embedded - loaded):.1f} ms, "
+        f"search {1e3 * (found - embedded):.1f} ms"
     )
     return [*_table(answers), timing]
 

@@ -23,10 +23,11 @@ from hiero_lib.base.files import sha256_of, write_json, write_text
 from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.progress import say
 from hiero_lib.config import FeatureConfig, Profile
+from hiero_lib.data.narrations import Narrations, add_tag
 from hiero_lib.data.paths import DataPaths
-from hiero_lib.data.subtitles import TimedTexts, read_narrations
-from hiero_lib.hierarchy.collection import Collection, as_narration, named_hierarchy, open_collection
-from hiero_lib.hierarchy.spans import Run, match_labels, relabelled
+from hiero_lib.data.subtitles import read_narrations
+from hiero_lib.hierarchy.collection import Collection, named_hierarchy, open_collection
+from hiero_lib.hierarchy.spans import Span, match_labels, relabelled
 from hiero_lib.methods.method import UNTRAINED, Method, open_methods
 from hiero_lib.models.checkpoints import read_card
 from hiero_lib.models.clustering.spectral import ThreadCount
@@ -173,12 +174,12 @@ def _moved(profile: Profile, root: Path) -> Profile:
     )
 
 
-def _egoclip(video_uid: str, told: TimedTexts) -> str:
+def _egoclip(video_uid: str, narrations: Narrations) -> str:
     """Narrations in EgoClip's form."""
     stream = io.StringIO()
     rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
     rows.writerow(["video_uid", "narration_time", "clip_text"])
-    rows.writerows([video_uid, f"{time:.3f}", as_narration(text)] for time, text in zip(told.times, told.texts))
+    rows.writerows([video_uid, f"{time:.3f}", add_tag(text)] for time, text in narrations)
     return stream.getvalue()
 
 
@@ -244,10 +245,10 @@ def level_rows(
     hierarchy = named_hierarchy(found.collection, method, found.video_uid, num_threads=num_threads)
     rows = []
     for level in reversed(hierarchy.levels):
-        runs, names = list(level.runs), level.names
+        spans, names = list(level.spans), level.names
         if truth is not None:
-            runs, names = relabelled(runs, match_labels(runs, truth.runs)), truth.names
-        rows.append(TimelineRow(f"{name}, level {level.level}", runs, names))
+            spans, names = relabelled(spans, match_labels(spans, truth.spans)), truth.names
+        rows.append(TimelineRow(f"{name}, level {level.level}", spans, names))
     return rows
 
 
@@ -256,5 +257,5 @@ def turns_row(demo: Demo) -> TimelineRow:
     from hiero_lib.viz.timeline import TimelineRow
 
     activities = list(dict.fromkeys(activity for _, _, activity in demo.turns))
-    runs = [Run(start, end, activities.index(activity)) for start, end, activity in demo.turns]
-    return TimelineRow("what was drawn", runs, dict(enumerate(activities)))
+    spans = [Span(start, end, activities.index(activity)) for start, end, activity in demo.turns]
+    return TimelineRow("what was drawn", spans, dict(enumerate(activities)))

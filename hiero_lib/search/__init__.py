@@ -1,1 +1,1 @@
-"""Search over a collection: a text finds the runs of all videos, at all levels, that are nearest to it."""
+"""Search over a collection: a text finds the spans of all videos, at all levels, that are nearest to it."""

@@ -1,10 +1,10 @@
-"""The index of a collection on disk: a file of runs for each video, made once and whenever its features change.
+"""The index of a collection on disk: a file of spans for each video, made once and whenever its features change.
 
-The runs are made as the paper makes the candidates of step grounding, at each level: spectral clustering with 8
+The spans are made as the paper makes the candidates of step grounding, at each level: spectral clustering with 8
 clusters on exp(cosine / 0.05).
 
 ``<run>/search/<method>-<key>/<video>.safetensors``; the key is a hash of everything but the features that decides
-what the runs are. A video's file appears when it is complete, so an interrupted build goes on where it stopped.
+what the spans are. A video's file appears when it is complete, so an interrupted build goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -27,37 +27,37 @@ from hiero_lib.hierarchy.video import MOST_POINTS, VideoHierarchy
 from hiero_lib.methods.method import Method
 from hiero_lib.models.clustering.spectral import Partition, spectral_partition
 from hiero_lib.search.index import SearchIndex
-from hiero_lib.search.table import FORMAT, RunTable, join, read_table, source_of, table_of, write_table
+from hiero_lib.search.table import FORMAT, SpanTable, join, read_table, source_of, table_of, write_table
 
 NUM_THREADS, TEMPERATURE = 8, 0.05
-_BUILT_BY = 1  # raise it when the same weights give other runs
+_BUILT_BY = 1  # raise it when the same weights give other spans
 
 
 @dataclass(frozen=True)
 class BuildReport:
-    """Videos of the index: made or made again now, and found as they are."""
+    """Videos of the index: made or made again now, and kept as they are."""
 
     made: int
-    found: int
+    kept: int
 
 
-def hierarchy_table(hierarchy: VideoHierarchy) -> RunTable:
-    """The runs of one video, all levels, with their mean features in the text space."""
-    runs = [(found.level, run) for found in hierarchy.levels for run in found.runs]
+def hierarchy_table(hierarchy: VideoHierarchy) -> SpanTable:
+    """The spans of one video, all levels, with their mean features in the text space."""
+    spans = [(level.level, span) for level in hierarchy.levels for span in level.spans]
     return table_of(
         hierarchy.video_uid,
-        np.concatenate([found.run_x.numpy() for found in hierarchy.levels]),
-        level=np.array([level for level, _ in runs]),
-        thread=np.array([run.label for _, run in runs]),
-        start_s=np.array([run.start_s for _, run in runs]),
-        end_s=np.array([run.end_s for _, run in runs]),
-        labels=[found.names.get(run.label, "") for found in hierarchy.levels for run in found.runs],
+        np.concatenate([level.span_x.numpy() for level in hierarchy.levels]),
+        level=np.array([level for level, _ in spans]),
+        thread=np.array([span.label for _, span in spans]),
+        start_s=np.array([span.start_s for _, span in spans]),
+        end_s=np.array([span.end_s for _, span in spans]),
+        labels=[level.names.get(span.label, "") for level in hierarchy.levels for span in level.spans],
     )
 
 
 def index_folder(run_folder: str | Path, method: Method, collection: Collection) -> Path:
-    """Where the index of a method lies in a run; narrations are decisive, for the runs are named after them."""
-    profile, told = collection.profile, collection.told
+    """Where the index of a method lies in a run; narrations are decisive, for the spans are named after them."""
+    profile, egoclip = collection.profile, collection.egoclip
     decisive = [
         FORMAT,
         _BUILT_BY,
@@ -66,7 +66,7 @@ def index_folder(run_folder: str | Path, method: Method, collection: Collection)
         method.fingerprint,
         method.thread_graph,
         profile.model.depth,
-        told and told.folder.name,
+        egoclip and egoclip.folder.name,
     ]
     decisive += [profile.features.stride_frames, profile.features.fps, profile.features.folder]
     key = Fingerprint().json(decisive).digits(8)
@@ -74,11 +74,11 @@ def index_folder(run_folder: str | Path, method: Method, collection: Collection)
 
 
 def grounding_partition(x: Tensor) -> Partition:
-    """How a level is divided into runs that are searched."""
+    """How a level is divided into spans that are searched."""
     return spectral_partition(x, temperature=TEMPERATURE, most_points=MOST_POINTS)
 
 
-def runs_to_search(
+def spans_to_search(
     collection: Collection, method: Method, video_uid: str, *, vocabulary: Phrases | None = None
 ) -> VideoHierarchy:
     """A video's hierarchy divided for search; see `hiero_lib.hierarchy.collection.named_hierarchy`."""
@@ -126,7 +126,7 @@ def open_index(
         return phrases_of(method, collection.vocabulary())
 
     def hierarchy_of(uid: str) -> VideoHierarchy:
-        return runs_to_search(collection, method, uid, vocabulary=vocabulary())
+        return spans_to_search(collection, method, uid, vocabulary=vocabulary())
 
     update_index(folder, uids, store=collection.store, hierarchy_of=hierarchy_of, say=say)
     return load_index(folder, uids)
@@ -159,7 +159,7 @@ def update_index(
             table = hierarchy_table(hierarchy_of(uid))
             write_table(path, table, source=source)
             made += 1
-            say(f"indexed {number} of {len(video_uids)}: {uid}, {len(table)} runs")
+            say(f"indexed {number} of {len(video_uids)}: {uid}, {len(table)} spans")
     return BuildReport(made, len(video_uids) - made)
 
 
@@ -169,10 +169,10 @@ def load_index(folder: str | Path, video_uids: Sequence[str]) -> SearchIndex:
     Raises:
         DataError: the file of a video is missing or broken.
     """
-    runs = join([read_table(_file(folder, uid)) for uid in video_uids])
-    sampled = np.ascontiguousarray(runs.vectors[:: max(1, len(runs) // 1024)])
-    digits = Fingerprint().json([len(runs), runs.video_uids]).data(sampled.data).digits(12)
-    return SearchIndex(runs, file=Path(folder) / f"faiss-{digits}.index")
+    spans = join([read_table(_file(folder, uid)) for uid in video_uids])
+    sampled = np.ascontiguousarray(spans.vectors[:: max(1, len(spans) // 1024)])
+    digits = Fingerprint().json([len(spans), spans.video_uids]).data(sampled.data).digits(12)
+    return SearchIndex(spans, file=Path(folder) / f"faiss-{digits}.index")
 
 
 def _file(folder: str | Path, video_uid: str) -> Path:

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from hiero_lib.search.nearest import Nearest, choose
-from hiero_lib.search.table import RunTable, normalised
+from hiero_lib.search.table import SpanTable, normalised
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A run that answers a query: seconds ``[start_s, end_s)`` of a video, and the cosine with the text."""
+    """A span that answers a query: seconds ``[start_s, end_s)`` of a video, and the cosine with the text."""
 
     video_uid: str
     start_s: float
@@ -27,28 +27,28 @@ class Answer:
 
 
 class SearchIndex:
-    """Runs of a collection, ready to be searched.
+    """Spans of a collection, ready to be searched.
 
     Args:
-        runs: as `hiero_lib.search.table.join` sorts them.
-        nearest: made for ``runs.vectors``; None: a matrix product, or faiss beyond a million runs.
+        spans: as `hiero_lib.search.table.join` sorts them.
+        nearest: made for ``spans.vectors``; None: a matrix product, or faiss beyond a million spans.
         file: where faiss keeps its trained index.
 
     Raises:
-        ValueError: the runs are not sorted by level and video.
+        ValueError: the spans are not sorted by level and video.
     """
 
-    def __init__(self, runs: RunTable, nearest: Nearest | None = None, *, file: Path | None = None) -> None:
-        self.runs = runs
-        self.levels = np.unique(runs.level).tolist()
-        self._block = runs.level.astype(np.int64) * len(runs.video_uids) + runs.video
-        if len(runs) and (np.diff(self._block) < 0).any():
-            raise ValueError("runs must be sorted by level and video: join() does")
-        self._number = {uid: number for number, uid in enumerate(runs.video_uids)}
-        self._nearest = nearest or choose(runs.vectors, file)
+    def __init__(self, spans: SpanTable, nearest: Nearest | None = None, *, file: Path | None = None) -> None:
+        self.spans = spans
+        self.levels = np.unique(spans.level).tolist()
+        self._block = spans.level.astype(np.int64) * len(spans.video_uids) + spans.video
+        if len(spans) and (np.diff(self._block) < 0).any():
+            raise ValueError("spans must be sorted by level and video: join() does")
+        self._number = {uid: number for number, uid in enumerate(spans.video_uids)}
+        self._nearest = nearest or choose(spans.vectors, file)
 
     def __len__(self) -> int:
-        return len(self.runs)
+        return len(self.spans)
 
     def find(
         self,
@@ -59,28 +59,28 @@ class SearchIndex:
         videos: Collection[str] | None = None,
         max_overlap: float | None = None,
     ) -> list[Answer]:
-        """The runs nearest to a query, best first.
+        """The spans nearest to a query, best first.
 
         Args:
-            query: ``[D]`` a text in the space of the runs, of any length.
-            count: how many answers; fewer where there are fewer runs.
-            level: only runs of this level.
-            videos: only runs of these videos.
-            max_overlap: leave out a run that shares more than this part of the shorter of the two with a better
+            query: ``[D]`` a text in the space of the spans, of any length.
+            count: how many answers; fewer where there are fewer spans.
+            level: only spans of this level.
+            videos: only spans of these videos.
+            max_overlap: leave out a span that shares more than this part of the shorter of the two with a better
                 answer of the same video (of any level); None keeps all. 0 allows no common second.
 
         Raises:
             ValueError: a query of another space or not finite, a level or video that is not there, or ``count`` < 1.
         """
         query = np.asarray(query, dtype=np.float32)
-        if query.shape != (self.runs.dim,) or not np.isfinite(query).all():
-            raise ValueError(f"the query must be {self.runs.dim} finite numbers, not of shape {query.shape}")
+        if query.shape != (self.spans.dim,) or not np.isfinite(query).all():
+            raise ValueError(f"the query must be {self.spans.dim} finite numbers, not of shape {query.shape}")
         if count < 1:
             raise ValueError(f"count must be at least 1, not {count}")
         rows = self.rows(level, videos)
         if max_overlap is None:
-            scores, found = self._nearest(normalised(query), count, rows)
-            return [self._answer(row, score) for score, row in zip(scores.tolist(), found.tolist())]
+            scores, nearest = self._nearest(normalised(query), count, rows)
+            return [self._answer(row, score) for score, row in zip(scores.tolist(), nearest.tolist())]
         chosen: list[Answer] = []
         for score, row in self._ranked(normalised(query), 8 * count, rows):
             answer = self._answer(row, score)
@@ -94,24 +94,24 @@ class SearchIndex:
         """Scores and rows, best first, looked for in growing numbers as they are asked for."""
         seen: set[int] = set()
         for wanted in itertools.accumulate(itertools.repeat(first), lambda total, _: 4 * total):
-            scores, found = self._nearest(query, wanted, rows)
-            for score, row in zip(scores.tolist(), found.tolist()):
+            scores, nearest = self._nearest(query, wanted, rows)
+            for score, row in zip(scores.tolist(), nearest.tolist()):
                 if row not in seen:
                     seen.add(row)
                     yield score, row
-            if len(found) < wanted:
+            if len(nearest) < wanted:
                 return
 
     def rows(self, level: int | None, videos: Collection[str] | None) -> slice | np.ndarray:
-        """Rows of the runs of a level and of some videos (None: of all).
+        """Rows of the spans of a level and of some videos (None: of all).
 
         Raises:
             ValueError: a level or video that is not there.
         """
         if level is not None and level not in self.levels:
-            raise ValueError(f"there are runs of levels {self.levels}, not of level {level}")
+            raise ValueError(f"there are spans of levels {self.levels}, not of level {level}")
         levels = self.levels if level is None else [level]
-        num_videos = len(self.runs.video_uids)
+        num_videos = len(self.spans.video_uids)
         if videos is None:
             if level is None:
                 return slice(0, len(self))
@@ -125,14 +125,14 @@ class SearchIndex:
         return np.concatenate([np.arange(first, stop) for first, stop in ranges]).astype(np.int64)
 
     def _answer(self, row: int, score: float) -> Answer:
-        runs = self.runs
+        spans = self.spans
         return Answer(
-            runs.video_uids[runs.video[row]],
-            float(runs.start_s[row]),
-            float(runs.end_s[row]),
-            int(runs.level[row]),
-            int(runs.thread[row]),
-            runs.labels[row],
+            spans.video_uids[spans.video[row]],
+            float(spans.start_s[row]),
+            float(spans.end_s[row]),
+            int(spans.level[row]),
+            int(spans.thread[row]),
+            spans.labels[row],
             score,
         )
 

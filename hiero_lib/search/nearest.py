@@ -99,9 +99,9 @@ def with_faiss(vectors: np.ndarray, file: Path | None = None) -> Nearest:
         else:
             selector = faiss.IDSelectorBatch(rows.astype(np.int64))
         settings = faiss.SearchParametersIVF(nprobe=min(_CELLS_LOOKED_AT, index.nlist), sel=selector)
-        scores, found = index.search(query[None], min(count, len(vectors)), params=settings)
-        kept = found[0] >= 0
-        return scores[0][kept], found[0][kept]
+        scores, neighbours = index.search(query[None], min(count, len(vectors)), params=settings)
+        kept = neighbours[0] >= 0
+        return scores[0][kept], neighbours[0][kept]
 
     return nearest
 

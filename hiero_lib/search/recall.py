@@ -1,25 +1,22 @@
 """Is the right span found? Held-out narrations are searched for in the videos they come from.
 
 EgoMCQ's queries are narrations that were not trained on, each with its clip. A text that was narrated at several
-moments of the collection is asked once, and each of them is right. An answer is right when it is a run of the right
+moments of the collection is asked once, and each of them is right. An answer is right when it is a span of the right
 video that contains such a moment (the middle of the clip).
 
-Long runs contain more than short ones do, so beside each recall stands what the same number of answers would reach
-if they were drawn at random from the runs of that level, and how many seconds the answers take.
+Long spans contain more than short ones do, so beside each recall stands what the same number of answers would reach
+if they were drawn at random from the spans of that level, and how many seconds the answers take.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
 
-from hiero_lib.benchmarks.egomcq.files import Question
-from hiero_lib.config import FeatureConfig
 from hiero_lib.results.metric import mean_metric
 from hiero_lib.results.record import Metric, Row
 from hiero_lib.search.index import SearchIndex
@@ -28,36 +25,26 @@ Moments = Mapping[str, Sequence[tuple[str, float]]]
 """Text -> (video, seconds) at which it was narrated."""
 
 
-def moments_of(questions: Iterable[Question], features: FeatureConfig) -> dict[str, list[tuple[str, float]]]:
-    """The right clips of EgoMCQ's questions by their text; a clip's window has the same middle as the clip."""
-    found: dict[str, dict[tuple[str, float], None]] = defaultdict(dict)
-    for question in questions:
-        window = question.windows[question.answer]
-        middle_s = (window.first_index + window.num_segments / 2) * features.stride_s
-        found[question.query][window.video_uid, middle_s] = None
-    return {text: list(moments) for text, moments in found.items()}
-
-
 @dataclass(frozen=True)
 class LevelRecall:
-    """How well the runs of one level are found.
+    """How well the spans of one level are found.
 
     Attributes:
         level: its number.
-        hits: ``[T]`` bool, whether a right run is among the answers to each text.
-        by_chance: expected share of hits if the answers were runs of the level drawn at random.
+        hits: ``[T]`` bool, whether a right span is among the answers to each text.
+        by_chance: expected share of hits if the answers were spans of the level drawn at random.
         answer_s: mean length of an answer, seconds.
-        runs: how many runs the level has.
+        spans: how many spans the level has.
     """
 
     level: int
     hits: np.ndarray
     by_chance: float
     answer_s: float
-    runs: int
+    spans: int
 
     def metric(self) -> Metric:
-        """Share of texts whose right run is found, with its 95 % interval (bootstrap over texts)."""
+        """Share of texts whose right span is found, with its 95 % interval (bootstrap over texts)."""
         return mean_metric(self.hits.astype(float), excluded=0, resamples=2000, seed=0)
 
 
@@ -79,9 +66,9 @@ def recall(
         raise ValueError("there is no text to search for")
     texts = list(moments)
     queries = embed_text(texts).float().cpu().numpy()
-    found = []
+    recalls = []
     for level in index.levels:
-        total = int((index.runs.level == level).sum())
+        total = int((index.spans.level == level).sum())
         hits, chances, lengths = [], [], []
         for text, query in zip(texts, queries):
             answers = index.find(query, count=count, level=level)
@@ -89,13 +76,13 @@ def recall(
             hits.append(
                 any(uid == of and start <= at < end for uid, start, end in places for of, at in moments[text])
             )
-            chances.append(_by_chance(_right_runs(index, level, moments[text]), total, count))
+            chances.append(_by_chance(_right_spans(index, level, moments[text]), total, count))
             lengths += [end - start for _, start, end in places]
-        found.append(LevelRecall(level, np.array(hits), float(np.mean(chances)), float(np.mean(lengths)), total))
-    return found
+        recalls.append(LevelRecall(level, np.array(hits), float(np.mean(chances)), float(np.mean(lengths)), total))
+    return recalls
 
 
-def recall_rows(found: Mapping[str, Sequence[LevelRecall]], *, count: int = 5) -> list[Row]:
+def recall_rows(recalls: Mapping[str, Sequence[LevelRecall]], *, count: int = 5) -> list[Row]:
     """Rows of the results table: method -> its levels."""
     return [
         Row(
@@ -103,22 +90,22 @@ def recall_rows(found: Mapping[str, Sequence[LevelRecall]], *, count: int = 5) -
             method,
             f"recall at {count}, level {level.level}",
             level.metric(),
-            note=f"chance {100 * level.by_chance:.1f}; answers of {level.answer_s:.0f} s out of {level.runs} runs",
+            note=f"chance {100 * level.by_chance:.1f}; answers of {level.answer_s:.0f} s out of {level.spans} spans",
         )
-        for method, levels in found.items()
+        for method, levels in recalls.items()
         for level in levels
     ]
 
 
-def _right_runs(index: SearchIndex, level: int, moments: Sequence[tuple[str, float]]) -> int:
-    runs, right = index.runs, set()
+def _right_spans(index: SearchIndex, level: int, moments: Sequence[tuple[str, float]]) -> int:
+    spans, right = index.spans, set()
     for uid, at in moments:
-        if uid in runs.video_uids:
+        if uid in spans.video_uids:
             rows = np.asarray(index.rows(level, [uid]))
-            right.update(rows[(runs.start_s[rows] <= at) & (at < runs.end_s[rows])].tolist())
+            right.update(rows[(spans.start_s[rows] <= at) & (at < spans.end_s[rows])].tolist())
     return len(right)
 
 
 def _by_chance(right: int, total: int, count: int) -> float:
-    """Probability that ``count`` of ``total`` runs, drawn without replacement, have one of the ``right`` ones."""
+    """Probability that ``count`` of ``total`` spans, drawn without replacement, have one of the ``right`` ones."""
     return 1.0 - math.comb(total - right, min(count, total)) / math.comb(total, min(count, total))

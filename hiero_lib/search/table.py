@@ -1,8 +1,8 @@
-"""Runs of videos as rows: a vector in the text space, and where and what each run is. One file a video.
+"""Spans of videos as rows: a vector in the text space, and where and what each span is. One file a video.
 
 A file is safetensors (read without executing anything) with ``vectors [R, D]`` float16, ``start_s``, ``end_s``
 ``[R]`` float64, ``level`` and ``thread`` ``[R]`` int32, and in its header the format, the video's uid, the labels (a
-JSON list of R texts) and ``source``, which names what the runs were made from. float16 moves a cosine by less than
+JSON list of R texts) and ``source``, which names what the spans were made from. float16 moves a cosine by less than
 1e-3.
 """
 
@@ -23,14 +23,14 @@ _COLUMNS = ("start_s", "end_s", "level", "thread")
 
 
 @dataclass(frozen=True)
-class RunTable:
-    """Rows of runs.
+class SpanTable:
+    """Rows of spans.
 
     Shapes:
         vectors: ``[R, D]`` float32 of length 1 (a zero vector stays zero); video: ``[R]`` int32, number in
         ``video_uids``; level, thread: ``[R]`` int32, thread -1 where there is none; start_s, end_s: ``[R]`` float64.
 
-    ``labels`` has R texts, empty where a run has none.
+    ``labels`` has R texts, empty where a span has none.
     """
 
     video_uids: tuple[str, ...]
@@ -67,15 +67,15 @@ def table_of(
     start_s: np.ndarray,
     end_s: np.ndarray,
     labels: Sequence[str],
-) -> RunTable:
-    """The runs of one video; ``vectors [R, D]`` of any length are brought to length 1.
+) -> SpanTable:
+    """The spans of one video; ``vectors [R, D]`` of any length are brought to length 1.
 
     Raises:
         ValueError: numbers of rows differ, or a vector is not finite.
     """
     if not np.isfinite(vectors).all():
         raise ValueError(f"a vector of video {video_uid!r} holds NaN or infinity")
-    return RunTable(
+    return SpanTable(
         (video_uid,),
         normalised(vectors),
         np.zeros(len(vectors), dtype=np.int32),
@@ -94,10 +94,10 @@ def normalised(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.where(length > 0, length, 1.0)
 
 
-def join(tables: Sequence[RunTable]) -> RunTable:
+def join(tables: Sequence[SpanTable]) -> SpanTable:
     """All rows of ``tables``, sorted by level, then video (in the order given), then start.
 
-    In this order the runs of a level are a slice, and so are those of a level and a video.
+    In this order the spans of a level are a slice, and so are those of a level and a video.
 
     Raises:
         ValueError: no table, or vectors of different spaces.
@@ -114,7 +114,7 @@ def join(tables: Sequence[RunTable]) -> RunTable:
     order = np.lexsort((columns["start_s"], video, columns["level"]))
     vectors = np.concatenate([table.vectors for table in tables])
     texts = [text for table in tables for text in table.labels]
-    return RunTable(
+    return SpanTable(
         uids,
         vectors[order],
         video[order],
@@ -126,8 +126,8 @@ def join(tables: Sequence[RunTable]) -> RunTable:
     )
 
 
-def write_table(path: str | Path, table: RunTable, *, source: str) -> None:
-    """Write the runs of one video, atomically.
+def write_table(path: str | Path, table: SpanTable, *, source: str) -> None:
+    """Write the spans of one video, atomically.
 
     Raises:
         ValueError: the table has not exactly one video.
@@ -156,8 +156,8 @@ def source_of(path: str | Path) -> str | None:
     return header.get("source") if header.get("format") == FORMAT else None
 
 
-def read_table(path: str | Path) -> RunTable:
-    """The runs of one video.
+def read_table(path: str | Path) -> SpanTable:
+    """The spans of one video.
 
     Raises:
         DataError: the file is missing, broken or of another format.
@@ -169,8 +169,8 @@ def read_table(path: str | Path) -> RunTable:
         with safe_open(path, framework="np") as stream:
             header = stream.metadata() or {}
             if header.get("format") != FORMAT:
-                raise DataError("not runs of this version", file=path, field="format", value=header.get("format"))
+                raise DataError("not spans of this version", file=path, field="format", value=header.get("format"))
             tensors = {name: stream.get_tensor(name) for name in (*_COLUMNS, "vectors")}
     except (SafetensorError, OSError) as error:
-        raise DataError(f"not readable as an index of runs ({error})", file=path, hint=hint) from error
+        raise DataError(f"not readable as an index of spans ({error})", file=path, hint=hint) from error
     return table_of(header["video_uid"], tensors.pop("vectors"), labels=json.loads(header["labels"]), **tensors)

@@ -36,7 +36,7 @@ def training_memory_gb(profile: Profile) -> float:
         video_uid="v",
     )
     batch = Batch.from_data_list([video])
-    batch.text = torch.randn(narrations, profile.text.dim)
+    batch.narration_embedding = torch.randn(narrations, profile.text.dim)
     batch.narration_time = torch.rand(narrations) * training.chunk_s
     batch.narration_time_batch = torch.zeros(narrations, dtype=torch.long)
     heads = VisualHead(profile.model.hidden_size, profile.alignment), TextHead(profile.text.dim, profile.alignment)

@@ -50,7 +50,9 @@ def mix_seed(seed: int, step: int, process: int) -> int:
 
 def narrations_of(batch: Batch) -> Tensor | list[str]:
     """The narrations as the model takes them: embeddings ``[M, T]``, or M texts where nothing encoded them before."""
-    return batch.text if "text" in batch else [narration for texts in batch.texts for narration in texts]
+    if "narration_embedding" in batch:
+        return batch.narration_embedding
+    return [narration for texts in batch.narration_texts for narration in texts]
 
 
 def training_loss(

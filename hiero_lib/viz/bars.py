@@ -1,14 +1,14 @@
-"""What a timeline shows, prepared once for both engines: rows of runs, their bars, ticks and legend."""
+"""What a timeline shows, prepared once for both engines: rows of spans, their bars, ticks and legend."""
 
 from __future__ import annotations
 
 import bisect
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hiero_lib.hierarchy.spans import Run
+from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
+from hiero_lib.hierarchy.spans import Span
 from hiero_lib.viz.page import clock
 from hiero_lib.viz.palette import THEMES, ThemeName, thread_color
 
@@ -22,14 +22,14 @@ class TimelineRow:
 
     Args:
         name: stands at the left of the row.
-        runs: the bars.
+        spans: the bars.
         names: what a label is called, where it has a name; else a thread goes by its number.
         threads: the labels are activity threads, and a thread of the same number has the same colour in every row.
             False for other spans, such as key-steps: neutral shades, which no thread can be taken for.
     """
 
     name: str
-    runs: Sequence[Run]
+    spans: Sequence[Span]
     names: Mapping[int, str] = field(default_factory=dict)
     threads: bool = True
 
@@ -41,63 +41,40 @@ class TimelineRow:
 
 
 @dataclass(frozen=True)
-class Narrations:
-    """Narrations of the video: ``times`` in seconds and their ``texts``, of the same length (else ValueError)."""
-
-    times: Sequence[float]
-    texts: Sequence[str]
-
-    def __post_init__(self) -> None:
-        if len(self.times) != len(self.texts):
-            raise ValueError(f"{len(self.times)} narration times but {len(self.texts)} texts")
-
-
-@dataclass(frozen=True)
 class Bar:
-    """One run, ready to be drawn by either engine."""
+    """One span, ready to be drawn by either engine."""
 
     row: int  # 0 is the uppermost
-    run: Run
+    span: Span
     color: str  # #RRGGBB
     text: str  # printed in the bar where it fits: the label's name, or the thread's number
     hover: str  # lines joined by newlines
     number: str = ""  # of a thread: printed where its name does not fit
 
 
-def plain_narration(text: str) -> str:
-    """An Ego4D narration without its leading tag: ``#C C washes the pan`` -> ``C washes the pan``."""
-    return re.sub(r"^#\w+\s+", "", " ".join(text.split()))
-
-
 def timeline_bars(
-    rows: Sequence[TimelineRow], narrations: Narrations | None = None, *, theme: ThemeName = "light"
+    rows: Sequence[TimelineRow], narrations: Narrations = NO_NARRATIONS, *, theme: ThemeName = "light"
 ) -> list[Bar]:
     """The bars of a timeline, row by row and in time order; what both engines draw.
 
-    The hover text gives the row, the label, the span with its length, and the narration nearest to the middle of the
-    run with its own time.
+    The hover text gives the row, the label, its times with its length, and the narration nearest to the middle of the
+    span with its own time.
     """
-    times, texts = sorted_narrations(narrations)
-    quotes = [f"{clock(time)} “{textwrap.shorten(text, 90, placeholder='…')}”" for time, text in zip(times, texts)]
+    quotes = [
+        f"{clock(time)} “{textwrap.shorten(text, 90, placeholder='…')}”" for time, text in narrations.without_tags()
+    ]
     bars = []
     for index, row in enumerate(rows):
-        for turn, run in enumerate(sorted(row.runs, key=lambda run: run.start_s)):
-            color = thread_color(run.label) if row.threads or run.label < 0 else THEMES[theme].neutral[turn % 2]
-            span = f"{clock(run.start_s, decimals=1)} – {clock(run.end_s, decimals=1)}"
-            lines = [f"{row.name}: {row.label_name(run.label)}", f"{span} ({run.length_s:.1f} s)"]
+        for turn, span in enumerate(sorted(row.spans, key=lambda span: span.start_s)):
+            color = thread_color(span.label) if row.threads or span.label < 0 else THEMES[theme].neutral[turn % 2]
+            times_text = f"{clock(span.start_s, decimals=1)} – {clock(span.end_s, decimals=1)}"
+            lines = [f"{row.name}: {row.label_name(span.label)}", f"{times_text} ({span.length_s:.1f} s)"]
             if quotes:
-                lines.append(quotes[_nearest(times, (run.start_s + run.end_s) / 2)])
-            short = str(run.label) if run.label not in row.names and row.threads else row.label_name(run.label)
-            number = str(run.label) if row.threads and run.label >= 0 else ""
-            bars.append(Bar(index, run, color, "" if run.label < 0 else short, "\n".join(lines), number))
+                lines.append(quotes[_nearest(narrations.times, (span.start_s + span.end_s) / 2)])
+            short = str(span.label) if span.label not in row.names and row.threads else row.label_name(span.label)
+            number = str(span.label) if row.threads and span.label >= 0 else ""
+            bars.append(Bar(index, span, color, "" if span.label < 0 else short, "\n".join(lines), number))
     return bars
-
-
-def sorted_narrations(narrations: Narrations | None) -> tuple[list[float], list[str]]:
-    if narrations is None:
-        return [], []
-    pairs = sorted((float(time), plain_narration(text)) for time, text in zip(narrations.times, narrations.texts))
-    return [time for time, _ in pairs], [text for _, text in pairs]
 
 
 def tick_opacity(count: int) -> float:
@@ -117,8 +94,8 @@ def legend_names(rows: Sequence[TimelineRow]) -> dict[int, str]:
     """
     names: dict[int, str] = {}
     for row in (row for row in rows if row.threads):
-        for label in {run.label for run in row.runs}:
+        for label in {span.label for span in row.spans}:
             if label in row.names and label not in names:
                 names[label] = f"{label} {row.names[label]}" if label >= 0 else row.names[label]
-    drawn = sorted({run.label for row in rows if row.threads for run in row.runs})
+    drawn = sorted({span.label for row in rows if row.threads for span in row.spans})
     return {label: names.get(label, f"thread {label}" if label >= 0 else "none") for label in drawn}

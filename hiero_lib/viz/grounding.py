@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, overload
 
+from hiero_lib.hierarchy.spans import Interval, temporal_iou
 from hiero_lib.viz.page import clock, drawn, modebar, tick_times, time_title
 from hiero_lib.viz.palette import THEMES, Theme, ThemeName, thread_color
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
     from plotly.graph_objects import Figure as PlotlyFigure
 
-Span = tuple[float, float]  # seconds
 _HEIGHT = 0.8  # of a row
 _LATER = 0.4  # opacity of all answers but the first
 
@@ -37,14 +37,14 @@ class GroundingPanel:
 
     query: str
     duration_s: float
-    truth: Span | None
-    answers: Mapping[str, Sequence[Span]]
+    truth: Interval | None
+    answers: Mapping[str, Sequence[Interval]]
 
 
 @dataclass(frozen=True)
 class _Bar:
     row: str  # truth, or the method
-    span: Span
+    span: Interval
     bottom: float  # of the row, rows counted downwards from 0
     height: float
     color: str
@@ -99,7 +99,7 @@ def _bars(panel: GroundingPanel, theme: Theme) -> list[_Bar]:
         for rank, span in enumerate(spans):
             hover = f"{method}, answer {rank + 1}: {_clocks(span)}"
             if panel.truth is not None:
-                hover += f"\nIoU {_iou(span, panel.truth):.2f}"
+                hover += f"\nIoU {temporal_iou(span, panel.truth):.2f}"
             bottom = row - _HEIGHT / 2 + rank * lane
             color, opacity = thread_color(row - 1), 1.0 if rank == 0 else _LATER
             bars.append(_Bar(method, span, bottom, lane * 0.85, color, opacity, hover))
@@ -111,18 +111,14 @@ def _heading(panel: GroundingPanel) -> str:
     text = textwrap.shorten(panel.query, 90, placeholder="…")
     if panel.truth is None:
         return text
-    fits = [f"{name} {_iou(spans[0], panel.truth) if spans else 0.0:.2f}" for name, spans in panel.answers.items()]
+    fits = [
+        f"{name} {temporal_iou(spans[0], panel.truth) if spans else 0.0:.2f}" for name, spans in panel.answers.items()
+    ]
     return f"{text}   (IoU of the first answer: {', '.join(fits)})"
 
 
-def _clocks(span: Span) -> str:
+def _clocks(span: Interval) -> str:
     return f"{clock(span[0], decimals=1)} – {clock(span[1], decimals=1)}"
-
-
-def _iou(a: Span, b: Span) -> float:
-    overlap = max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
-    union = (a[1] - a[0]) + (b[1] - b[0]) - overlap
-    return overlap / union if union > 0 else 0.0
 
 
 def _plotly(panels: Sequence[GroundingPanel], *, title: str, theme: Theme) -> PlotlyFigure:

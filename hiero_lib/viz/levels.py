@@ -2,7 +2,7 @@
 
 The encoder joins nodes that are near in time (at level d, less than ``radius * 2^d`` seconds apart), the decoder
 joins, above level 0, each node with its neighbours within its thread, however far away in time. Three layers reach
-three such steps. The edges are made by the functions that the network calls, on the threads that it found itself.
+three such steps. The edges are made by the functions that the network calls, on the threads that it made itself.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def level_edges(
     if not hierarchy.start_s <= at_s <= hierarchy.end_s:
         raise ValueError(f"at_s must lie in {hierarchy.start_s} to {hierarchy.end_s} s, not {at_s!r}")
     segment = int(np.abs(hierarchy.levels[0].pos - at_s).argmin())
-    found = []
+    edges = []
     for level in hierarchy.levels:
         node = segment // 2**level.level
         pos = torch.from_numpy(level.pos)
@@ -104,8 +104,8 @@ def level_edges(
             if level.network_threads.min() >= 0:
                 graph = joined_in_threads(torch.from_numpy(level.network_threads), variant=thread_graph)
                 threads = _reached(graph.edge_index().numpy(), node, hops)
-        found.append(LevelEdges(level, node, temporal, threads))
-    return found
+        edges.append(LevelEdges(level, node, temporal, threads))
+    return edges
 
 
 def _reached(edges: NDArray[np.int64], node: int, hops: int) -> NDArray[np.int64]:
@@ -136,20 +136,20 @@ def plot_levels(
     Raises:
         ValueError: ``at_s`` is outside the video, or the engine is neither of the two.
     """
-    found = level_edges(hierarchy, at_s=at_s, radius=radius, thread_graph=thread_graph, hops=hops)[::-1]
-    spans = [edges.span() for edges in found]
+    edges_by_row = level_edges(hierarchy, at_s=at_s, radius=radius, thread_graph=thread_graph, hops=hops)[::-1]
+    spans = [edges.span() for edges in edges_by_row]
     first, last = min(start for start, _ in spans), max(end for _, end in spans)
     room = max(0.04 * (last - first), 2.0)
     view = (max(hierarchy.start_s, first - room), min(hierarchy.end_s, last + room))
     rows = [
         TimelineRow(
             f"level {edges.level.level}",
-            [run for run in edges.level.runs if run.end_s > view[0] and run.start_s < view[1]],
+            [span for span in edges.level.spans if span.end_s > view[0] and span.start_s < view[1]],
             edges.level.names,
         )
-        for edges in found
+        for edges in edges_by_row
     ]
-    node = found[-1].level.pos[found[-1].node]
+    node = edges_by_row[-1].level.pos[edges_by_row[-1].node]
     steps = "1 step" if hops == 1 else f"{hops} steps"
     note = (
         f"around {clock(node, decimals=1)}, {steps}: above, edges in time; below, edges along the network's threads"
@@ -157,8 +157,8 @@ def plot_levels(
     options: dict[str, Any] = {"view": view, "title": title, "note": note, "theme": THEMES[theme]}
     return drawn(
         engine,
-        lambda: _plotly(found, rows, **options),
-        lambda: _matplotlib(found, rows, **options),
+        lambda: _plotly(edges_by_row, rows, **options),
+        lambda: _matplotlib(edges_by_row, rows, **options),
     )
 
 
@@ -177,7 +177,7 @@ def _arcs(edges: LevelEdges, pairs: NDArray[np.int64], row: int, *, up: bool) ->
 
 
 def _plotly(
-    found: Sequence[LevelEdges],
+    edges_by_row: Sequence[LevelEdges],
     rows: Sequence[TimelineRow],
     *,
     view: tuple[float, float],
@@ -190,7 +190,7 @@ def _plotly(
     bars = timeline_bars(rows)
     figure = go.Figure(bar_trace(bars, name="threads", showlegend=False))
     figure.update_traces(width=_BAR_SHARE)
-    for row, edges in enumerate(found):
+    for row, edges in enumerate(edges_by_row):
         kinds = (("edges in time", edges.temporal, True, "solid"), ("thread edges", edges.threads, False, "dot"))
         for name, pairs, up, dash in kinds:
             x, y = _arcs(edges, pairs, row, up=up)
@@ -248,7 +248,7 @@ def _node_text(edges: LevelEdges, node: int) -> str:
 
 
 def _matplotlib(
-    found: Sequence[LevelEdges],
+    edges_by_row: Sequence[LevelEdges],
     rows: Sequence[TimelineRow],
     *,
     view: tuple[float, float],
@@ -259,12 +259,12 @@ def _matplotlib(
     figure = print_page(title, theme, size=(10.0, 0.9 + 1.3 * len(rows)), note=note)
     axes = figure.add_subplot()
     bars = timeline_bars(rows)
-    for row, edges in enumerate(found):
-        mine = [bar for bar in bars if bar.row == row]
+    for row, edges in enumerate(edges_by_row):
+        row_bars = [bar for bar in bars if bar.row == row]
         axes.broken_barh(
-            [(bar.run.start_s, bar.run.length_s) for bar in mine],
+            [(bar.span.start_s, bar.span.length_s) for bar in row_bars],
             (row - _BAR_SHARE / 2, _BAR_SHARE),
-            facecolors=[bar.color for bar in mine],
+            facecolors=[bar.color for bar in row_bars],
             linewidth=0,
         )
         for pairs, up in ((edges.temporal, True), (edges.threads, False)):

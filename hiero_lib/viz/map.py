@@ -37,8 +37,8 @@ def pca(x: NDArray[np.float32]) -> tuple[NDArray[np.float64], str]:
     s = np.pad(s, (0, max(0, 2 - len(s))))
     signs = np.sign(v[np.arange(len(v)), np.abs(v).argmax(1)])
     places = np.zeros((len(x), 2))
-    found = min(2, u.shape[1])
-    places[:, :found] = (u * s[: u.shape[1]] * signs)[:, :found]
+    dimensions = min(2, u.shape[1])
+    places[:, :dimensions] = (u * s[: u.shape[1]] * signs)[:, :dimensions]
     share = (s[:2] ** 2).sum() / max(float((s**2).sum()), 1e-12)
     return places, f"PCA: {100 * share:.0f} % of the variance"
 
@@ -63,18 +63,18 @@ def best_embedding() -> Embed:
 
 
 def map_points(level: LevelThreads, *, embed: Embed, most_points: int = 1500) -> Points:
-    """Place a level's nodes; of a long one, the means of neighbours: ``most_points``, and at most one more a run."""
+    """Place a level's nodes; of a long one, the means of neighbours: ``most_points``, and at most one more a span."""
     size = -(-len(level.pos) // most_points)
-    run = level.run_of_node()
-    first = np.searchsorted(run, run)
-    new = (np.arange(len(run)) - first) % size == 0
+    span = level.span_of_node()
+    first = np.searchsorted(span, span)
+    new = (np.arange(len(span)) - first) % size == 0
     point = torch.from_numpy(np.cumsum(new) - 1)
     count = torch.bincount(point)
     unit = F.normalize(level.x, dim=1)
     means = torch.zeros(len(count), unit.shape[1]).index_add_(0, point, unit) / count[:, None]
     times = torch.zeros(len(count), dtype=torch.float64).index_add_(0, point, torch.from_numpy(level.pos)) / count
     places, note = embed(F.normalize(means, dim=1).numpy())
-    note += "; a point is a node" if size == 1 else f"; a point is the mean of up to {size} nodes of a run"
+    note += "; a point is a node" if size == 1 else f"; a point is the mean of up to {size} nodes of a span"
     return Points(places, level.threads[new], times.numpy(), f"{note}; a node is {level.stride_s:.2g} s")
 
 
@@ -102,12 +102,12 @@ def plot_map(
     Raises:
         ValueError: no such level or engine.
     """
-    found = level_of(hierarchy, level)
-    points = map_points(found, embed=embed or best_embedding(), most_points=most_points)
+    level_threads = level_of(hierarchy, level)
+    points = map_points(level_threads, embed=embed or best_embedding(), most_points=most_points)
     return drawn(
         engine,
-        lambda: _plotly(points, found, title=title, theme=THEMES[theme]),
-        lambda: _matplotlib(points, found, title=title, theme=THEMES[theme]),
+        lambda: _plotly(points, level_threads, title=title, theme=THEMES[theme]),
+        lambda: _matplotlib(points, level_threads, title=title, theme=THEMES[theme]),
     )
 
 
@@ -126,16 +126,16 @@ def _plotly(points: Points, level: LevelThreads, *, title: str, theme: Theme) ->
         )
     )
     for thread in sorted(set(points.threads.tolist())):
-        mine = points.threads == thread
+        of_thread = points.threads == thread
         name = thread_name(level, thread)
         figure.add_trace(
             go.Scatter(
-                x=xy[mine, 0],
-                y=xy[mine, 1],
+                x=xy[of_thread, 0],
+                y=xy[of_thread, 1],
                 mode="markers",
                 name=markup(shortened(name, 28)),
                 marker={"color": thread_color(thread), "size": 7, "line": {"width": 0.5, "color": theme.background}},
-                text=[clock(time, decimals=1) for time in points.times[mine]],
+                text=[clock(time, decimals=1) for time in points.times[of_thread]],
                 hovertemplate=f"{markup(name)}<br>%{{text}}<extra></extra>",
             )
         )
@@ -155,9 +155,11 @@ def _matplotlib(points: Points, level: LevelThreads, *, title: str, theme: Theme
     axes = figure.add_subplot()
     axes.plot(points.xy[:, 0], points.xy[:, 1], color=theme.grid, linewidth=0.5, zorder=1)
     for thread in sorted(set(points.threads.tolist())):
-        mine = points.xy[points.threads == thread]
+        of_thread = points.xy[points.threads == thread]
         name = shortened(thread_name(level, thread), 34)
-        axes.scatter(mine[:, 0], mine[:, 1], s=12, color=thread_color(thread), linewidths=0, zorder=2, label=name)
+        axes.scatter(
+            of_thread[:, 0], of_thread[:, 1], s=12, color=thread_color(thread), linewidths=0, zorder=2, label=name
+        )
     print_axes(axes, theme)
     axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
     legend = figure.legend(loc="outside right upper", fontsize=8, frameon=False, labelcolor=theme.text)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hiero_lib.hierarchy.spans import Run
+from hiero_lib.hierarchy.spans import Span
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 from hiero_lib.viz.page import (
     Engine,
@@ -41,11 +41,11 @@ class Curve:
     block: int
 
 
-def nearest_runs(level: LevelThreads, text: Tensor, *, most: int = 3) -> list[Run]:
-    """The runs of a level whose mean feature is most similar to a text's features ``[D]``, the best first."""
-    cosine = F.normalize(level.run_x, dim=1) @ F.normalize(text.detach().float().cpu(), dim=0)
+def nearest_spans(level: LevelThreads, text: Tensor, *, most: int = 3) -> list[Span]:
+    """The spans of a level whose mean feature is most similar to a text's features ``[D]``, the best first."""
+    cosine = F.normalize(level.span_x, dim=1) @ F.normalize(text.detach().float().cpu(), dim=0)
     order = cosine.argsort(descending=True, stable=True)[:most]
-    return [level.runs[index] for index in order.tolist()]
+    return [level.spans[index] for index in order.tolist()]
 
 
 def query_curve(level: LevelThreads, text: Tensor, *, most_points: int = 1200) -> Curve:
@@ -62,7 +62,7 @@ def plot_query(
     embedded: Tensor,
     *,
     title: str,
-    answers: Mapping[int, Sequence[Run]] | None = None,
+    answers: Mapping[int, Sequence[Span]] | None = None,
     engine: Engine = "plotly",
     theme: ThemeName = "light",
     most_points: int = 1200,
@@ -74,7 +74,7 @@ def plot_query(
         text: the query; shown.
         embedded: ``[D]`` its features.
         title: stands above the figure; say there when the data is the sample.
-        answers: level -> spans, the best first; None: the 3 nearest runs of each level.
+        answers: level -> spans, the best first; None: the 3 nearest spans of each level.
         engine: plotly for looking, matplotlib for print.
         theme: light or dark page.
         most_points: of a line; a longer level is drawn by the highest of each block, and says so.
@@ -84,7 +84,7 @@ def plot_query(
     """
     curves = [query_curve(level, embedded, most_points=most_points) for level in reversed(hierarchy.levels)]
     if answers is None:
-        answers = {level.level: nearest_runs(level, embedded) for level in hierarchy.levels}
+        answers = {level.level: nearest_spans(level, embedded) for level in hierarchy.levels}
     block = max(curve.block for curve in curves)
     note = f"cosine with “{text}”"
     if block > 1:
@@ -97,11 +97,11 @@ def plot_query(
     )
 
 
-def _lines(runs: Sequence[Run], duration_s: float) -> list[int]:
-    """The line, 0 the uppermost, on which each run's number stands without touching another."""
+def _lines(spans: Sequence[Span], duration_s: float) -> list[int]:
+    """The line, 0 the uppermost, on which each span's number stands without touching another."""
     taken: list[tuple[int, float]] = []
-    for run in runs:
-        middle = (run.start_s + run.end_s) / 2
+    for span in spans:
+        middle = (span.start_s + span.end_s) / 2
         near = {line for line, other in taken if abs(other - middle) < 0.025 * duration_s}
         taken.append((next(line for line in range(len(near) + 1) if line not in near), middle))
     return [line for line, _ in taken]
@@ -117,7 +117,7 @@ def _limits(curve: Curve, lines: Sequence[int]) -> tuple[float, float]:
 def _plotly(
     hierarchy: VideoHierarchy,
     curves: Sequence[Curve],
-    answers: Mapping[int, Sequence[Run]],
+    answers: Mapping[int, Sequence[Span]],
     *,
     title: str,
     note: str,
@@ -129,15 +129,15 @@ def _plotly(
     figure = make_subplots(rows=len(curves), cols=1, shared_xaxes=True, vertical_spacing=0.08 / len(curves))
     for row, curve in enumerate(curves, start=1):
         level = curve.level
-        runs = answers.get(level.level, ())
-        lines = _lines(runs, hierarchy.end_s - hierarchy.start_s)
+        spans = answers.get(level.level, ())
+        lines = _lines(spans, hierarchy.end_s - hierarchy.start_s)
         low, high = _limits(curve, lines)
-        for rank, (run, line) in enumerate(zip(runs, lines), start=1):
-            color = thread_color(run.label)
-            span = f"{clock(run.start_s, decimals=1)} – {clock(run.end_s, decimals=1)}"
+        for rank, (span, line) in enumerate(zip(spans, lines), start=1):
+            color = thread_color(span.label)
+            times = f"{clock(span.start_s, decimals=1)} – {clock(span.end_s, decimals=1)}"
             figure.add_trace(
                 go.Scatter(
-                    x=[run.start_s, run.start_s, run.end_s, run.end_s, run.start_s],
+                    x=[span.start_s, span.start_s, span.end_s, span.end_s, span.start_s],
                     y=[low, high, high, low, low],
                     mode="lines",
                     fill="toself",
@@ -147,14 +147,14 @@ def _plotly(
                     hoveron="fills",
                     showlegend=False,
                     name=f"answer {rank}, level {level.level}",
-                    text=markup(f"answer {rank}: {thread_name(level, run.label)}\n{span}"),
+                    text=markup(f"answer {rank}: {thread_name(level, span.label)}\n{times}"),
                     hoverinfo="text",
                 ),
                 row=row,
                 col=1,
             )
             figure.add_annotation(
-                x=(run.start_s + run.end_s) / 2,
+                x=(span.start_s + span.end_s) / 2,
                 y=high,
                 yanchor="top",
                 yshift=-_LINE * line - 3,
@@ -203,7 +203,7 @@ def _plotly(
 def _matplotlib(
     hierarchy: VideoHierarchy,
     curves: Sequence[Curve],
-    answers: Mapping[int, Sequence[Run]],
+    answers: Mapping[int, Sequence[Span]],
     *,
     title: str,
     note: str,
@@ -213,15 +213,15 @@ def _matplotlib(
     for row, curve in enumerate(curves, start=1):
         level = curve.level
         axes = figure.add_subplot(len(curves), 1, row)
-        runs = answers.get(level.level, ())
-        lines = _lines(runs, hierarchy.end_s - hierarchy.start_s)
+        spans = answers.get(level.level, ())
+        lines = _lines(spans, hierarchy.end_s - hierarchy.start_s)
         low, high = _limits(curve, lines)
-        for rank, (run, line) in enumerate(zip(runs, lines), start=1):
-            color = thread_color(run.label)
-            axes.axvspan(run.start_s, run.end_s, color=color, alpha=0.45, linewidth=0.8)
+        for rank, (span, line) in enumerate(zip(spans, lines), start=1):
+            color = thread_color(span.label)
+            axes.axvspan(span.start_s, span.end_s, color=color, alpha=0.45, linewidth=0.8)
             axes.annotate(
                 str(rank),
-                ((run.start_s + run.end_s) / 2, high),
+                ((span.start_s + span.end_s) / 2, high),
                 xytext=(0, -0.8 * _LINE * line - 3),
                 textcoords="offset points",
                 ha="center",

@@ -18,15 +18,16 @@ def thread_name(level: LevelThreads, thread: int) -> str:
 
 def level_of(hierarchy: VideoHierarchy, level: int) -> LevelThreads:
     """One level of the video; ValueError names those that there are."""
-    for found in hierarchy.levels:
-        if found.level == level:
-            return found
-    raise ValueError(f"level must be one of {[found.level for found in hierarchy.levels]}, not {level!r}")
+    for level_threads in hierarchy.levels:
+        if level_threads.level == level:
+            return level_threads
+    levels = [level_threads.level for level_threads in hierarchy.levels]
+    raise ValueError(f"level must be one of {levels}, not {level!r}")
 
 
 def hierarchy_rows(hierarchy: VideoHierarchy) -> list[TimelineRow]:
     """One row a level, the coarsest uppermost, for `hiero_lib.viz.timeline.plot_timeline`."""
-    return [TimelineRow(f"level {found.level}", found.runs, found.names) for found in reversed(hierarchy.levels)]
+    return [TimelineRow(f"level {level.level}", level.spans, level.names) for level in reversed(hierarchy.levels)]
 
 
 def truth_beside(truth: TimelineRow, level: LevelThreads) -> TimelineRow:
@@ -35,6 +36,6 @@ def truth_beside(truth: TimelineRow, level: LevelThreads) -> TimelineRow:
     The video's own numbers stay as they are, whatever it is compared with; a true thread without a match takes a
     number that the level does not use.
     """
-    mapping = match_labels(truth.runs, level.runs)
+    mapping = match_labels(truth.spans, level.spans)
     names = {mapping[label]: name for label, name in truth.names.items() if label in mapping}
-    return dataclasses.replace(truth, runs=relabelled(truth.runs, mapping), names=names)
+    return dataclasses.replace(truth, spans=relabelled(truth.spans, mapping), names=names)

@@ -44,7 +44,7 @@ class Matrix:
     Attributes:
         cosine: ``[b, b]`` mean cosine between the nodes of two blocks.
         edges: ``[b + 1]`` where blocks begin and end on the axis: seconds, or nodes in thread order.
-        bands: thread, start, end on the axis: runs in time order, whole threads in thread order.
+        bands: thread, start, end on the axis: spans in time order, whole threads in thread order.
         note: the size of a block in words.
     """
 
@@ -79,8 +79,8 @@ def similarity_matrix(level: LevelThreads, *, order: Order, most_blocks: int = 2
         bands = [(int(threads[a]), float(a), float(b)) for a, b in itertools.pairwise(changes)]
     else:
         borders = (level.pos[starts[1:]] + level.pos[starts[1:] - 1]) / 2
-        edges = np.concatenate([[level.runs[0].start_s], borders, [level.runs[-1].end_s]])
-        bands = [(run.label, run.start_s, run.end_s) for run in level.runs]
+        edges = np.concatenate([[level.spans[0].start_s], borders, [level.spans[-1].end_s]])
+        bands = [(span.label, span.start_s, span.end_s) for span in level.spans]
     note = "a cell is the cosine of two nodes"
     if size > 1:
         note = f"a cell is the mean cosine over {size} x {size} nodes"
@@ -99,7 +99,7 @@ def plot_similarity(
 ) -> Figure:
     """Draw a level's self-similarity with its threads as coloured strips along both axes, and their borders.
 
-    In thread order all borders are drawn; in time order those of runs, where there are at most 40: else the figure
+    In thread order all borders are drawn; in time order those of spans, where there are at most 40: else the figure
     says that they are left out.
 
     Args:
@@ -116,18 +116,18 @@ def plot_similarity(
     """
     if order not in ("time", "threads"):
         raise ValueError(f"order must be 'time' or 'threads', not {order!r}")
-    found = level_of(hierarchy, level)
-    matrix = similarity_matrix(found, order=order, most_blocks=most_blocks)
+    level_threads = level_of(hierarchy, level)
+    matrix = similarity_matrix(level_threads, order=order, most_blocks=most_blocks)
     off = matrix.cosine[~np.eye(len(matrix.cosine), dtype=bool)]
     low, high = np.quantile(off, [0.01, 0.99]) if len(off) else (0.0, 1.0)
     limits = (float(low), float(max(high, low + 1e-3)))
     borders = [start for _, start, _ in matrix.bands[1:]]
     if order == "time" and len(borders) > _MOST_BORDERS:
         matrix = dataclasses.replace(
-            matrix, note=f"{matrix.note}; the borders of {len(borders) + 1} runs are left out"
+            matrix, note=f"{matrix.note}; the borders of {len(borders) + 1} spans are left out"
         )
         borders = []
-    ticks = _ticks(matrix, found, order)
+    ticks = _ticks(matrix, level_threads, order)
     axis = f"nodes of level {level} by thread" if order == "threads" else time_title(hierarchy.end_s)
     return drawn(
         engine,

@@ -1,4 +1,4 @@
-"""The timeline: one row per level or method, its runs as coloured bars over seconds, narrations below.
+"""The timeline: one row per level or method, its spans as coloured bars over seconds, narrations below.
 
 Both engines draw the bars that `hiero_lib.viz.bars.timeline_bars` prepares. Plotly's bars have a base and a length in
 seconds on a numeric axis (``px.timeline`` wants dates); there is one trace per thread, so that a click in the legend
@@ -11,13 +11,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
 from hiero_lib.viz.bars import (
     BAR_HEIGHT,
     Bar,
-    Narrations,
     TimelineRow,
     legend_names,
-    sorted_narrations,
     tick_opacity,
     timeline_bars,
 )
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
     from plotly.graph_objects import Figure as PlotlyFigure
 
-__all__ = ["Engine", "Narrations", "TimelineRow", "plot_timeline"]
+__all__ = ["Engine", "TimelineRow", "plot_timeline"]
 
 
 @overload
@@ -38,7 +37,7 @@ def plot_timeline(
     *,
     title: str,
     engine: Literal["plotly"] = "plotly",
-    narrations: Narrations | None = None,
+    narrations: Narrations = NO_NARRATIONS,
     theme: ThemeName = "light",
     end_s: float | None = None,
     labels: bool = True,
@@ -50,7 +49,7 @@ def plot_timeline(
     *,
     title: str,
     engine: Literal["matplotlib"],
-    narrations: Narrations | None = None,
+    narrations: Narrations = NO_NARRATIONS,
     theme: ThemeName = "light",
     end_s: float | None = None,
     labels: bool = True,
@@ -61,7 +60,7 @@ def plot_timeline(
     *,
     title: str,
     engine: Engine = "plotly",
-    narrations: Narrations | None = None,
+    narrations: Narrations = NO_NARRATIONS,
     theme: ThemeName = "light",
     end_s: float | None = None,
     labels: bool = True,
@@ -74,9 +73,10 @@ def plot_timeline(
         title: stands above the figure; say there when the data is the sample.
         engine: plotly for looking (hover; the rows zoom together), matplotlib for print (all vectors). The
             matplotlib figure belongs to no pyplot state: show it as a cell's value, or ``savefig`` it.
-        narrations: a last row of ticks, with the text on hover; in print, as many texts as fit below the ticks.
+        narrations: where there are some, a last row of ticks, with the text on hover; in print, as many texts as fit
+            below the ticks.
         theme: light or dark page; the threads' colours are the same on both.
-        end_s: end of the time axis in seconds; the last run or narration when None.
+        end_s: end of the time axis in seconds; the last span or narration when None.
         labels: print labels in the bars; without, the rows are lower, and their names have to say what the bars are.
         legend: list the threads beside (or below) the rows; only where there are labels.
 
@@ -86,8 +86,8 @@ def plot_timeline(
     if not rows:
         raise ValueError("a timeline needs at least one row")
     if end_s is None:
-        ends = [run.end_s for row in rows for run in row.runs]
-        end_s = max([*ends, *(narrations.times if narrations else ())], default=1.0)
+        ends = [span.end_s for row in rows for span in row.spans]
+        end_s = max([*ends, *narrations.times], default=1.0)
     bars = timeline_bars(rows, narrations, theme=theme)
     options: dict[str, Any] = {
         **{"narrations": narrations, "title": title, "theme": THEMES[theme]},
@@ -100,7 +100,7 @@ def _plotly(
     rows: Sequence[TimelineRow],
     bars: Sequence[Bar],
     *,
-    narrations: Narrations | None,
+    narrations: Narrations,
     title: str,
     theme: Theme,
     end_s: float,
@@ -114,7 +114,7 @@ def _plotly(
     by_thread: dict[int, list[Bar]] = defaultdict(list)
     for bar in bars:
         if rows[bar.row].threads:
-            by_thread[bar.run.label].append(bar)
+            by_thread[bar.span.label].append(bar)
     for label, name in legend_names(rows).items():
         figure.add_trace(
             bar_trace(
@@ -129,17 +129,18 @@ def _plotly(
     if spans:
         figure.add_trace(bar_trace(spans, name="spans", labels_until_s=texts_until_s, showlegend=False))
     names = [row.name for row in rows]
-    times, texts = sorted_narrations(narrations)
-    if narrations is not None:
+    if narrations:
         names.append("narrations")
         figure.add_trace(
             go.Scatter(
-                x=times,
-                y=[len(rows)] * len(times),
+                x=list(narrations.times),
+                y=[len(rows)] * len(narrations),
                 mode="markers",
                 marker={"symbol": "line-ns", "size": 16, "line": {"width": 1.5, "color": theme.muted_text}},
-                opacity=tick_opacity(len(times)),
-                hovertext=[markup(f"{clock(t, decimals=1)} “{wrapped(text)}”") for t, text in zip(times, texts)],
+                opacity=tick_opacity(len(narrations)),
+                hovertext=[
+                    markup(f"{clock(t, decimals=1)} “{wrapped(text)}”") for t, text in narrations.without_tags()
+                ],
                 hovertemplate="%{hovertext}<extra></extra>",
                 name="narrations",
                 showlegend=False,
@@ -192,7 +193,7 @@ def _plotly(
 
 def _screen_text(bar: Bar, end_s: float) -> str:
     """A bar's text, or its thread's number where the text cannot fit a page of usual width (800 pixels of bars)."""
-    fits = 6 * len(bar.text) <= 800 * bar.run.length_s / end_s
+    fits = 6 * len(bar.text) <= 800 * bar.span.length_s / end_s
     if bar.number and not fits:
         return bar.number
     return f"\u00a0{bar.text}\u00a0" if bar.text else ""  # a blank on either side keeps off the neighbours
@@ -212,8 +213,8 @@ def bar_trace(bars: Sequence[Bar], *, labels_until_s: float | None = None, **opt
     inks = [text_color_on(color) for color in colors]
     return go.Bar(
         orientation="h",
-        base=[bar.run.start_s for bar in bars],
-        x=[round(bar.run.length_s, 3) for bar in bars],
+        base=[bar.span.start_s for bar in bars],
+        x=[round(bar.span.length_s, 3) for bar in bars],
         y=[bar.row for bar in bars],
         width=BAR_HEIGHT,
         marker={"color": colors[0] if len(set(colors)) == 1 else colors, "line": {"width": 0}},

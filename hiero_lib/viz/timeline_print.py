@@ -6,13 +6,12 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.viz.bars import (
     BAR_HEIGHT,
     Bar,
-    Narrations,
     TimelineRow,
     legend_names,
-    sorted_narrations,
     tick_opacity,
 )
 from hiero_lib.viz.page import broken, print_axes, print_time_axis, shortened
@@ -24,14 +23,14 @@ if TYPE_CHECKING:
     from matplotlib.textpath import TextToPath
 
 NARRATION_LINES = 3  # of text below the ticks
-_THIN = 0.001  # of the axis of time: a run as short is thinner than a pixel
+_THIN = 0.001  # of the axis of time: a span as short is thinner than a pixel
 
 
 def print_timeline(
     rows: Sequence[TimelineRow],
     bars: Sequence[Bar],
     *,
-    narrations: Narrations | None,
+    narrations: Narrations,
     title: str,
     theme: Theme,
     end_s: float,
@@ -46,7 +45,7 @@ def print_timeline(
     threads = legend_names(rows) if legend else {}
     measure = TextToPath()
     row_inches, width_inches = 0.42 if labels else 0.28, 10.0
-    narration_rows = 2.0 if narrations is not None else 0.0
+    narration_rows = 2.0 if narrations else 0.0
     legend_entries = [shortened(name, 36) for name in threads.values()]
     column_points = max((_width_points(measure, entry, 8) for entry in legend_entries), default=0) + 38
     columns = max(1, min(len(legend_entries), int(width_inches * 72 / column_points)))
@@ -56,19 +55,19 @@ def print_timeline(
     axes = figure.add_subplot()
     for index in range(len(rows)):
         axes.axhspan(index - BAR_HEIGHT / 2, index + BAR_HEIGHT / 2, color=theme.track, linewidth=0, zorder=0)
-        mine = [bar for bar in bars if bar.row == index]
+        row_bars = [bar for bar in bars if bar.row == index]
         # A line of the bar's own colour closes the gaps that viewers of PDF and SVG show between neighbours; a
-        # thicker one keeps a short run from fading away.
+        # thicker one keeps a short span from fading away.
         axes.broken_barh(
-            [(bar.run.start_s, bar.run.length_s) for bar in mine],
+            [(bar.span.start_s, bar.span.length_s) for bar in row_bars],
             (index - BAR_HEIGHT / 2, BAR_HEIGHT),
-            facecolors=[bar.color for bar in mine],
-            edgecolors=[bar.color for bar in mine],
-            linewidth=[0.2 if bar.run.length_s > _THIN * end_s else 0.5 for bar in mine],
+            facecolors=[bar.color for bar in row_bars],
+            edgecolors=[bar.color for bar in row_bars],
+            linewidth=[0.2 if bar.span.length_s > _THIN * end_s else 0.5 for bar in row_bars],
             label=rows[index].name,
         )
     names = [row.name for row in rows]
-    if narrations is not None:
+    if narrations:
         names.append("narrations")
         middle = len(rows)
         axes.vlines(
@@ -77,7 +76,7 @@ def print_timeline(
             middle + 0.3,
             color=theme.muted_text,
             linewidth=0.6,
-            alpha=tick_opacity(len(narrations.times)),
+            alpha=tick_opacity(len(narrations)),
             label="narrations",
         )
     print_time_axis(axes, theme, end_s=end_s)
@@ -100,7 +99,7 @@ def print_timeline(
     points_per_s = axes.get_window_extent().width / figure.dpi * 72 / end_s
     if labels:
         _print_bar_texts(axes, bars, measure, points_per_s=points_per_s)
-    if narrations is not None:
+    if narrations:
         _print_narrations(axes, narrations, measure, top=len(rows) + 0.38, theme=theme, points_per_s=points_per_s)
     return figure
 
@@ -129,7 +128,7 @@ def fitted(text: str, width: float, height: float, *, size: float) -> str | None
 def _print_bar_texts(axes: Axes, bars: Sequence[Bar], measure: TextToPath, *, points_per_s: float) -> None:
     """Print each bar's text, on one line or two, where the bar is wide enough for it."""
     for bar in bars:
-        room = bar.run.length_s * points_per_s - 4
+        room = bar.span.length_s * points_per_s - 4
         lines = [bar.text]
         if room >= 4 and _width_points(measure, bar.text, 7) > room:
             lines = textwrap.wrap(bar.text, len(bar.text) // 2 + 4)
@@ -138,7 +137,7 @@ def _print_bar_texts(axes: Axes, bars: Sequence[Bar], measure: TextToPath, *, po
         if room < 4 or not lines[0] or _width_points(measure, lines[0], 7) > room:
             continue
         axes.text(
-            (bar.run.start_s + bar.run.end_s) / 2,
+            (bar.span.start_s + bar.span.end_s) / 2,
             bar.row,
             "\n".join(lines),
             ha="center",
@@ -156,7 +155,7 @@ def _print_narrations(
     """Print, below their ticks, as many narrations as fit on a few lines without touching one another."""
     free_from = [0.0] * NARRATION_LINES
     end = axes.get_xlim()[1] * points_per_s
-    for time, text in zip(*sorted_narrations(narrations)):
+    for time, text in narrations.without_tags():
         short = shortened(text, 40)
         left, width = time * points_per_s, _width_points(measure, short, 6.5)
         line = next((index for index, free in enumerate(free_from) if free <= left), None)

@@ -117,7 +117,7 @@ def plot_tree(
         raise ValueError(f"shape must be 'icicle', or with plotly 'sunburst', not {shape!r}")
     cells = tree_cells(hierarchy, theme=theme)
     page = THEMES[theme]
-    rows = ["video", *(f"level {found.level}" for found in reversed(hierarchy.levels))]
+    rows = ["video", *(f"level {level.level}" for level in reversed(hierarchy.levels))]
     return drawn(
         engine,
         lambda: _plotly(cells, title=title, theme=page, sunburst=shape == "sunburst", characters=page_characters),
@@ -184,11 +184,11 @@ def _matplotlib(cells: Sequence[Cell], rows: Sequence[str], *, title: str, theme
     axes = figure.add_subplot()
     end = cells[0].milliseconds
     for depth, row in enumerate(rows):
-        mine = [cell for cell in cells if cell.depth == depth]
+        row_cells = [cell for cell in cells if cell.depth == depth]
         axes.broken_barh(
-            [(cell.start_ms / 1000, cell.milliseconds / 1000) for cell in mine],
+            [(cell.start_ms / 1000, cell.milliseconds / 1000) for cell in row_cells],
             (depth, 1),
-            facecolors=[cell.color for cell in mine],
+            facecolors=[cell.color for cell in row_cells],
             edgecolors=theme.background,
             linewidth=0.8,
             label=row,

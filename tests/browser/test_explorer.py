@@ -11,41 +11,42 @@ import torch
 from playwright.sync_api import Error, FloatRect, Locator, Page
 
 from hiero_lib.config import load_profile
-from hiero_lib.hierarchy.collection import as_narration, open_collection
-from hiero_lib.hierarchy.spans import Run
+from hiero_lib.data.narrations import add_tag, strip_tag
+from hiero_lib.hierarchy.collection import open_collection
+from hiero_lib.hierarchy.spans import Span
 from hiero_lib.hierarchy.video import video_hierarchy
 from hiero_lib.methods.method import HIERO, open_methods, read_video
 from hiero_lib.notebook import NotebookRun, trained_models
 from hiero_lib.pipelines.reproduce import NOTEBOOKS, reproduce
-from hiero_lib.viz.query import nearest_runs
+from hiero_lib.viz.query import nearest_spans
 from tests.helpers.lab import open_notebook, picture_of_all, run_all_cells
 from tests.notebooks.test_run import TINY
 
 LEVEL = 1
 TIMELINE = ".jp-OutputArea-output .hiero-figure >> nth=0"
 SHAPES = "node => (node.layout.shapes || []).filter(s => s.name).map(s => [s.x0, s.x1, s.name])"
-RUNS = "node => node.data.filter(t => t.type == 'bar').map(t => t.base.length).reduce((a, b) => a + b, 0)"
+SPANS = "node => node.data.filter(t => t.type == 'bar').map(t => t.base.length).reduce((a, b) => a + b, 0)"
 
 
-def right_query(run_folder: Path, settings: dict[str, object]) -> tuple[str, str, Run]:
-    """A video, a narration of it that the model finds, and the run in which it was told and found."""
+def right_query(run_folder: Path, settings: dict[str, object]) -> tuple[str, str, Span]:
+    """A video, a narration of it that the model finds, and the span in which it was told and found."""
     profile = load_profile("sample", settings)
     device = torch.device("cpu")
     checkpoints = trained_models(NotebookRun(profile, run_folder))
     method = open_methods(profile, checkpoints=checkpoints, device=device)[HIERO]
     collection = open_collection(profile, device=device)
-    uid = next(uid for uid in collection.video_uids if collection.narrations(uid)[1])
+    uid = next(uid for uid in collection.video_uids if collection.narrations(uid))
     video = read_video(collection.store, profile, uid, device=device)
     stride_s = profile.features.stride_s
     hierarchy = video_hierarchy(method.levels(video), stride_s=stride_s, project=method.project)
-    times, texts = collection.narrations(uid)
-    for at, text in zip(times, texts):
-        plain = text.removeprefix("#C C ")
-        if plain == text or texts.count(text) > 1:
+    narrations = collection.narrations(uid)
+    for at, text in narrations:
+        plain = strip_tag(text)
+        if add_tag(plain) != text or narrations.texts.count(text) > 1:
             continue
-        (run,) = nearest_runs(hierarchy.levels[LEVEL], method.embed_text([as_narration(plain)])[0], most=1)
-        if run.start_s <= at < run.end_s:
-            return uid, plain, run
+        (span,) = nearest_spans(hierarchy.levels[LEVEL], method.embed_text([text])[0], most=1)
+        if span.start_s <= at < span.end_s:
+            return uid, plain, span
     raise AssertionError("the tiny model finds nothing at all")
 
 
@@ -84,7 +85,7 @@ def test_slider_search_and_click(tmp_path: Path) -> None:
     sizes = {name: TINY[name] for name in ("sample_videos", "sample_minutes")}
     reproduce("sample", run="r", only="00", outputs=tmp_path, settings=settings | sizes)
     reproduce("sample", run="r", only="01", outputs=tmp_path, settings=settings)
-    video_uid, query, run = right_query(tmp_path / "r", settings)
+    video_uid, query, span = right_query(tmp_path / "r", settings)
 
     notebook = tmp_path / "06.ipynb"
     parameters = {"run": "r", "outputs": str(tmp_path), "settings": settings, "level": LEVEL, "reports": 0}
@@ -94,12 +95,12 @@ def test_slider_search_and_click(tmp_path: Path) -> None:
     with open_notebook(notebook, tmp_path, width=1280) as page:
         assert run_all_cells(page, timeout_s=240) == []
         page.locator(TIMELINE).scroll_into_view_if_needed()
-        runs = redrawn(page, RUNS, None)
+        spans = redrawn(page, SPANS, None)
 
         # a move of the slider divides the level anew
         page.locator(".widget-hslider .noUi-handle, .widget-hslider .ui-slider-handle").first.focus()
         page.keyboard.press("ArrowRight")
-        assert redrawn(page, RUNS, runs) != runs
+        assert redrawn(page, SPANS, spans) != spans
         page.keyboard.press("ArrowLeft")
 
         # a query marks the answers, the best one first
@@ -108,7 +109,7 @@ def test_slider_search_and_click(tmp_path: Path) -> None:
         box.press("Enter")
         shapes = redrawn(page, SHAPES, [])
         assert isinstance(shapes, list)
-        assert [run.start_s, run.end_s, "1"] in shapes
+        assert [span.start_s, span.end_s, "1"] in shapes
         panel = page.locator(".widget-html-content", has_text=f"level {LEVEL}").last
         assert query in panel.inner_text()
 
@@ -119,7 +120,7 @@ def test_slider_search_and_click(tmp_path: Path) -> None:
         page.mouse.click(corner["x"] + corner["width"] / 2, corner["y"] + corner["height"] - 3)
         page.locator(".widget-html-content", has_text="level 0, 0").last.wait_for(timeout=20_000)
 
-        # a click on the first run of the coarsest level shows its narrations
+        # a click on the first span of the coarsest level shows its narrations
         bar = page.locator(f"{TIMELINE} >> .barlayer .point path >> nth=0")
         corner = settled(page, bar)
         page.mouse.click(corner["x"] + corner["width"] / 2, corner["y"] + corner["height"] / 2)

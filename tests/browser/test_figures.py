@@ -10,8 +10,8 @@ import pytest
 import torch
 from playwright.sync_api import sync_playwright
 
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.explorer.live import figure_html, load_plotly_html, start_html
-from hiero_lib.viz.bars import Narrations
 from hiero_lib.viz.rows import hierarchy_rows
 from hiero_lib.viz.timeline import plot_timeline
 from hiero_lib.viz.tree import tree_cells
@@ -40,10 +40,10 @@ def named(hierarchy):
 
 def figures(hierarchy, theme):
     """Name -> figure."""
-    told = Narrations([1.0, 6.0, 15.0], ["#C C cuts", "#C C cooks", "#C C eats"])
+    narrations = Narrations([1.0, 6.0, 15.0], ["#C C cuts", "#C C cooks", "#C C eats"])
     text = torch.tensor([0.3, -1.0, 0.5, 0.2, 0.1, 0.4])
     look = {"title": "A video of the generated sample", "theme": theme, "query": "where do I wash the pan?"}
-    return every_figure(hierarchy, text=text, told=told, level=0, engine="plotly", **look)
+    return every_figure(hierarchy, text=text, narrations=narrations, level=0, engine="plotly", **look)
 
 
 def short_video():
@@ -123,5 +123,5 @@ def test_a_page_that_inserts_html_without_running_its_scripts_still_gets_its_fig
         )
         page.wait_for_function("document.querySelector('.hiero-figure').data !== undefined")
         bars = page.evaluate("document.querySelectorAll('.barlayer .point path').length")
-        assert bars == sum(len(level.runs) for level in short_video().levels)
+        assert bars == sum(len(level.spans) for level in short_video().levels)
         browser.close()

@@ -138,7 +138,7 @@ def test_the_browsers_own_parser_reads_all_chapters(browser: Browser) -> None:
         }""",
         chapters(record, level),
     )
-    assert cues == [[run.start_s, run.end_s, thread_title(level, run.label)] for run in level.runs]
+    assert cues == [[span.start_s, span.end_s, thread_title(level, span.label)] for span in level.spans]
     page.context.close()
 
 

@@ -95,7 +95,7 @@ def test_the_ablation_tells_what_failed_and_keeps_the_rest(
     """Its cells are not run here."""
     names: list[str] = []
 
-    def run_sweep(cells: list[Cell], *, workers: int, on_done, say) -> SweepResult:
+    def run_sweep(cells: list[Cell], *, workers: int, on_done) -> SweepResult:
         names.extend(cell.name for cell in cells)
         result = SweepResult(failed={cells[-1].name: "ValueError: no luck"})
         on_done(result)

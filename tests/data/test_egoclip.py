@@ -68,7 +68,7 @@ def test_golden_chunks(golden, tmp_path):
         assert item.x[:, 0].tolist() == [4 * (c["first_index"] + i) for i in range(c["length"])]
         assert item.pos.dtype == torch.float32
         assert float(item.pos[0]) == pytest.approx(c["first_pos"], abs=1e-5)
-        assert item.texts == c["narrations"]
+        assert item.narration_texts == c["narrations"]
         assert item.narration_time.dtype == torch.float32
         assert item.narration_time.tolist() == pytest.approx(c["timestamps"], abs=1e-5)
     assert report.narrations_used == sum(len(c["narrations"]) for c in case["chunks"])
@@ -190,27 +190,27 @@ def test_batches_with_cached_text(tmp_path, chunks_and_store, workers):
     loader = DataLoader(dataset, batch_size=3, follow_batch=list(FOLLOW_BATCH), num_workers=workers)
     seen, firsts = 0, torch.tensor([chunk.first_index for chunk in chunks]).split(3)
     for batch, first in zip(loader, firsts):
-        texts = [text for part in batch.texts for text in part]
-        assert torch.equal(batch.text, Lengths()(texts))
-        assert batch.narration_time_batch.bincount().tolist() == [len(part) for part in batch.texts]
+        texts = [text for part in batch.narration_texts for text in part]
+        assert torch.equal(batch.narration_embedding, Lengths()(texts))
+        assert batch.narration_time_batch.bincount().tolist() == [len(part) for part in batch.narration_texts]
         assert batch.x_batch.bincount().tolist() == batch.ptr.diff().tolist()
         assert torch.equal(batch.x[:, 0], 4 * (batch.indices + first[batch.x_batch]).float())
         seen += len(texts)
     assert seen == sum(len(chunk.times) for chunk in chunks)
-    assert torch.equal(dataset[-1].text, dataset[len(dataset) - 1].text)
+    assert torch.equal(dataset[-1].narration_embedding, dataset[len(dataset) - 1].narration_embedding)
 
 
 def test_workers_get_neither_texts_nor_encoder(tmp_path, chunks_and_store):
     chunks, store = chunks_and_store
     dataset = EgoClipDataset(chunks, store, FEATURES, TextCache(tmp_path / "text", Lengths(), device="cpu"))
-    assert dataset[0].texts  # the memory maps are open now, and stay behind
+    assert dataset[0].narration_texts  # the memory maps are open now, and stay behind
     raw = pickle.dumps(dataset)
     assert b"#C C does" not in raw
     assert b"Lengths" not in raw
     copy = pickle.loads(raw)
     for i in range(len(dataset)):
-        assert copy[i].texts == dataset[i].texts
-        assert torch.equal(copy[i].text, dataset[i].text)
+        assert copy[i].narration_texts == dataset[i].narration_texts
+        assert torch.equal(copy[i].narration_embedding, dataset[i].narration_embedding)
         assert torch.equal(copy[i].narration_time, dataset[i].narration_time)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.data.subtitles import TimedTexts, read_narrations, seconds_of
+from hiero_lib.data.narrations import Narrations
+from hiero_lib.data.subtitles import read_narrations, seconds_of
 
 SRT = (
     "\ufeff1\r\n00:00:01,000 --> 00:00:03,000\r\ncuts the <i>onion</i>\r\n\r\n"
@@ -31,7 +32,7 @@ washes the pan
 01:00:00.000 --> 01:00:00.000
 
 """
-BOTH = TimedTexts((2.0, 61.0), ("cuts the onion", "washes the pan"))
+BOTH = Narrations((2.0, 61.0), ("cuts the onion", "washes the pan"))
 
 
 def write(path: Path, text: str) -> Path:
@@ -42,7 +43,7 @@ def write(path: Path, text: str) -> Path:
 def test_subrip_and_webvtt(tmp_path: Path) -> None:
     assert read_narrations(write(tmp_path / "a.srt", SRT)) == BOTH
     found = read_narrations(write(tmp_path / "a.VTT", VTT))
-    assert found == TimedTexts((2.0, 61.0), ("cuts the & onion", "washes the pan"))
+    assert found == Narrations((2.0, 61.0), ("cuts the & onion", "washes the pan"))
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,7 @@ def test_tables(tmp_path: Path, name: str, text: str) -> None:
             "1\n00:00:03,000 --> 00:00:01,000\nback\n",
             r"field 'line 2', value '00:00:03,000 -->.*: not a time",
         ),
+        ("a.srt", "1\n1e308:00:00 --> 1e308:00:01\nhi\n", "field 'line 2'.*not a time"),
         ("a.csv", "when,what\n1,x\n", "field 'header', value 'when,what': the columns time"),
         ("a.csv", "time,text\n1,x\nsoon,y\n", "field 'line 3', value 'soon': not a time"),
         ("a.csv", "time,text\n,x\n", "field 'line 2'.*not a time"),
@@ -97,6 +99,7 @@ def test_files_that_are_not_there_or_no_text(tmp_path: Path) -> None:
         ("1:2:3:4", None),
         ("", None),
         ("nan", None),
+        ("1e308:00:00", None),
     ],
 )
 def test_times(text: str, seconds: float | None) -> None:

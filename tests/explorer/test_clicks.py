@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.explorer.clicks import meant_by
 from hiero_lib.explorer.live import Click, read_click
-from hiero_lib.viz.bars import Narrations, TimelineRow
+from hiero_lib.viz.bars import TimelineRow
 from hiero_lib.viz.levels import plot_levels
-from hiero_lib.viz.query import nearest_runs, plot_query
+from hiero_lib.viz.query import nearest_spans, plot_query
 from hiero_lib.viz.rows import hierarchy_rows
 from hiero_lib.viz.similarity import plot_similarity
 from hiero_lib.viz.threads import plot_threads
@@ -18,7 +19,7 @@ from hiero_lib.viz.tree import plot_tree
 from tests.helpers.made_up import THREE, record
 
 HIERARCHY = record(THREE, channels=6, network=[[-1] * 40, [0] * 20, [0] * 10])
-TOLD = Narrations([1.0, 6.0], ["#C C cuts", "#C C cooks"])
+NARRATIONS = Narrations([1.0, 6.0], ["#C C cuts", "#C C cooks"])
 
 
 def bars_of(figure):
@@ -31,8 +32,8 @@ def bars_of(figure):
 
 @pytest.mark.parametrize("view", ["timeline", "levels"])
 def test_a_bar_means_the_level_of_its_row(view) -> None:
-    truth = TimelineRow("truth", HIERARCHY.levels[0].runs)
-    figure = plot_timeline([*hierarchy_rows(HIERARCHY), truth], title="t", narrations=TOLD)
+    truth = TimelineRow("truth", HIERARCHY.levels[0].spans)
+    figure = plot_timeline([*hierarchy_rows(HIERARCHY), truth], title="t", narrations=NARRATIONS)
     if view == "levels":
         figure = plot_levels(HIERARCHY, at_s=10, radius=1.0, thread_graph="within_threads", title="t")
     rows = set()
@@ -44,7 +45,7 @@ def test_a_bar_means_the_level_of_its_row(view) -> None:
 
 
 def test_a_narration_means_its_time_at_the_chosen_level() -> None:
-    figure = plot_timeline(hierarchy_rows(HIERARCHY), title="t", narrations=TOLD)
+    figure = plot_timeline(hierarchy_rows(HIERARCHY), title="t", narrations=NARRATIONS)
     curve = next(i for i, trace in enumerate(figure.data) if trace.name == "narrations")
     assert meant_by(Click("timeline", curve, 1, 6.0), figure, HIERARCHY, level=0) == (0, 6.0)
 
@@ -62,10 +63,10 @@ def test_the_span_of_an_answer_and_the_curve_mean_their_level() -> None:
     text = torch.tensor([0.3, -1.0, 0.5, 0.2, 0.1, 0.4])
     figure = plot_query(HIERARCHY, "cut", text, title="t")
     for level in HIERARCHY.levels:
-        for rank, run in enumerate(nearest_runs(level, text), start=1):
+        for rank, span in enumerate(nearest_spans(level, text), start=1):
             name = f"answer {rank}, level {level.level}"
             curve = next(i for i, trace in enumerate(figure.data) if trace.name == name)
-            middle = pytest.approx((run.start_s + run.end_s) / 2)
+            middle = pytest.approx((span.start_s + span.end_s) / 2)
             assert meant_by(Click("query", curve, None, None), figure, HIERARCHY, level=1) == (level.level, middle)
         curve = next(i for i, trace in enumerate(figure.data) if trace.name == f"level {level.level}")
         assert meant_by(Click("query", curve, 3, 7.0), figure, HIERARCHY, level=1) == (level.level, 7.0)

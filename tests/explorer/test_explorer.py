@@ -10,12 +10,9 @@ import pytest
 import torch
 
 from hiero_lib.config import load_profile
-from hiero_lib.data.media import Media
 from hiero_lib.explorer.explorer import Explorer
-from hiero_lib.explorer.live import figure_html, load_plotly_html, read_click
-from hiero_lib.explorer.span_details import details_html, run_at, run_details
-from hiero_lib.hierarchy.collection import Collection, open_collection, short_uids
-from hiero_lib.hierarchy.spans import Run
+from hiero_lib.hierarchy.collection import Collection, open_collection
+from hiero_lib.hierarchy.spans import Span
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method, open_methods
 from hiero_lib.search.build import open_index
 from hiero_lib.viz.bars import TimelineRow
@@ -36,8 +33,8 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Collection, Method
 
 @pytest.fixture
 def explorer(opened: tuple[Collection, Method, Path]) -> Explorer:
-    collection, method, run = opened
-    return Explorer(collection, method, index=open_index(run, collection, method))
+    collection, method, folder = opened
+    return Explorer(collection, method, index=open_index(folder, collection, method))
 
 
 def bars(figure: Any) -> list[tuple[int, float, float]]:
@@ -57,11 +54,11 @@ def click(explorer: Explorer, **told: Any) -> None:
     explorer._clicked.value = json.dumps({"view": "timeline", "curve": 0, "point": 0, "x": 1.0} | told)
 
 
-def test_the_first_picture_shows_the_runs_of_every_level(explorer: Explorer) -> None:
+def test_the_first_picture_shows_the_spans_of_every_level(explorer: Explorer) -> None:
     expected = [
-        (row, run.start_s, pytest.approx(run.length_s, abs=1e-3))
+        (row, span.start_s, pytest.approx(span.length_s, abs=1e-3))
         for row, level in enumerate(reversed(explorer.hierarchy.levels))
-        for run in level.runs
+        for span in level.spans
     ]
     assert bars(explorer.timeline()) == sorted(expected, key=lambda bar: bar[:2])
     assert explorer._top.outputs[0]["data"]["text/html"].count("Plotly.newPlot") == 1
@@ -69,13 +66,13 @@ def test_the_first_picture_shows_the_runs_of_every_level(explorer: Explorer) -> 
 
 
 def test_the_slider_divides_the_chosen_level_alone(explorer: Explorer) -> None:
-    before = {level.level: level.runs for level in explorer.hierarchy.levels}
+    before = {level.level: level.spans for level in explorer.hierarchy.levels}
     explorer.level.value = 1
     assert explorer.threads.value == len(level_of(explorer.hierarchy, 1).seconds())
     explorer.threads.value = 3
     assert len(level_of(explorer.hierarchy, 1).seconds()) == 3
-    spans = [[(run.start_s, run.end_s) for run in runs] for runs in (before[0], level_of(explorer.hierarchy, 0).runs)]
-    assert spans[0] == spans[1]
+    after = level_of(explorer.hierarchy, 0).spans
+    assert [(span.start_s, span.end_s) for span in before[0]] == [(span.start_s, span.end_s) for span in after]
     explorer.auto.value = True
     assert explorer.threads.disabled
     assert explorer.threads.value == len(level_of(explorer.hierarchy, 1).seconds())
@@ -90,7 +87,7 @@ def test_what_was_divided_is_kept_when_one_comes_back(explorer: Explorer) -> Non
     assert len(level_of(explorer.hierarchy, explorer.level.value).seconds()) == 3
 
 
-def test_a_click_shows_what_belongs_to_the_run(explorer: Explorer) -> None:
+def test_a_click_shows_what_belongs_to_the_span(explorer: Explorer) -> None:
     figure = explorer.timeline()
     for curve, trace in enumerate(figure.data):
         if trace.type != "bar":
@@ -98,22 +95,22 @@ def test_a_click_shows_what_belongs_to_the_run(explorer: Explorer) -> None:
         click(explorer, curve=curve, point=len(trace.base) - 1)
         assert explorer.details is not None
         level = explorer.hierarchy.levels[::-1][int(trace.y[-1])]
-        assert (explorer.details.level, explorer.details.run.start_s) == (level.level, float(trace.base[-1]))
-        times, _texts = explorer.collection.narrations(explorer.video.value)
-        run = explorer.details.run
-        told = [t for t in times if run.start_s <= t < run.end_s]
-        assert [t for t, _ in explorer.details.narrations] == told
-        assert frames(explorer.timeline())[-1] == (run.start_s, run.end_s, "chosen")
+        assert (explorer.details.level, explorer.details.span.start_s) == (level.level, float(trace.base[-1]))
+        narrations = explorer.collection.narrations(explorer.video.value)
+        span = explorer.details.span
+        during = [t for t in narrations.times if span.start_s <= t < span.end_s]
+        assert list(explorer.details.narrations.times) == during
+        assert frames(explorer.timeline())[-1] == (span.start_s, span.end_s, "chosen")
     assert all(answer.video_uid != explorer.video.value for answer in explorer.details.elsewhere)  # type: ignore[union-attr]
     assert len(explorer.details.elsewhere) == 5  # type: ignore[union-attr]
 
 
-def test_a_search_jumps_to_the_best_run_and_lists_the_collections(explorer: Explorer) -> None:
+def test_a_search_jumps_to_the_best_span_and_lists_the_collections(explorer: Explorer) -> None:
     explorer.query.value = "washes the plate"
     assert explorer.view.value == "query"
     marked = frames(explorer.timeline())
     assert explorer.details is not None
-    best = explorer.details.run
+    best = explorer.details.span
     assert (best.start_s, best.end_s, "1") in marked
     answers = [answer for _, answer in explorer.answers.options]
     assert [answer.score for answer in answers] == sorted((answer.score for answer in answers), reverse=True)
@@ -121,7 +118,7 @@ def test_a_search_jumps_to_the_best_run_and_lists_the_collections(explorer: Expl
     explorer.answers.value = other
     assert explorer.video.value == other.video_uid
     assert explorer.level.value == other.level
-    assert explorer.details.run.start_s <= (other.start_s + other.end_s) / 2 < explorer.details.run.end_s
+    assert explorer.details.span.start_s <= (other.start_s + other.end_s) / 2 < explorer.details.span.end_s
     assert not explorer.answers.layout.display
     explorer.query.value = "  "
     assert explorer.answers.options == ()
@@ -169,7 +166,7 @@ def test_another_level_or_video_frees_the_slider(explorer: Explorer) -> None:
 
 def test_what_it_is_given_at_the_start(opened: tuple[Collection, Method, Path]) -> None:
     collection, method, _ = opened
-    truth = TimelineRow("truth", [Run(0.0, 2.0, 0), Run(2.0, 4.0, 1)])
+    truth = TimelineRow("truth", [Span(0.0, 2.0, 0), Span(2.0, 4.0, 1)])
     made = Explorer(collection, method, level=9, num_threads=[3, 2, 2], truth=lambda uid: truth)
     assert made.level.value == 2
     assert [len(level.seconds()) for level in made.hierarchy.levels] == [3, 2, 2]
@@ -184,67 +181,3 @@ def test_without_a_text_space_one_is_told_so(opened: tuple[Collection, Method, P
     assert made.query.disabled
     made.view.value = "query"
     assert made.below.layout.title.text == made.query.placeholder == "these features have no text space"
-
-
-def test_uids_are_shortened_as_far_as_they_differ() -> None:
-    assert short_uids(["0afdddc5-c08c", "20e12db3-1111"]) == {
-        "0afdddc5-c08c": "0afdddc5",
-        "20e12db3-1111": "20e12db3",
-    }
-    assert short_uids(["kitchen_001_left", "kitchen_002_left"])["kitchen_001_left"] == "kitchen_001"
-    assert short_uids(["v0", "v1"]) == {"v0": "v0", "v1": "v1"}
-    assert short_uids([]) == {}
-
-
-def test_details_are_escaped_and_cut(explorer: Explorer) -> None:
-    from hiero_lib.viz.bars import Narrations
-
-    level = level_of(explorer.hierarchy, 2)
-    told = Narrations([0.5 + 0.001 * i for i in range(30)], ["#C C <b>bold</b>"] * 30)
-    details = run_details(explorer.hierarchy, level=2, at_s=0.5, narrations=told)
-    assert details.run == level.runs[run_at(level, 0.5)]
-    assert details.elsewhere == ()
-    text = details_html(details)
-    assert "<b>bold" not in text
-    assert "and 18 more" in text
-
-
-def test_scripts_cannot_be_ended_by_a_text() -> None:
-    import plotly.graph_objects as go
-
-    text = figure_html(go.Figure(layout={"title": {"text": "</script><img>"}}), view="v", listener="l")
-    assert text.count("</script>") == 1
-    assert "window.Plotly" in load_plotly_html()
-
-
-@pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"view": "v", "curve": "x", "point": 0, "x": 1}'])
-def test_what_is_no_click_is_none(text: str) -> None:
-    assert read_click(text) is None
-
-
-def test_the_player_goes_where_one_clicks(
-    explorer: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from hiero_lib.explorer.player import Player
-
-    film = tmp_path / "v.mp4"
-    film.write_bytes(b"film")
-    player = Player("listener")
-    player.open(Media(film))
-    assert type(player._box.children[0]).__name__ == "Video"
-    player.seek(12.5, 14.0)
-    assert "currentTime = 12.500" in player._script.outputs[0]["data"]["text/html"]
-    picture = tmp_path / "13.0.jpg"
-    picture.write_bytes(b"jpeg")
-    player.open(Media(None, ((13.0, picture),)))
-    player.seek(12.5, 14.0)
-    assert 'alt="frame at 00:13.0"' in player._box.children[0].value
-    monkeypatch.setattr("hiero_lib.explorer.player._MOST_BYTES", 3)  # the film is longer
-    player.open(Media(film))
-    assert "v.mp4 is larger" in player._box.children[0].value
-    player.open(Media(film, ((13.0, picture),)))
-    player.seek(12.5, 14.0)
-    assert 'alt="frame at 00:13.0"' in player._box.children[0].value
-    player.open(Media())
-    player.seek(0.0, 1.0)
-    assert player._box.children == ()

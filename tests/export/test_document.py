@@ -1,16 +1,12 @@
 import copy
-import csv
-import io
-import itertools
 import json
 
 import jsonschema
 import pytest
 
 from hiero_lib.export.document import document, schema, write_document
-from hiero_lib.export.record import milliseconds, nested_runs, one_line, thread_title
-from hiero_lib.export.text import COLUMNS, runs_csv
-from tests.helpers.made_record import made_hierarchy, made_record
+from hiero_lib.export.record import milliseconds
+from tests.helpers.made_record import made_record
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +24,8 @@ def test_the_json_meets_its_schema_and_says_what_the_record_says(record, tmp_pat
     assert read == document(record)
     assert read["end_s"] == hierarchy.end_s
     for found, level in zip(read["levels"], hierarchy.levels, strict=True):
-        runs = [(run["start_s"], run["end_s"], run["thread"]) for run in found["runs"]]
-        assert runs == [(run.start_s, run.end_s, run.label) for run in level.runs]
+        spans = [(span["start_s"], span["end_s"], span["thread"]) for span in found["runs"]]
+        assert spans == [(span.start_s, span.end_s, span.label) for span in level.spans]
         assert {t["thread"]: t["seconds"] for t in found["threads"]} == level.seconds()
         assert {t["thread"]: t["parent"] for t in found["threads"] if t["parent"] is not None} == level.parents
         assert {t["thread"]: t["name"] for t in found["threads"] if t["name"] is not None} == level.names
@@ -62,43 +58,3 @@ def test_the_schema_refuses_what_is_not_the_layout(record, spoil) -> None:
 
 def test_every_field_of_the_schema_is_described_or_plain() -> None:
     assert set(schema()["required"]) == set(schema()["properties"])
-
-
-def test_the_csv_has_a_line_for_each_run(record) -> None:
-    rows = list(csv.DictReader(io.StringIO(runs_csv(record))))
-    assert tuple(rows[0]) == COLUMNS
-    expected = [(level, run) for level in record.hierarchy.levels for run in level.runs]
-    assert len(rows) == len(expected)
-    coarser = {level.level: above for level, above in zip(record.hierarchy.levels, record.hierarchy.levels[1:])}
-    for row, (level, run) in zip(rows, expected):
-        assert (int(row["level"]), float(row["start_s"]), float(row["end_s"])) == (
-            level.level,
-            run.start_s,
-            run.end_s,
-        )
-        assert float(row["length_s"]) == pytest.approx(run.length_s, abs=6e-4)
-        assert row["title"] == thread_title(level, run.label)
-        if level.level in coarser:
-            assert int(row["parent"]) == level.parents[run.label]
-            assert row["parent_title"] == thread_title(coarser[level.level], level.parents[run.label])
-        else:
-            assert row["parent"] == row["parent_title"] == ""
-
-
-def test_nested_runs_keep_all_time_and_lie_in_one_span_above() -> None:
-    hierarchy = made_hierarchy()
-    levels = hierarchy.levels[::-1]
-    found = nested_runs(levels)
-    for level, pieces in zip(levels, found):
-        total: dict[int, int] = {}
-        for start, end, thread in pieces:
-            assert start < end
-            total[thread] = total.get(thread, 0) + end - start
-        assert total == {thread: milliseconds(seconds) for thread, seconds in level.seconds().items()}
-    for above, below in itertools.pairwise(found):
-        for start, end, _ in below:
-            assert sum(a <= start and end <= b for a, b, _ in above) == 1
-
-
-def test_a_line_holds_nothing_that_xml_cannot() -> None:
-    assert one_line("a\x00\n b\u2028c\ud800\ufffe") == "a b c"

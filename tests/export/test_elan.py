@@ -8,7 +8,7 @@ import pympi
 import pytest
 
 from hiero_lib.export.elan import eaf, write_eaf
-from hiero_lib.export.record import milliseconds, nested_runs, one_line, thread_title
+from hiero_lib.export.record import milliseconds, nested_spans, one_line, thread_title
 from tests.helpers.made_record import made_record
 
 
@@ -23,7 +23,7 @@ def test_pympi_reads_a_tier_for_each_level_with_its_parent(record, tmp_path) -> 
     read = pympi.Elan.Eaf(str(path))
     assert set(read.get_tier_names()) == {"level 0", "level 1", "level 2", "narrations"}
     coarse_first = record.hierarchy.levels[::-1]
-    for level, pieces in zip(coarse_first, nested_runs(coarse_first)):
+    for level, pieces in zip(coarse_first, nested_spans(coarse_first)):
         expected = [(start, end, f"{thread} {thread_title(level, thread)}") for start, end, thread in pieces]
         assert sorted(read.get_annotation_data_for_tier(f"level {level.level}")) == expected
     parents = {name: read.get_parameters_for_tier(name).get("PARENT_REF") for name in read.get_tier_names()}
@@ -47,9 +47,9 @@ def test_narrations_do_not_overlap_and_lose_no_text(record) -> None:
         spans.append((start, end, annotation.findtext("ANNOTATION_VALUE")))
     assert all(start < end for start, end, _ in spans)
     assert all(one[1] <= other[0] for one, other in itertools.pairwise(spans))
-    assert {start for start, _, _ in spans} == {milliseconds(time) for time, _ in record.told()}
+    assert {start for start, _, _ in spans} == {milliseconds(time) for time in record.narrations.times}
     said = " ".join(text for _, _, text in spans)
-    assert all(one_line(text) in said for _, text in record.told())
+    assert all(one_line(text) in said for text in record.narrations.without_tags().texts)
 
 
 def test_the_document_is_as_the_schema_has_it(record) -> None:

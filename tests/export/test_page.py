@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import pytest
 from plotly.offline import get_plotlyjs
 
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.export.page import report, themed_difference
-from hiero_lib.viz.bars import Narrations
 from tests.helpers.made_record import HOSTILE, made_record
 
 
@@ -78,7 +78,7 @@ def test_no_text_of_the_video_becomes_markup(record, page) -> None:
 def test_the_figures_are_those_of_the_record(record, page) -> None:
     content = content_of(page)
     bars = [trace for trace in content["timeline"]["light"]["data"] if trace["type"] == "bar"]
-    assert sum(len(trace["y"]) for trace in bars) == sum(len(level.runs) for level in record.hierarchy.levels)
+    assert sum(len(trace["y"]) for trace in bars) == sum(len(level.spans) for level in record.hierarchy.levels)
     assert content["tree"]["light"]["data"][0]["type"] == "icicle"
     assert content["span"] == [record.hierarchy.start_s, record.hierarchy.end_s]
     for query in content["queries"]:
@@ -113,9 +113,9 @@ def test_without_narrations_or_queries_there_is_still_a_page(record) -> None:
 
 
 def test_two_hours_are_less_than_two_megabytes_beside_plotly() -> None:
-    # 13 narrations a minute, runs of 1.7 s at level 0, as many queries as a report has by default
+    # 13 narrations a minute, spans of 1.7 s at level 0, as many queries as a report has by default
     record = made_record(13_500, narrations=1560, num_threads=16, longest=6, queries=6)
-    assert len(record.hierarchy.levels[0].runs) > 4000
+    assert len(record.hierarchy.levels[0].spans) > 4000
     page = report(record)
     size = len(page.encode()) - len(get_plotlyjs().encode())
     assert size < 2_000_000, f"{size:,} bytes"

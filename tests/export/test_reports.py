@@ -44,7 +44,7 @@ def test_a_record_says_where_it_comes_from(collection: Collection, methods: dict
     assert [query.text for query in record.queries] == ["cut the onion", "a man waves"]
     expected = methods[HIERO].embed_text(["#C C cut the onion", "#O a man waves"])
     torch.testing.assert_close(torch.stack([query.embedded for query in record.queries]), expected)
-    assert list(record.narrations.texts) == collection.narrations("v1")[1]
+    assert record.narrations == collection.narrations("v1")
     assert [len(level.seconds()) for level in record.hierarchy.levels] == [16, 8, 4]
 
 

@@ -1,6 +1,8 @@
-"""Chapters: read by webvtt-py, and by a strict reading of the specification of WebVTT."""
+"""The table of spans; chapters: read by webvtt-py, and by a strict reading of the specification of WebVTT."""
 
+import csv
 import html
+import io
 import itertools
 import re
 
@@ -8,7 +10,7 @@ import pytest
 import webvtt
 
 from hiero_lib.export.record import milliseconds, one_line, thread_title
-from hiero_lib.export.text import chapters, write_chapters
+from hiero_lib.export.text import COLUMNS, chapters, spans_csv, write_chapters
 from tests.helpers.made_record import made_record
 
 TIMING = re.compile(r"(\d{2,}):([0-5]\d):([0-5]\d)\.(\d{3}) --> (\d{2,}):([0-5]\d):([0-5]\d)\.(\d{3})")
@@ -47,10 +49,11 @@ def record():
     return made_record()
 
 
-def test_chapters_of_a_level_are_its_runs(record) -> None:
+def test_chapters_of_a_level_are_its_spans(record) -> None:
     for level in record.hierarchy.levels:
         expected = [
-            (milliseconds(run.start_s), milliseconds(run.end_s), thread_title(level, run.label)) for run in level.runs
+            (milliseconds(span.start_s), milliseconds(span.end_s), thread_title(level, span.label))
+            for span in level.spans
         ]
         assert strict(chapters(record, level)) == expected
 
@@ -60,19 +63,40 @@ def test_webvtt_py_reads_the_same(record, tmp_path) -> None:
     assert [path.name for path in written] == ["v.level0.vtt", "v.level1.vtt", "v.level2.vtt"]
     for path, level in zip(written, record.hierarchy.levels):
         captions = webvtt.read(str(path)).captions
-        assert len(captions) == len(level.runs)
-        for caption, run in zip(captions, level.runs):
-            assert caption.start_in_seconds == int(run.start_s)
+        assert len(captions) == len(level.spans)
+        for caption, span in zip(captions, level.spans):
+            assert caption.start_in_seconds == int(span.start_s)
             hours, minutes, seconds = caption.end.split(":")
-            assert 3600 * int(hours) + 60 * int(minutes) + float(seconds) == pytest.approx(run.end_s, abs=1e-6)
-            assert html.unescape(caption.raw_text) == one_line(thread_title(level, run.label))
+            assert 3600 * int(hours) + 60 * int(minutes) + float(seconds) == pytest.approx(span.end_s, abs=1e-6)
+            assert html.unescape(caption.raw_text) == one_line(thread_title(level, span.label))
 
 
 def test_more_than_a_hundred_hours_and_a_title_with_an_arrow(record) -> None:
     import dataclasses
 
-    from hiero_lib.hierarchy.spans import Run
+    from hiero_lib.hierarchy.spans import Span
 
-    level = dataclasses.replace(record.hierarchy.levels[0], runs=(Run(0, 0, 0), Run(360_000.5, 400_000.25, 1)))
+    level = dataclasses.replace(record.hierarchy.levels[0], spans=(Span(0, 0, 0), Span(360_000.5, 400_000.25, 1)))
     odd = dataclasses.replace(record, data_name="x --> y\n\n00:00.000 --> 00:01.000")
     assert strict(chapters(odd, level)) == [(360_000_500, 400_000_250, thread_title(level, 1))]
+
+
+def test_the_csv_has_a_line_for_each_span(record) -> None:
+    rows = list(csv.DictReader(io.StringIO(spans_csv(record))))
+    assert tuple(rows[0]) == COLUMNS
+    expected = [(level, span) for level in record.hierarchy.levels for span in level.spans]
+    assert len(rows) == len(expected)
+    coarser = {level.level: above for level, above in zip(record.hierarchy.levels, record.hierarchy.levels[1:])}
+    for row, (level, span) in zip(rows, expected):
+        assert (int(row["level"]), float(row["start_s"]), float(row["end_s"])) == (
+            level.level,
+            span.start_s,
+            span.end_s,
+        )
+        assert float(row["length_s"]) == pytest.approx(span.length_s, abs=6e-4)
+        assert row["title"] == thread_title(level, span.label)
+        if level.level in coarser:
+            assert int(row["parent"]) == level.parents[span.label]
+            assert row["parent_title"] == thread_title(coarser[level.level], level.parents[span.label])
+        else:
+            assert row["parent"] == row["parent_title"] == ""

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.hierarchy.video import VideoHierarchy
-from hiero_lib.viz.bars import Narrations
 from hiero_lib.viz.levels import plot_levels
 from hiero_lib.viz.map import pca, plot_map
 from hiero_lib.viz.page import Engine, Figure
@@ -24,7 +24,7 @@ def every_figure(
     *,
     query: str,
     text: Tensor,
-    told: Narrations | None,
+    narrations: Narrations,
     level: int,
     engine: Engine,
     graph: str = "within_threads",
@@ -34,8 +34,8 @@ def every_figure(
     look["engine"] = engine
     middle = (video.start_s + video.end_s) / 2
     found = {
-        "timeline": plot_timeline(hierarchy_rows(video), narrations=told, end_s=video.end_s, **look),
-        "threads": plot_threads(video, level=level, narrations=told, **look),
+        "timeline": plot_timeline(hierarchy_rows(video), narrations=narrations, end_s=video.end_s, **look),
+        "threads": plot_threads(video, level=level, narrations=narrations, **look),
         "tree": plot_tree(video, **look),
         "similarity-time": plot_similarity(video, level=level, **look),
         "similarity-threads": plot_similarity(video, level=level, order="threads", **look),

@@ -1,4 +1,4 @@
-"""A record with everything that an export must survive: hostile texts, runs that do not nest, narrations at once."""
+"""A record with everything that an export must survive: hostile texts, spans that do not nest, narrations at once."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import dataclasses
 
 import torch
 
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.export.record import Query, VideoRecord
 from hiero_lib.hierarchy.video import VideoHierarchy, video_hierarchy
 from hiero_lib.models.hiero import HierarchyLevel
-from hiero_lib.viz.bars import Narrations
 
 STRIDE_S = 16 / 30
 HOSTILE = [

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiero_lib.hierarchy.spans import Run
+from hiero_lib.hierarchy.spans import Span
 from hiero_lib.hierarchy.video import tree, video_hierarchy, with_threads
 from hiero_lib.models.hiero import HierarchyLevel
 from tests.helpers.made_up import STRIDE_S, by_feature, levels_of, record
@@ -44,15 +44,15 @@ def test_the_tree_nests_and_its_sums_are_exact(labels) -> None:
 def test_every_level_covers_the_video_and_parents_cover_most(labels) -> None:
     hierarchy = record(labels)
     for level in hierarchy.levels:
-        assert level.runs[0].start_s == 0
-        assert level.runs[-1].end_s == hierarchy.end_s
-        assert all(a.end_s == b.start_s and a.label != b.label for a, b in zip(level.runs, level.runs[1:]))
-        assert [level.runs[i].label for i in level.run_of_node()] == level.threads.tolist()
+        assert level.spans[0].start_s == 0
+        assert level.spans[-1].end_s == hierarchy.end_s
+        assert all(a.end_s == b.start_s and a.label != b.label for a, b in zip(level.spans, level.spans[1:]))
+        assert [level.spans[i].label for i in level.span_of_node()] == level.threads.tolist()
     for fine, coarse in zip(hierarchy.levels, hierarchy.levels[1:]):
         for thread, parent in fine.parents.items():
             shared = dict.fromkeys(coarse.seconds(), 0.0)
-            for a in fine.runs:
-                for b in coarse.runs:
+            for a in fine.spans:
+                for b in coarse.spans:
                     if a.label == thread:
                         shared[b.label] += max(0.0, min(a.end_s, b.end_s) - max(a.start_s, b.start_s))
             assert shared[parent] >= max(shared.values()) - 1e-6
@@ -65,15 +65,15 @@ def test_every_level_covers_the_video_and_parents_cover_most(labels) -> None:
 def test_numbers_depend_on_the_grouping_alone(labels, permutation) -> None:
     again = record([[permutation[label] for label in ids] for ids in labels])
     for one, other in zip(record(labels).levels, again.levels):
-        assert one.runs == other.runs
+        assert one.spans == other.spans
         assert one.parents == other.parents
 
 
 def test_children_that_share_most_keep_the_number_and_the_others_take_new_ones() -> None:
     hierarchy = record([[7, 7, 9, 9, 9, 9, 3, 3], [5, 5, 5, 8]])
     fine, coarse = hierarchy.levels
-    assert [run.label for run in coarse.runs] == [0, 1]
-    assert [run.label for run in fine.runs] == [2, 0, 1]  # thread 0 lasts 6.5 segments: 4 of 9, 2 of 7
+    assert [span.label for span in coarse.spans] == [0, 1]
+    assert [span.label for span in fine.spans] == [2, 0, 1]  # thread 0 lasts 6.5 segments: 4 of 9, 2 of 7
     assert fine.parents == {2: 0, 0: 0, 1: 1}
     assert fine.threads.tolist() == [2, 2, 0, 0, 0, 0, 1, 1]
     assert [(node.id, node.milliseconds) for node in tree(hierarchy)] == [
@@ -87,11 +87,11 @@ def test_children_that_share_most_keep_the_number_and_the_others_take_new_ones()
     ]
 
 
-def test_features_of_runs_are_means_in_the_text_space() -> None:
+def test_features_of_spans_are_means_in_the_text_space() -> None:
     hierarchy = record([[1, 1, 2, 1]], project=lambda x: x[:, 1:] * 10)
     (level,) = hierarchy.levels
     assert level.text_x.tolist() == [[0.0], [10.0], [20.0], [30.0]]
-    assert level.run_x.tolist() == [[5.0], [20.0], [30.0]]
+    assert level.span_x.tolist() == [[5.0], [20.0], [30.0]]
     assert level.x.shape == (4, 2)
 
 
@@ -99,18 +99,18 @@ def test_one_level_is_divided_again_and_the_others_keep_their_grouping() -> None
     labels = [[0, 1, 2, 3, 0, 1, 2, 3], [0, 0, 1, 1]]
     hierarchy = record(labels)
     fewer = with_threads(hierarchy, 0, 2)
-    assert len(fewer.levels[0].runs) == 8
+    assert len(fewer.levels[0].spans) == 8
     assert len(fewer.levels[0].seconds()) == 2
-    assert fewer.levels[1].runs == hierarchy.levels[1].runs
+    assert fewer.levels[1].spans == hierarchy.levels[1].spans
     back = with_threads(fewer, 0, "auto")
-    assert [level.runs for level in back.levels] == [level.runs for level in hierarchy.levels]
+    assert [level.spans for level in back.levels] == [level.spans for level in hierarchy.levels]
 
 
 def test_a_chunk_begins_where_it_begins() -> None:
     levels = levels_of([[0, 0, 1, 1], [0, 1]])
     shifted = [HierarchyLevel(v.level, v.x, v.pos + 60, v.indices, v.batch, v.assignments) for v in levels]
     hierarchy = video_hierarchy(shifted, stride_s=STRIDE_S, partition=by_feature)
-    assert hierarchy.levels[1].runs == (Run(60.0, 60.8, 0), Run(60.8, 62.133, 1))
+    assert hierarchy.levels[1].spans == (Span(60.0, 60.8, 0), Span(60.8, 62.133, 1))
     assert hierarchy.start_s == 60
 
 
@@ -159,4 +159,4 @@ def test_the_text_space_of_every_level_is_that_of_the_segments() -> None:
     )
     expected = [[0, 2, 4, 6, 8, 10, 12], [1, 5, 9, 12], [3, 10]]
     assert [level.text_x[:, 0].tolist() for level in found.levels] == expected
-    assert found.levels[2].run_x.tolist() == [[6.5]]
+    assert found.levels[2].span_x.tolist() == [[6.5]]

@@ -68,8 +68,8 @@ def test_with_narrations_a_model_is_trained_on_the_video(trained, profile: Profi
     assert found.method.name == HIERO
     assert found.how == "threads of a small model trained on this video alone, on its 24 narrations"
     assert said == ["training a small model on this video's 24 narrations", found.how]
-    times, texts = found.collection.narrations("demo")
-    assert (len(times), texts[0]) == (24, "#C C kneads the dough")
+    narrations = found.collection.narrations("demo")
+    assert (len(narrations), narrations.texts[0]) == (24, "#C C kneads the dough")
     page, chapters, about = write_report(found, num_threads=3, formats=["html", "csv"])
     assert "kneads the dough" in page.read_text("utf-8")
     assert "trained on this video alone" in page.read_text("utf-8")
@@ -136,15 +136,15 @@ def test_a_checkpoint_is_used_only_on_features_it_was_trained_on(
 def test_rows_of_a_timeline_take_the_colours_of_the_truth(trained, demo: Demo) -> None:
     found, _ = trained
     truth = turns_row(demo)
-    assert [(run.start_s, run.label) for run in truth.runs][:4] == [(0.0, 0), (6.0, 1), (11.0, 0), (16.0, 2)]
+    assert [(span.start_s, span.label) for span in truth.spans][:4] == [(0.0, 0), (6.0, 1), (11.0, 0), (16.0, 2)]
     for method, name in ((found.method, "trained"), (found.untrained, "raw")):
         rows = level_rows(found, method, name=name, num_threads=3, truth=truth)
         assert [row.name for row in rows] == [f"{name}, level {level}" for level in (2, 1, 0)]
         assert all(row.names == {0: "dough", 1: "stove", 2: "sink"} for row in rows)
-        assert all({run.label for run in row.runs} == {0, 1, 2} for row in rows)
+        assert all({span.label for span in row.spans} == {0, 1, 2} for row in rows)
     named = level_rows(found, found.method, name="trained", num_threads=3)
-    assert set(named[0].names.values()) <= set(found.collection.narrations("demo")[1]) | {
-        text.removeprefix("#C C ") for text in found.collection.narrations("demo")[1]
+    assert set(named[0].names.values()) <= set(found.collection.narrations("demo").texts) | {
+        text.removeprefix("#C C ") for text in found.collection.narrations("demo").texts
     }
 
 

@@ -9,14 +9,12 @@ import pytest
 import torch
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.benchmarks.egomcq.files import Question, Window
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.data.egoclip import open_egoclip
 from hiero_lib.data.paths import DataPaths
-from hiero_lib.hierarchy.collection import Collection, as_narration, named_hierarchy, open_collection, phrases_of
+from hiero_lib.hierarchy.collection import Collection, open_collection
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method, open_methods
-from hiero_lib.search.build import index_folder, open_index, runs_to_search, update_index
-from hiero_lib.search.recall import moments_of, recall, recall_rows
+from hiero_lib.search.build import index_folder, open_index, spans_to_search, update_index
 from tests.helpers.tiny import make_checkpoint, make_tiny
 
 CPU = torch.device("cpu")
@@ -47,34 +45,29 @@ def methods(profile: Profile, checkpoint: Path) -> dict[str, Method]:
     return open_methods(profile, checkpoints={"hiero": checkpoint}, device=CPU)
 
 
-def test_narrations_are_indexed_where_training_looks_for_them(collection: Collection, profile: Profile) -> None:
-    assert collection.told is not None
-    assert collection.told.folder.parent == DataPaths.at(profile.data_root).processed / "egoclip"
-
-
-def test_the_index_holds_the_runs_of_every_level_and_is_made_once(
+def test_the_index_holds_the_spans_of_every_level_and_is_made_once(
     collection: Collection, methods: dict[str, Method], tmp_path: Path
 ) -> None:
     said: list[str] = []
     index = open_index(tmp_path, collection, methods[HIERO], say=said.append)
     assert len(said) == 4
-    hierarchy = runs_to_search(collection, methods[HIERO], "v2", vocabulary=None)
+    hierarchy = spans_to_search(collection, methods[HIERO], "v2", vocabulary=None)
     expected = [
-        (found.level, run.start_s, run.end_s, run.label, found.names.get(run.label, ""))
+        (found.level, span.start_s, span.end_s, span.label, found.names.get(span.label, ""))
         for found in hierarchy.levels
-        for run in found.runs
+        for span in found.spans
     ]
-    runs = index.runs
-    rows = np.flatnonzero(runs.video == runs.video_uids.index("v2"))
-    columns = (runs.level, runs.start_s, runs.end_s, runs.thread, np.array(runs.labels))
+    spans = index.spans
+    rows = np.flatnonzero(spans.video == spans.video_uids.index("v2"))
+    columns = (spans.level, spans.start_s, spans.end_s, spans.thread, np.array(spans.labels))
     assert list(zip(*(column[rows].tolist() for column in columns))) == expected
-    first = torch.nn.functional.normalize(hierarchy.levels[0].run_x, dim=1).numpy()
-    np.testing.assert_allclose(runs.vectors[rows[: len(first)]], first, atol=1e-3)
+    first = torch.nn.functional.normalize(hierarchy.levels[0].span_x, dim=1).numpy()
+    np.testing.assert_allclose(spans.vectors[rows[: len(first)]], first, atol=1e-3)
 
     said.clear()
     again = open_index(tmp_path, collection, methods[HIERO], say=said.append)
     assert said == []
-    np.testing.assert_array_equal(again.runs.vectors, runs.vectors)
+    np.testing.assert_array_equal(again.spans.vectors, spans.vectors)
 
 
 def test_an_interrupted_build_goes_on_and_changed_features_are_indexed_again(
@@ -87,7 +80,7 @@ def test_an_interrupted_build_goes_on_and_changed_features_are_indexed_again(
         if len(asked) == 2:
             raise KeyboardInterrupt
         asked.append(uid)
-        return runs_to_search(collection, methods[HIERO], uid)
+        return spans_to_search(collection, methods[HIERO], uid)
 
     with pytest.raises(KeyboardInterrupt):
         update_index(folder, collection.video_uids, store=collection.store, hierarchy_of=hierarchy_of)
@@ -98,9 +91,9 @@ def test_an_interrupted_build_goes_on_and_changed_features_are_indexed_again(
         folder,
         ["v0", "v1", "v2"],
         store=collection.store,
-        hierarchy_of=lambda uid: asked.append(uid) or runs_to_search(collection, methods[HIERO], uid),
+        hierarchy_of=lambda uid: asked.append(uid) or spans_to_search(collection, methods[HIERO], uid),
     )
-    assert (report.made, report.found, asked) == (2, 1, ["v0", "v2"])
+    assert (report.made, report.kept, asked) == (2, 1, ["v0", "v2"])
 
     path = collection.store.path("v1")
     torch.save(torch.load(path, weights_only=True)[:-9], path)  # shorter features
@@ -131,8 +124,8 @@ def test_other_narrations_have_an_index_of_their_own(
     shutil.copy(DataPaths.at(collection.profile.data_root).egoclip, paths.egoclip)
     with paths.egoclip.open("a") as stream:
         stream.write("\n")
-    others = dataclasses.replace(collection, told=open_egoclip(paths))
-    mute = dataclasses.replace(collection, told=None)
+    others = dataclasses.replace(collection, egoclip=open_egoclip(paths))
+    mute = dataclasses.replace(collection, egoclip=None)
     folders = {index_folder(tmp_path, methods[HIERO], videos) for videos in (collection, others, mute)}
     assert len(folders) == 3
 
@@ -144,80 +137,3 @@ def test_what_cannot_be_searched_is_refused(
         open_index(tmp_path, collection, methods[UNTRAINED])
     with pytest.raises(DataError, match="no videos to search"):
         open_index(tmp_path, collection, methods[HIERO], video_uids=[])
-    with pytest.raises(DataError, match=r"value '\.\./v0'.*There are v0, v1, v2 and 1 more"):
-        named_hierarchy(collection, methods[HIERO], "../v0")
-
-
-def test_names_come_from_narrations_or_else_a_vocabulary(collection: Collection, methods: dict[str, Method]) -> None:
-    import dataclasses
-
-    own = named_hierarchy(collection, methods[HIERO], "v0")
-    told = {text.removeprefix("#C C ") for text in collection.narrations("v0")[1]}
-    assert set(own.levels[0].names.values()) <= told
-    mute = dataclasses.replace(collection, told=None)
-    assert mute.narrations("v0") == ([], [])
-    assert mute.vocabulary() == []
-    assert named_hierarchy(mute, methods[HIERO], "v0").levels[0].names == {}
-    vocabulary = phrases_of(methods[HIERO], ["#C C dances", "#C C sings", "#C C reads"])
-    names = named_hierarchy(mute, methods[HIERO], "v0", vocabulary=vocabulary, num_threads=2).levels[0].names
-    assert len(names) == 2
-    assert set(names.values()) <= {"dances", "sings", "reads"}
-
-
-def test_a_vocabulary_has_the_most_frequent_narrations_first(collection: Collection) -> None:
-    vocabulary = collection.vocabulary()
-    counts = [sum(collection.narrations(uid)[1].count(text) for uid in collection.video_uids) for text in vocabulary]
-    assert counts == sorted(counts, reverse=True)
-    assert sum(counts) == 28
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"), [("cut  the onion\n", "#C C cut the onion"), ("#O a man sits", "#O a man sits")]
-)
-def test_a_text_takes_the_form_of_a_narration(text: str, expected: str) -> None:
-    assert as_narration(text) == expected
-
-
-def test_moments_are_the_middles_of_the_right_clips(profile: Profile) -> None:
-    windows = tuple(Window(f"v{k}", 10 * k, 5) for k in range(5))
-    asked = [Question("0", "a", windows, 2, 1), Question("1", "a", windows, 3, 2), Question("2", "a", windows, 2, 1)]  # type: ignore[arg-type]
-    assert moments_of(asked, profile.features) == {
-        "a": [("v2", pytest.approx(22.5 * 16 / 30)), ("v3", pytest.approx(32.5 * 16 / 30))]
-    }
-
-
-def test_recall_counts_the_texts_whose_moment_lies_in_an_answer(
-    collection: Collection, methods: dict[str, Method], tmp_path: Path
-) -> None:
-    index = open_index(tmp_path, collection, methods[HIERO])
-    level0 = np.flatnonzero(index.runs.level == 0)
-    row = int(level0[len(level0) // 2])
-    inside = (index.runs.video_uids[index.runs.video[row]], float(index.runs.start_s[row]))
-    vectors = {"here": index.runs.vectors[row], "nowhere": index.runs.vectors[row]}
-    found = recall(
-        index,
-        {"here": [("elsewhere", 0.0), inside], "nowhere": [(inside[0], 1e6)]},
-        embed_text=lambda texts: torch.from_numpy(np.stack([vectors[text] for text in texts])),
-        count=1,
-    )
-    assert [level.level for level in found] == index.levels
-    assert found[0].hits.tolist() == [True, False]
-    assert found[0].by_chance == pytest.approx(0.5 / len(level0))  # one right run for one of the two texts
-    twice = {"here": [inside, (inside[0], inside[1] + 1e-3), (index.runs.video_uids[0], -5.0)]}
-    same = recall(index, twice, embed_text=lambda _: torch.from_numpy(index.runs.vectors[row : row + 1]), count=1)
-    assert same[0].by_chance == pytest.approx(1 / len(level0))
-    assert found[0].answer_s == pytest.approx(index.runs.end_s[row] - index.runs.start_s[row])
-    rows = recall_rows({"HiERO": found}, count=1)
-    assert (rows[0].metric, rows[0].result.value, rows[0].result.n) == ("recall at 1, level 0", 0.5, 2)  # type: ignore[union-attr]
-    with pytest.raises(ValueError, match="no text"):
-        recall(index, {}, embed_text=methods[HIERO].embed_text)
-
-
-def test_chance_is_that_of_drawing_runs() -> None:
-    from hiero_lib.search.recall import _by_chance
-
-    draws = np.random.default_rng(0)
-    simulated = np.mean([np.isin(draws.permutation(20)[:5], [3, 7]).any() for _ in range(20_000)])
-    assert _by_chance(2, 20, 5) == pytest.approx(simulated, abs=0.015)
-    assert _by_chance(0, 20, 5) == 0
-    assert _by_chance(1, 3, 5) == 1

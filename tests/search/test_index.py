@@ -1,17 +1,15 @@
 import itertools
-import sys
 
 import numpy as np
 import pytest
 
-from hiero_lib.base.errors import ConfigError
 from hiero_lib.search import nearest
 from hiero_lib.search.index import Answer, SearchIndex
-from hiero_lib.search.table import RunTable, join, normalised, table_of
+from hiero_lib.search.table import SpanTable, join, normalised, table_of
 
 
-def collection(*, videos: int = 6, dim: int = 12, seed: int = 0) -> RunTable:
-    """Three levels, of runs of about 4, 8 and 16 s; videos of different lengths, one without a run of level 2."""
+def collection(*, videos: int = 6, dim: int = 12, seed: int = 0) -> SpanTable:
+    """Three levels, of spans of about 4, 8 and 16 s; videos of different lengths, one without a span of level 2."""
     random = np.random.default_rng(seed)
     tables = []
     for number in range(videos):
@@ -35,26 +33,26 @@ def collection(*, videos: int = 6, dim: int = 12, seed: int = 0) -> RunTable:
 
 
 def literal(
-    runs: RunTable, query: np.ndarray, *, count: int, level=None, videos=None, max_overlap=None
+    spans: SpanTable, query: np.ndarray, *, count: int, level=None, videos=None, max_overlap=None
 ) -> list[tuple[str, int, float]]:
     """Row by row in plain Python: (video, level, start) of the answers."""
     scored = []
-    for row in range(len(runs)):
-        uid = runs.video_uids[runs.video[row]]
-        if (level is None or runs.level[row] == level) and (videos is None or uid in videos):
-            cosine = sum(float(a) * float(b) for a, b in zip(runs.vectors[row], query))
+    for row in range(len(spans)):
+        uid = spans.video_uids[spans.video[row]]
+        if (level is None or spans.level[row] == level) and (videos is None or uid in videos):
+            cosine = sum(float(a) * float(b) for a, b in zip(spans.vectors[row], query))
             scored.append((-cosine, row, uid))
     answers: list[int] = []
     for _, row, uid in sorted(scored):
         kept = True
         for better in answers:
-            if max_overlap is not None and runs.video_uids[runs.video[better]] == uid:
-                common = min(runs.end_s[row], runs.end_s[better]) - max(runs.start_s[row], runs.start_s[better])
-                lengths = runs.end_s - runs.start_s
+            if max_overlap is not None and spans.video_uids[spans.video[better]] == uid:
+                common = min(spans.end_s[row], spans.end_s[better]) - max(spans.start_s[row], spans.start_s[better])
+                lengths = spans.end_s - spans.start_s
                 kept &= max(0, common) <= max_overlap * min(lengths[row], lengths[better])
         if kept and len(answers) < count:
             answers.append(row)
-    return [(runs.video_uids[runs.video[row]], int(runs.level[row]), float(runs.start_s[row])) for row in answers]
+    return [(spans.video_uids[spans.video[row]], int(spans.level[row]), float(spans.start_s[row])) for row in answers]
 
 
 def places(answers: list[Answer]) -> list[tuple[str, int, float]]:
@@ -65,31 +63,31 @@ def places(answers: list[Answer]) -> list[tuple[str, int, float]]:
 @pytest.mark.parametrize("videos", [None, ["v3"], ["v4", "v0", "v4"]])
 @pytest.mark.parametrize("level", [None, 0, 2])
 def test_answers_are_those_of_the_literal_version(level, videos, max_overlap) -> None:
-    runs = collection()
-    index = SearchIndex(runs)
+    spans = collection()
+    index = SearchIndex(spans)
     for seed in range(5):
-        query = np.random.default_rng(seed).normal(size=runs.dim)
+        query = np.random.default_rng(seed).normal(size=spans.dim)
         for count in (1, 5, 1000):
             options = {"count": count, "level": level, "videos": videos, "max_overlap": max_overlap}
             found = index.find(7 * query, **options)
-            assert places(found) == literal(runs, normalised(query), **options)
+            assert places(found) == literal(spans, normalised(query), **options)
             assert all(a.score >= b.score for a, b in itertools.pairwise(found))
 
 
-def test_a_run_finds_itself_with_all_that_is_known_of_it() -> None:
-    runs = collection()
+def test_a_span_finds_itself_with_all_that_is_known_of_it() -> None:
+    spans = collection()
     row = 40
-    (answer,) = SearchIndex(runs).find(runs.vectors[row], count=1)
-    uid, label = runs.video_uids[runs.video[row]], runs.labels[row]
-    expected = (uid, runs.start_s[row], runs.end_s[row], runs.level[row], runs.thread[row], label)
+    (answer,) = SearchIndex(spans).find(spans.vectors[row], count=1)
+    uid, label = spans.video_uids[spans.video[row]], spans.labels[row]
+    expected = (uid, spans.start_s[row], spans.end_s[row], spans.level[row], spans.thread[row], label)
     assert (answer.video_uid, answer.start_s, answer.end_s, answer.level, answer.thread, answer.label) == expected
     assert answer.score == pytest.approx(1, abs=1e-6)
 
 
 def test_a_level_that_a_video_lacks_gives_no_answer() -> None:
-    runs = collection()
-    assert SearchIndex(runs).find(np.ones(runs.dim), level=2, videos=["v0"]) == []
-    assert SearchIndex(runs).find(np.ones(runs.dim), level=2, videos=["v0"], max_overlap=0.5) == []
+    spans = collection()
+    assert SearchIndex(spans).find(np.ones(spans.dim), level=2, videos=["v0"]) == []
+    assert SearchIndex(spans).find(np.ones(spans.dim), level=2, videos=["v0"], max_overlap=0.5) == []
 
 
 def test_equal_scores_come_in_the_order_of_rows() -> None:
@@ -115,7 +113,7 @@ def test_a_question_that_makes_no_sense_is_refused(options, message) -> None:
         SearchIndex(collection()).find(**({"query": np.ones(12)} | options))
 
 
-def test_unsorted_runs_are_refused() -> None:
+def test_unsorted_spans_are_refused() -> None:
     zeros = np.zeros(2)
     table = table_of("v", np.eye(2), level=[1, 0], thread=zeros, start_s=zeros, end_s=zeros, labels=["", ""])
     with pytest.raises(ValueError, match="sorted"):
@@ -123,36 +121,15 @@ def test_unsorted_runs_are_refused() -> None:
 
 
 def test_faiss_answers_as_the_matrix_product_does(tmp_path) -> None:
-    runs = collection(videos=30)
+    spans = collection(videos=30)
     file = tmp_path / "faiss.index"
-    through_faiss = SearchIndex(runs, nearest.with_faiss(runs.vectors, file))
-    again = SearchIndex(runs, nearest.with_faiss(runs.vectors, file))  # read from disk
-    plain = SearchIndex(runs)
+    through_faiss = SearchIndex(spans, nearest.with_faiss(spans.vectors, file))
+    again = SearchIndex(spans, nearest.with_faiss(spans.vectors, file))  # read from disk
+    plain = SearchIndex(spans)
     assert file.is_file()
     for seed in range(5):
-        query = np.random.default_rng(seed).normal(size=runs.dim)
+        query = np.random.default_rng(seed).normal(size=spans.dim)
         for options in ({}, {"level": 1}, {"videos": ["v3", "v7"]}, {"max_overlap": 0.0, "count": 8}):
             expected = places(plain.find(query, **options))  # fewer than 32 cells: nothing is missed
             assert places(through_faiss.find(query, **options)) == expected
             assert places(again.find(query, **options)) == expected
-
-
-def test_faiss_is_taken_beyond_a_million_rows_and_only_where_it_is(monkeypatch) -> None:
-    vectors = collection().vectors
-    calls = []
-    monkeypatch.setattr(nearest, "with_faiss", lambda vectors, file: calls.append(len(vectors)))
-    nearest.choose(vectors)
-    assert calls == []
-    monkeypatch.setattr(nearest, "EXACT_UP_TO", len(vectors) - 1)
-    nearest.choose(vectors)
-    assert calls == [len(vectors)]
-    monkeypatch.setitem(sys.modules, "faiss", None)
-    monkeypatch.setattr(nearest.importlib.util, "find_spec", lambda name: None)
-    assert callable(nearest.choose(vectors))
-    assert calls == [len(vectors)]
-
-
-def test_without_faiss_the_error_names_the_package(monkeypatch) -> None:
-    monkeypatch.setattr(nearest, "faiss_is_installed", lambda: False)
-    with pytest.raises(ConfigError, match=r"pip install 'faiss-cpu>=1\.8'"):
-        nearest.with_faiss(np.eye(3, dtype=np.float32))

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.search.table import RunTable, join, normalised, read_table, source_of, table_of, write_table
+from hiero_lib.search.table import SpanTable, join, normalised, read_table, source_of, table_of, write_table
 
 
-def made(uid: str, count: int, *, dim: int = 8, seed: int = 0, levels: int = 2) -> RunTable:
-    """Runs of 10 s each, level after level."""
+def made(uid: str, count: int, *, dim: int = 8, seed: int = 0, levels: int = 2) -> SpanTable:
+    """Spans of 10 s each, level after level."""
     random = np.random.default_rng(seed)
     start = np.arange(count) * 10.0
     return table_of(

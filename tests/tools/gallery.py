@@ -19,13 +19,12 @@ import torch
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from hiero_lib.config import load_profile
-from hiero_lib.hierarchy.collection import as_narration, named_hierarchy, open_collection, short_uids
+from hiero_lib.data.narrations import Narrations, add_tag
+from hiero_lib.hierarchy.collection import named_hierarchy, open_collection, short_uids
 from hiero_lib.hierarchy.names import with_names
 from hiero_lib.hierarchy.video import VideoHierarchy, video_hierarchy
-from hiero_lib.notebook import narrations_in
 from hiero_lib.pipelines.finished_run import open_method
 from hiero_lib.pipelines.reproduce import NOTEBOOKS
-from hiero_lib.viz.bars import Narrations
 from hiero_lib.viz.page import Engine, Figure
 from hiero_lib.viz.palette import THEMES, ThemeName
 from tests.helpers.every_figure import every_figure
@@ -43,7 +42,7 @@ class Subject:
 
     title: str
     hierarchy: VideoHierarchy
-    narrations: Narrations | None
+    narrations: Narrations
     text: torch.Tensor
     graph: str = "within_threads"
 
@@ -51,7 +50,7 @@ class Subject:
         """Name -> figure."""
         look = {"title": self.title, "theme": theme, "graph": self.graph}
         return every_figure(
-            self.hierarchy, query=QUERY, text=self.text, told=self.narrations, level=1, engine=engine, **look
+            self.hierarchy, query=QUERY, text=self.text, narrations=self.narrations, level=1, engine=engine, **look
         )
 
 
@@ -63,16 +62,16 @@ def of_the_run(run_folder: Path) -> Subject:
     uid = collection.default_video
     hierarchy = named_hierarchy(collection, method, uid, num_threads=None)
     title = f"{method.name}, video {short_uids(collection.video_uids)[uid]} of the generated sample"
-    text = method.embed_text([as_narration(QUERY)])[0].cpu()
-    return Subject(title, hierarchy, narrations_in(collection, uid), text, method.thread_graph or "within_threads")
+    text = method.embed_text([add_tag(QUERY)])[0].cpu()
+    return Subject(title, hierarchy, collection.narrations(uid), text, method.thread_graph or "within_threads")
 
 
 def of_two_hours() -> Subject:
     """The video of ``python -m tests.tools.speed figures``."""
     hierarchy = video_hierarchy(two_hours.made_up_levels(), stride_s=two_hours.STRIDE_S)
-    told, features = two_hours.narrations(hierarchy.end_s)
-    named_ones = with_names(hierarchy, told.texts, features, times=told.times)
-    return Subject("made-up features of two hours", named_ones, told, features[0])
+    narrations, features = two_hours.made_up_narrations(hierarchy.end_s)
+    named_ones = with_names(hierarchy, narrations.texts, features, times=narrations.times)
+    return Subject("made-up features of two hours", named_ones, narrations, features[0])
 
 
 def draw_in_browser(browser: Browser, subject: Subject, name: str, folder: Path) -> None:

@@ -23,6 +23,6 @@ def test_loading_the_data_holds_no_embedding(tmp_path, monkeypatch):
     monkeypatch.setattr(EmbeddingTable, "take", lambda self, rows: taken.append(len(rows)) or take(self, rows))
     data = load_training_data(profile, Accelerator(cpu=True), text_encoder=None)
     assert taken == []
-    narrations = len(data.dataset[0].texts)
-    assert data.dataset[0].text.shape == (narrations, profile.text.dim)
+    narrations = len(data.dataset[0].narration_texts)
+    assert data.dataset[0].narration_embedding.shape == (narrations, profile.text.dim)
     assert set(taken) == {narrations}

@@ -72,7 +72,7 @@ def test_training_trajectory_equals_golden(golden, variant):
             pos=step["pos"],
             indices=step["indices"],
             batch=step["batch"],
-            text=step["text_hidden"],
+            narration_embedding=step["text_hidden"],
             narration_time=step["timestamps"],
             narration_time_batch=step["text_batch"],
         )

@@ -1,12 +1,11 @@
 import pytest
 
-from hiero_lib.hierarchy.spans import Run
+from hiero_lib.data.narrations import Narrations
+from hiero_lib.hierarchy.spans import Span
 from hiero_lib.viz.bars import (
     Bar,
-    Narrations,
     TimelineRow,
     legend_names,
-    plain_narration,
     timeline_bars,
 )
 from hiero_lib.viz.page import clock, tick_times
@@ -31,12 +30,6 @@ def test_clock(seconds: float, decimals: int, text: str) -> None:
     assert clock(seconds, decimals=decimals) == text
 
 
-def test_the_tag_of_ego4d_is_not_shown() -> None:
-    assert plain_narration("#C C washes\n the pan ") == "C washes the pan"
-    assert plain_narration("#O A man X talks to C #unsure") == "A man X talks to C #unsure"
-    assert plain_narration("washes the pan") == "washes the pan"
-
-
 @pytest.mark.parametrize("end_s", [0.4, 1, 59, 61, 600, 1800, 7200, 86_400])
 def test_ticks_are_few_and_round(end_s: float) -> None:
     ticks = tick_times(end_s, most=14)
@@ -46,24 +39,26 @@ def test_ticks_are_few_and_round(end_s: float) -> None:
     assert end_s < 10 or len(ticks) >= 5
 
 
-def test_bars_say_what_a_run_is() -> None:
-    row = TimelineRow("HiERO level 1", [Run(70.0, 80.0, 3), Run(0.0, 4.5, 1)], {1: "cut"})
-    narrations = Narrations([76.0, 2.0, 60.0], ["#C C opens the tap", "#C C cuts", "#C C walks"])
+def test_bars_say_what_a_span_is() -> None:
+    row = TimelineRow("HiERO level 1", [Span(70.0, 80.0, 3), Span(0.0, 4.5, 1)], {1: "cut"})
+    narrations = Narrations([2.0, 60.0, 76.0], ["#C C cuts", "#C C walks", "#C C opens the tap"])
     first, second = timeline_bars([row], narrations)
-    assert first == Bar(0, row.runs[1], thread_color(1), "cut", first.hover, "1")
-    assert first.hover == "HiERO level 1: cut\n00:00.0 – 00:04.5 (4.5 s)\n00:02 “C cuts”"
+    assert first == Bar(0, row.spans[1], thread_color(1), "cut", first.hover, "1")
+    assert first.hover == "HiERO level 1: cut\n00:00.0 – 00:04.5 (4.5 s)\n00:02 “cuts”"
     assert second.text == "3"
-    assert second.hover == "HiERO level 1: thread 3\n01:10.0 – 01:20.0 (10.0 s)\n01:16 “C opens the tap”"
+    assert second.hover == "HiERO level 1: thread 3\n01:10.0 – 01:20.0 (10.0 s)\n01:16 “opens the tap”"
 
 
 def test_a_negative_label_is_grey_and_wears_no_number() -> None:
-    (bar,) = timeline_bars([TimelineRow("truth", [Run(0, 1, -1)])])
+    (bar,) = timeline_bars([TimelineRow("truth", [Span(0, 1, -1)])])
     assert (bar.color, bar.text, bar.hover) == (thread_color(-1), "", "truth: none\n00:00.0 – 00:01.0 (1.0 s)")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_key_steps_take_no_threads_color_and_neighbours_differ(theme) -> None:
-    steps = TimelineRow("key-steps", [Run(0, 1, 0), Run(1, 2, 1), Run(2, 3, 1)], {0: "cut", 1: "cook"}, threads=False)
+    steps = TimelineRow(
+        "key-steps", [Span(0, 1, 0), Span(1, 2, 1), Span(2, 3, 1)], {0: "cut", 1: "cook"}, threads=False
+    )
     bars = timeline_bars([steps], theme=theme)
     assert [bar.text for bar in bars] == ["cut", "cook", "cook"]
     assert [bar.color for bar in bars] == [THEMES[theme].neutral[i] for i in (0, 1, 0)]
@@ -71,14 +66,9 @@ def test_key_steps_take_no_threads_color_and_neighbours_differ(theme) -> None:
 
 def test_the_legend_names_each_thread_once() -> None:
     rows = [
-        TimelineRow("raw", [Run(0, 1, 8), Run(1, 2, 2)]),
-        TimelineRow("truth", [Run(0, 1, 2), Run(1, 2, -1)], {2: "wash"}),
-        TimelineRow("key-steps", [Run(0, 1, 5)], {5: "cook"}, threads=False),
+        TimelineRow("raw", [Span(0, 1, 8), Span(1, 2, 2)]),
+        TimelineRow("truth", [Span(0, 1, 2), Span(1, 2, -1)], {2: "wash"}),
+        TimelineRow("key-steps", [Span(0, 1, 5)], {5: "cook"}, threads=False),
     ]
     assert legend_names(rows) == {-1: "none", 2: "2 wash", 8: "thread 8"}
     assert list(legend_names(rows)) == [-1, 2, 8]
-
-
-def test_each_narration_has_a_text() -> None:
-    with pytest.raises(ValueError, match="2 narration times but 1 texts"):
-        Narrations([0.0, 1.0], ["#C C cuts"])

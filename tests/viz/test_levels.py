@@ -50,7 +50,7 @@ def test_the_released_graph_and_none(hierarchy) -> None:
 
 
 @pytest.mark.parametrize("engine", ["plotly", "matplotlib"])
-def test_arcs_end_at_the_nodes_and_strips_are_the_runs(hierarchy, engine) -> None:
+def test_arcs_end_at_the_nodes_and_strips_are_the_spans(hierarchy, engine) -> None:
     options = {"at_s": 10.0, "radius": 1.0, "thread_graph": "within_threads"}
     found = level_edges(hierarchy, **options)
     figure = plot_levels(hierarchy, title="t", engine=engine, **options)

@@ -1,4 +1,4 @@
-"""Two hours, with as many runs as two hours of the sample have: figures stay small, and say what they leave out."""
+"""Two hours, with as many spans as two hours of the sample have: figures stay small, and say what they leave out."""
 
 import dataclasses
 import itertools
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from hiero_lib.viz.bars import Narrations
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.viz.levels import plot_levels
 from hiero_lib.viz.map import pca, plot_map
 from hiero_lib.viz.query import plot_query
@@ -26,21 +26,21 @@ def hierarchy():
     random = np.random.default_rng(0)
     labels = []
     for level, threads in enumerate((16, 8, 4)):
-        runs = 1200 // 2**level
-        borders = np.sort(random.integers(0, SEGMENTS // 2**level, runs))
-        which = random.integers(0, threads, runs + 1)
+        spans = 1200 // 2**level
+        borders = np.sort(random.integers(0, SEGMENTS // 2**level, spans))
+        which = random.integers(0, threads, spans + 1)
         labels.append(which[np.searchsorted(borders, np.arange(SEGMENTS // 2**level), side="right")].tolist())
     found = record(labels, channels=16)
-    assert sum(len(level.runs) for level in found.levels) > 1700
+    assert sum(len(level.spans) for level in found.levels) > 1700
     return found
 
 
 def test_all_figures_of_two_hours_take_less_than_two_megabytes_beside_plotly(hierarchy) -> None:
     times = np.arange(0, hierarchy.end_s, 60 / 13).tolist()
-    told = Narrations(times, ["#C C takes the knife from the drawer"] * len(times))
+    narrations = Narrations(times, ["#C C takes the knife from the drawer"] * len(times))
     figures = [
-        plot_timeline(hierarchy_rows(hierarchy), title="t", narrations=told),
-        plot_threads(hierarchy, level=1, title="t", narrations=told),
+        plot_timeline(hierarchy_rows(hierarchy), title="t", narrations=narrations),
+        plot_threads(hierarchy, level=1, title="t", narrations=narrations),
         plot_tree(hierarchy, title="t"),
         plot_similarity(hierarchy, level=0, title="t"),
         plot_map(hierarchy, level=0, title="t", embed=pca),

@@ -51,13 +51,13 @@ def test_every_node_is_a_point_in_its_threads_color_joined_in_time(hierarchy, en
         np.testing.assert_allclose(found[thread_color(thread)], points.xy[points.threads == thread], atol=1e-4)
 
 
-def test_a_long_level_is_drawn_by_means_that_stay_within_a_run(hierarchy) -> None:
+def test_a_long_level_is_drawn_by_means_that_stay_within_a_span(hierarchy) -> None:
     level = hierarchy.levels[0]
     points = map_points(level, embed=pca, most_points=10)
-    assert len(points.xy) == sum(-(-round(run.length_s / level.stride_s) // 4) for run in level.runs)
-    assert "the mean of up to 4 nodes of a run" in points.note
+    assert len(points.xy) == sum(-(-round(span.length_s / level.stride_s) // 4) for span in level.spans)
+    assert "the mean of up to 4 nodes of a span" in points.note
     for thread, time in zip(points.threads, points.times):
-        assert [run.label for run in level.runs if run.start_s <= time < run.end_s] == [thread]
+        assert [span.label for span in level.spans if span.start_s <= time < span.end_s] == [thread]
 
 
 def test_umap_where_it_is_installed(hierarchy, monkeypatch) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from matplotlib.text import Text
 
-from hiero_lib.viz.bars import Narrations
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.viz.grounding import GroundingPanel, plot_grounding
 from hiero_lib.viz.page import broken, drawn, markup, page_layout, tick_times, time_axis
 from hiero_lib.viz.palette import THEMES
@@ -26,8 +26,10 @@ def test_a_dollar_sign_is_printed_as_it_is(text: str, tmp_path) -> None:
         for level in record(THREE, channels=6, network=[[-1] * 40, [0] * 20, [0] * 10]).levels
     ]
     video = dataclasses.replace(record(THREE, channels=6), levels=tuple(named))
-    told, embedded = Narrations([1.0], [text]), torch.randn(6)
-    figures = every_figure(video, title=text, query=text, text=embedded, told=told, level=0, engine="matplotlib")
+    narrations, embedded = Narrations([1.0], [text]), torch.randn(6)
+    figures = every_figure(
+        video, title=text, query=text, text=embedded, narrations=narrations, level=0, engine="matplotlib"
+    )
     panel = GroundingPanel(text, 20.0, (1.0, 3.0), {"HiERO": [(1.0, 2.0)]})
     figures["grounding"] = plot_grounding([panel], title=text, engine="matplotlib")
     for figure in figures.values():

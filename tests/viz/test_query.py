@@ -4,9 +4,9 @@ import torch
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
-from hiero_lib.hierarchy.spans import Run
+from hiero_lib.hierarchy.spans import Span
 from hiero_lib.viz.palette import thread_color
-from hiero_lib.viz.query import nearest_runs, plot_query, query_curve
+from hiero_lib.viz.query import nearest_spans, plot_query, query_curve
 from tests.helpers.made_up import THREE, record
 
 TEXT = torch.tensor([0.3, -1.0, 0.5, 0.2])
@@ -21,10 +21,10 @@ def cosine(a, b):
     return torch.nn.functional.cosine_similarity(a, b[None]).numpy()
 
 
-def test_answers_are_the_runs_of_the_highest_cosine(hierarchy) -> None:
+def test_answers_are_the_spans_of_the_highest_cosine(hierarchy) -> None:
     level = hierarchy.levels[0]
-    order = np.argsort(-cosine(level.run_x, TEXT))
-    assert nearest_runs(level, TEXT, most=4) == [level.runs[i] for i in order[:4]]
+    order = np.argsort(-cosine(level.span_x, TEXT))
+    assert nearest_spans(level, TEXT, most=4) == [level.spans[i] for i in order[:4]]
 
 
 def test_a_long_line_keeps_its_peaks(hierarchy) -> None:
@@ -45,7 +45,7 @@ def test_plotly_draws_lines_and_marks_the_answers(hierarchy, theme) -> None:
         np.testing.assert_allclose(line.y, cosine(level.text_x, TEXT), atol=6e-4)
         spans = [trace for trace in figure.data if trace.name.endswith(f", level {level.level}")]
         assert [(min(s.x), max(s.x), s.fillcolor) for s in spans] == [
-            (run.start_s, run.end_s, thread_color(run.label)) for run in nearest_runs(level, TEXT)
+            (span.start_s, span.end_s, thread_color(span.label)) for span in nearest_spans(level, TEXT)
         ]
         assert {s.xaxis for s in spans} == {line.xaxis}
         assert figure.layout[f"yaxis{row + 1 if row else ''}"].title.text == f"level {level.level}"
@@ -54,7 +54,7 @@ def test_plotly_draws_lines_and_marks_the_answers(hierarchy, theme) -> None:
 
 
 def test_matplotlib_does_the_same_with_answers_from_outside(hierarchy) -> None:
-    answers = {0: [Run(2, 5, 1), Run(9, 12, 3)]}
+    answers = {0: [Span(2, 5, 1), Span(9, 12, 3)]}
     figure = plot_query(hierarchy, "cut it", TEXT, title="t", engine="matplotlib", answers=answers, most_points=10)
     assert len(figure.axes) == 3
     marked = [[p for p in axes.patches if isinstance(p, Rectangle)] for axes in figure.axes]
@@ -68,7 +68,7 @@ def test_matplotlib_does_the_same_with_answers_from_outside(hierarchy) -> None:
 
 
 def test_numbers_of_answers_that_are_close_do_not_overlap(hierarchy) -> None:
-    answers = {0: [Run(2, 3, 1), Run(2.2, 3, 1), Run(2.1, 3.1, 1), Run(15, 16, 2)]}
+    answers = {0: [Span(2, 3, 1), Span(2.2, 3, 1), Span(2.1, 3.1, 1), Span(15, 16, 2)]}
     figure = plot_query(hierarchy, "cut it", TEXT, title="t", engine="matplotlib", answers=answers)
     figure.draw_without_rendering()
     axes = figure.axes[2]

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from hiero_lib.hierarchy.spans import Run
+from hiero_lib.hierarchy.spans import Span
 from hiero_lib.viz.bars import TimelineRow
 from hiero_lib.viz.palette import thread_color
 from hiero_lib.viz.rows import hierarchy_rows, level_of, thread_name, truth_beside
@@ -11,21 +11,21 @@ from tests.helpers.made_up import THREE, record
 from tests.viz.test_timeline import BARS
 
 
-def test_a_row_for_each_level_with_its_runs_the_coarsest_uppermost() -> None:
+def test_a_row_for_each_level_with_its_spans_the_coarsest_uppermost() -> None:
     hierarchy = record(THREE)
     rows = hierarchy_rows(hierarchy)
     assert [row.name for row in rows] == ["level 2", "level 1", "level 0"]
-    assert [row.runs for row in rows] == [level.runs for level in reversed(hierarchy.levels)]
+    assert [row.spans for row in rows] == [level.spans for level in reversed(hierarchy.levels)]
 
 
 @pytest.mark.parametrize("engine", ["plotly", "matplotlib"])
-def test_the_timeline_of_a_hierarchy_shows_its_runs_in_the_same_colors_each_time(engine) -> None:
+def test_the_timeline_of_a_hierarchy_shows_its_spans_in_the_same_colors_each_time(engine) -> None:
     hierarchy = record(THREE)
     bars = BARS[engine](plot_timeline(hierarchy_rows(hierarchy), title="t", engine=engine, end_s=hierarchy.end_s))
     expected = {
-        (row, round(run.start_s, 3), round(run.length_s, 3), thread_color(run.label))
+        (row, round(span.start_s, 3), round(span.length_s, 3), thread_color(span.label))
         for row, level in enumerate(reversed(hierarchy.levels))
-        for run in level.runs
+        for span in level.spans
     }
     assert {(row, round(start, 3), round(length, 3), color) for row, start, length, color in bars} == expected
     permuted = record([[(7 * label + 3) % 11 for label in ids] for ids in THREE])  # the clustering's own numbers
@@ -34,10 +34,12 @@ def test_the_timeline_of_a_hierarchy_shows_its_runs_in_the_same_colors_each_time
 
 def test_the_truth_takes_the_colors_of_the_threads_that_it_matches() -> None:
     (level,) = record([[0] * 10 + [1] * 10]).levels
-    border, end = level.runs[0].end_s, level.runs[1].end_s
-    truth = TimelineRow("truth", [Run(0, border, 4), Run(border, end - 1, 2), Run(end - 1, end, 9)], {4: "a", 9: "c"})
+    border, end = level.spans[0].end_s, level.spans[1].end_s
+    truth = TimelineRow(
+        "truth", [Span(0, border, 4), Span(border, end - 1, 2), Span(end - 1, end, 9)], {4: "a", 9: "c"}
+    )
     beside = truth_beside(truth, level)
-    assert [run.label for run in beside.runs] == [0, 1, 2]
+    assert [span.label for span in beside.spans] == [0, 1, 2]
     assert beside.names == {0: "a", 2: "c"}
 
 

@@ -34,7 +34,7 @@ def test_blocks_are_means_of_cosines(hierarchy, order, most_blocks, size) -> Non
     assert ("4 x 4 nodes" in matrix.note) == (size == 4)
     assert "a node is 0.53 s" in matrix.note
     if order == "time":
-        assert matrix.bands == tuple((run.label, run.start_s, run.end_s) for run in level.runs)
+        assert matrix.bands == tuple((span.label, span.start_s, span.end_s) for span in level.spans)
         assert (matrix.edges[0], matrix.edges[-1]) == (0, hierarchy.end_s)
     else:
         threads, counts = np.unique(level.threads, return_counts=True)
@@ -72,7 +72,7 @@ def test_matplotlib_shows_the_same(hierarchy, order) -> None:
     assert figure.get_supxlabel() == matrix.note
 
 
-def test_many_runs_have_no_borders_but_strips() -> None:
+def test_many_spans_have_no_borders_but_strips() -> None:
     figure = plot_similarity(record([[0, 1] * 60], channels=4), level=0, title="t")
     assert not [shape for shape in figure.layout.shapes if shape.type == "line"]
     assert len([shape for shape in figure.layout.shapes if shape.type == "rect"]) == 240

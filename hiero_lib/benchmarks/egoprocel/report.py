@@ -170,7 +170,7 @@ def video_title(result: ProcedureResult, video_uid: str) -> str:
 
 def _runs(entry: VideoScores, labels: np.ndarray, number: Mapping[int, int]) -> list[Any]:
     """Runs in seconds of labels at half the frame rate, under the figure's numbers."""
-    from hiero_lib.hierarchy.spans import Run
+    from hiero_lib.hierarchy.spans import Span
 
     rate = entry.video.fps / 2
-    return [Run(a / rate, (b + 1) / rate, number.get(value, value)) for a, b, value in label_runs(labels)]
+    return [Span(a / rate, (b + 1) / rate, number.get(value, value)) for a, b, value in label_runs(labels)]

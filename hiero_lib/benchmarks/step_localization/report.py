@@ -11,7 +11,7 @@ from hiero_lib.benchmarks.goalstep.task import FULL_STEPG, ZERO_SHOT, Answers, S
 from hiero_lib.benchmarks.grounding.metrics import LabelledSpan
 from hiero_lib.benchmarks.step_localization.files import StepVideo, step_text
 from hiero_lib.benchmarks.step_localization.score import LocalizationResult
-from hiero_lib.hierarchy.spans import Run
+from hiero_lib.hierarchy.spans import Span
 
 if TYPE_CHECKING:
     from hiero_lib.viz.grounding import GroundingPanel
@@ -94,10 +94,10 @@ def localized_rows(video: StepVideo, results: Mapping[str, LocalizationResult]) 
     for step in video.steps:
         for inner in StepVideo(video.video_uid, step.substeps).all_steps():
             step_of.setdefault(inner.category, number[step.category])
-    rows = [TimelineRow("truth", [Run(s.start_s, s.end_s, number[s.category]) for s in video.steps], names)]
+    rows = [TimelineRow("truth", [Span(s.start_s, s.end_s, number[s.category]) for s in video.steps], names)]
     for name, result in results.items():
         pieces = best_labels(result.predictions, video.video_uid)
-        runs = [Run(p.start_s, p.end_s, step_of.get(p.label, -1)) for p in pieces]
+        runs = [Span(p.start_s, p.end_s, step_of.get(p.label, -1)) for p in pieces]
         rows.append(TimelineRow(name, runs, names))
     return rows
 

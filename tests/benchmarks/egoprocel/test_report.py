@@ -83,18 +83,18 @@ def test_videos_for_pictures_are_spread_over_the_ranking(results: dict[str, Proc
 def test_a_cluster_has_the_number_of_its_key_step(results: dict[str, ProcedureResult]) -> None:
     truth, found, pieces = procedure_report.keystep_rows(results, "a", methods=[UNTRAINED, UNIFORM])
     assert truth.names == {BACKGROUND: "background", 1: "step 1", 2: "step 2", 3: "step 3"}
-    assert [run.label for run in truth.runs] == [BACKGROUND, 1, BACKGROUND, 2, BACKGROUND, 3]
-    assert truth.runs[-1].end_s == pytest.approx(32.0)  # 960 frames at 30 per second
+    assert [span.label for span in truth.spans] == [BACKGROUND, 1, BACKGROUND, 2, BACKGROUND, 3]
+    assert truth.spans[-1].end_s == pytest.approx(32.0)  # 960 frames at 30 per second
     entry = procedure_report.of_video(results[UNTRAINED], "a")
     seconds = {label: 0.0 for label in entry.matched.values()}
-    for run in found.runs:
-        if run.label <= 17:
-            seconds[max(run.label, 0)] += run.length_s
+    for span in found.spans:
+        if span.label <= 17:
+            seconds[max(span.label, 0)] += span.length_s
     for cluster, label in entry.matched.items():
         assert seconds[label] == pytest.approx((entry.predicted == cluster).sum() / 15)
-    unmatched = [run.label for run in pieces.runs if run.label > 17]
+    unmatched = [span.label for span in pieces.spans if span.label > 17]
     assert {pieces.names[label] for label in unmatched} == {"no key-step"}
-    assert len({run.label for run in pieces.runs}) == 7
+    assert len({span.label for span in pieces.spans}) == 7
     assert procedure_report.video_title(results[UNTRAINED], "a") == "Key-steps of a (MECCANO)"
     assert procedure_report.video_title(results[UNTRAINED], "c") == "Key-steps of c (EGTEA, Pizza)"
     figure = plot_timeline([truth, found, pieces], title="a")

@@ -197,9 +197,9 @@ def test_tables_and_pictures(
     results = {HIERO: task.localize(methods[HIERO])}
     (video,) = step_figures.example_videos(task, results, count=1)
     truth, found = step_figures.localized_rows(video, results)
-    assert [(run.start_s, run.end_s, run.label) for run in truth.runs] == [(0.0, 12.0, 0), (12.0, 30.0, 1)]
+    assert [(span.start_s, span.end_s, span.label) for span in truth.spans] == [(0.0, 12.0, 0), (12.0, 30.0, 1)]
     assert truth.names[0] == "cuts the onion"
-    assert {run.label for run in found.runs} <= {-1, 0, 1}
+    assert {span.label for span in found.spans} <= {-1, 0, 1}
 
 
 def task_keys(task: StepTask) -> list:

@@ -2,7 +2,7 @@
 
 What must hold on two cores: the first picture under 2 s after the model's pass, a move under 0.5 s, and under 2 MB
 of HTML beside plotly.js. Features are made up: themes that stay for a minute or two and come back, in between others
-for some seconds, so that there are more runs than in two hours of the sample. Seconds of the processor are printed
+for some seconds, so that there are more spans than in two hours of the sample. Seconds of the processor are printed
 beside those of the clock, for machines that do something else as well.
 """
 
@@ -14,12 +14,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.hierarchy.names import with_names
 from hiero_lib.hierarchy.video import VideoHierarchy, video_hierarchy, with_threads
 from hiero_lib.models.clustering.spectral import spectral_clustering
 from hiero_lib.models.hiero import HierarchyLevel
 from hiero_lib.models.threads import SpectralThreads
-from hiero_lib.viz.bars import Narrations
 from hiero_lib.viz.levels import plot_levels
 from hiero_lib.viz.map import pca, plot_map
 from hiero_lib.viz.query import plot_query
@@ -63,19 +63,21 @@ def once(function: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - start, time.process_time() - busy
 
 
-def narrations(duration_s: float) -> tuple[Narrations, Tensor]:
+def made_up_narrations(duration_s: float) -> tuple[Narrations, Tensor]:
     """Thirteen a minute, as Ego4D has them, and features for them."""
     times = torch.arange(0, duration_s, 60 / 13).tolist()
     texts = [f"#C C takes the thing number {n} from the shelf" for n in range(len(times))]
     return Narrations(times, texts), torch.randn(len(times), HIDDEN, generator=torch.Generator().manual_seed(1))
 
 
-def all_figures(hierarchy: VideoHierarchy, told: Narrations, text: Tensor) -> dict[str, object]:
+def all_figures(hierarchy: VideoHierarchy, narrations: Narrations, text: Tensor) -> dict[str, object]:
     """Every figure of a report."""
     title = "a video of two hours"
     return {
-        "timeline": plot_timeline(hierarchy_rows(hierarchy), title=title, narrations=told, end_s=hierarchy.end_s),
-        "threads": plot_threads(hierarchy, level=1, title=title, narrations=told),
+        "timeline": plot_timeline(
+            hierarchy_rows(hierarchy), title=title, narrations=narrations, end_s=hierarchy.end_s
+        ),
+        "threads": plot_threads(hierarchy, level=1, title=title, narrations=narrations),
         "tree": plot_tree(hierarchy, title=title),
         "similarity": plot_similarity(hierarchy, level=0, title=title),
         "map": plot_map(hierarchy, level=0, title=title, embed=pca),
@@ -88,17 +90,19 @@ def run(device: torch.device) -> None:
     """Print times, ratios and sizes; figures are made on the CPU, whatever the device."""
     levels = made_up_levels()
     plot_timeline(hierarchy_rows(video_hierarchy(made_up_levels(400), stride_s=STRIDE_S)), title="imports are paid")
-    told, embedded = narrations(SEGMENTS * STRIDE_S)
+    narrations, embedded = made_up_narrations(SEGMENTS * STRIDE_S)
     state: dict[str, VideoHierarchy] = {}
 
     def name(hierarchy: VideoHierarchy) -> None:
-        state["now"] = with_names(hierarchy, told.texts, embedded, times=told.times)
+        state["now"] = with_names(hierarchy, narrations.texts, embedded, times=narrations.times)
 
     def draw() -> None:
         """The explorer's two figures, as they are sent to the page."""
         video = state["now"]
-        plot_timeline(hierarchy_rows(video), title="t", narrations=told, end_s=video.end_s, legend=False).to_json()
-        plot_threads(video, level=0, title="t", narrations=told).to_json()
+        plot_timeline(
+            hierarchy_rows(video), title="t", narrations=narrations, end_s=video.end_s, legend=False
+        ).to_json()
+        plot_threads(video, level=0, title="t", narrations=narrations).to_json()
 
     def build() -> None:
         name(video_hierarchy(levels, stride_s=STRIDE_S))
@@ -111,8 +115,8 @@ def run(device: torch.device) -> None:
     moves = [once(lambda count=count: slide(count)) for count in (7, 12, 20, 9)]  # type: ignore[misc]
     move = tuple(max(times) for times in zip(*moves))
     whole = once(lambda: spectral_clustering(levels[1].x, 12, temperature=0.5))
-    runs = [len(level.runs) for level in state["now"].levels]
-    print(f"figures: {SEGMENTS} segments, {sum(len(x.pos) for x in levels)} nodes of three levels in {runs} runs")
+    spans = [len(level.spans) for level in state["now"].levels]
+    print(f"figures: {SEGMENTS} segments, {sum(len(x.pos) for x in levels)} nodes of three levels in {spans} spans")
     for what, (clock, processor) in (
         ("first picture (aim: under 2 s)", (built[0] + drawn[0], built[1] + drawn[1])),
         ("  of it the threads of all levels, and their names", built),
@@ -122,7 +126,7 @@ def run(device: torch.device) -> None:
     ):
         ratio = f"{processor / move[1]:.1f} x a move"
         print(f"  {what}: {clock:.2f} s ({processor:.2f} s of the processor, {ratio})")
-    figures = all_figures(state["now"], told, embedded[0])
+    figures = all_figures(state["now"], narrations, embedded[0])
     sizes = {name: len(figure.to_html(include_plotlyjs=False)) for name, figure in figures.items()}  # type: ignore
     each = ", ".join(f"{name} {size / 1e3:.0f}" for name, size in sizes.items())
     print(f"  HTML beside plotly.js: {sum(sizes.values()) / 1e6:.2f} MB (kB: {each})")

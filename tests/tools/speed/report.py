@@ -16,7 +16,7 @@ def run(device: torch.device) -> None:
     print(f"report page, 3 levels of 16 threads, 6 queries; plotly.js {len(plotly_js) / 1e6:.1f} MB is in it once:")
     for num_segments in (3375, 13_500):
         record = made_record(num_segments, narrations=num_segments // 9, num_threads=16, longest=6, queries=6)
-        runs = sum(len(level.runs) for level in record.hierarchy.levels)
+        spans = sum(len(level.spans) for level in record.hierarchy.levels)
         size = (len(report(record).encode()) - len(plotly_js)) / 1e6
         took = seconds(lambda r=record: report(r), torch.device("cpu"), repeats=2)
-        print(f"  {num_segments / 6750:.1f} h, {runs:,} runs: {size:.2f} MB beside it (aim: under 2), {took:.1f} s")
+        print(f"  {num_segments / 6750:.1f} h, {spans:,} spans: {size:.2f} MB beside it (aim: under 2), {took:.1f} s")

@@ -42,7 +42,7 @@ def run(device: torch.device) -> None:
     model = AlignedModel(backbone, VisualHead(config.hidden_size, heads), TextHead(TEXT, heads)).to(device).train()
     batch = Batch.from_data_list([made_up_video(SEGMENTS, 1536, seed=seed) for seed in range(VIDEOS)])
     per_video = NARRATIONS // VIDEOS
-    batch.text = torch.randn(NARRATIONS, TEXT)
+    batch.narration_embedding = torch.randn(NARRATIONS, TEXT)
     batch.narration_time = torch.rand(NARRATIONS) * 300
     batch.narration_time_batch = torch.arange(NARRATIONS) // per_video
     batch = batch.to(device)
