@@ -57,7 +57,10 @@ def test_no_leftovers_of_a_run(path: Path) -> None:
         assert cell.outputs == []
         assert cell.execution_count is None
     for cell in notebook.cells:
-        assert set(cell.metadata) <= {"tags"}, cell.id
+        assert set(cell.metadata) <= {"tags", "jupyter"}, cell.id
+        if "jupyter" in cell.metadata:  # collapsed: what sets up, not what is read
+            assert cell.id in {"bootstrap", "imports"}
+            assert cell.metadata == {"jupyter": {"source_hidden": True}, "tags": ["hide-input"]}
 
 
 @each_notebook

@@ -28,9 +28,9 @@ def test_a_batch_that_fits_is_not_divided_and_one_that_does_not_is_not_accumulat
         "a batch of 8 takes about 0.9 GB in float32; the device has 15.0 GB, so it is not divided"
         in memory_advice(profile, 0.9, 15.0)
     )
-    said = memory_advice(profile, 14.0, 15.0)
+    advice = memory_advice(profile, 14.0, 15.0)
     for expected in ("may be too little", "not accumulated", "torchrun", "training.batch_size"):
-        assert expected in said
+        assert expected in advice
 
 
 @pytest.mark.parametrize("name", ["egovlp", "lavila", "omnivore"])
