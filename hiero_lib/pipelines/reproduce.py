@@ -51,8 +51,8 @@ class _Step:
     def fingerprint(self) -> str:
         """Hash of everything that decides what the notebook does, the data aside."""
         source, version = self.source.read_text("utf-8"), hiero_lib.__version__
-        said = json.dumps([source, self.parameters, self.config, version], sort_keys=True)
-        return hashlib.sha256(said.encode()).hexdigest()
+        decisive = json.dumps([source, self.parameters, self.config, version], sort_keys=True)
+        return hashlib.sha256(decisive.encode()).hexdigest()
 
 
 def reproduce(
