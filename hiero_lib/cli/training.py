@@ -76,13 +76,13 @@ def _ablation(options: argparse.Namespace) -> int:
     folder, seeds = arguments.run_folder(options, profile), options.seeds
     cells = cells_of(profile, folder, seeds=seeds, measures=options.measures)
 
-    def keep(found: SweepResult) -> None:
+    def keep(result: SweepResult) -> None:
         seconds = time.monotonic() - started
-        rows = ablation_rows(found, profile, seeds=seeds)
-        record(folder, "ablation", rows, profile=profile, seconds=seconds, extra={"failed": found.failed})
+        rows = ablation_rows(result, profile, seeds=seeds)
+        record(folder, "ablation", rows, profile=profile, seconds=seconds, extra={"failed": result.failed})
 
-    found = run_sweep(cells, workers=options.workers, on_done=keep)
+    result = run_sweep(cells, workers=options.workers, on_done=keep)
     print(f"\n{(folder / TABLE_FILE).read_text('utf-8')}")
-    for name, problem in found.failed.items():
+    for name, problem in result.failed.items():
         print(f"hiero_lib: {name}: {problem}", file=sys.stderr)
-    return 1 if found.failed else 0
+    return 1 if result.failed else 0

@@ -85,7 +85,7 @@ def _explore(options: argparse.Namespace) -> int:
     device = torch.device(options.device) if options.device else best_device()
     extractor = open_extractor(options.extractor or profile.features.folder, options.weights).to(device)
     progress = Progress("features", total=0)
-    found = explore(
+    exploration = explore(
         options.video,
         options.out or Path("outputs", "explore", options.video.stem),
         profile=profile,
@@ -96,5 +96,5 @@ def _explore(options: argparse.Namespace) -> int:
         progress=progress.of,
     )
     progress.close()
-    print(*write_report(found, num_threads=num_threads, formats=options.formats), sep="\n")
+    print(*write_report(exploration, num_threads=num_threads, formats=options.formats), sep="\n")
     return 0

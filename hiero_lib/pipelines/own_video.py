@@ -83,21 +83,21 @@ def explore(
         narrations: .srt, .vtt, .csv or .tsv with times.
         checkpoint: a model folder or an authors' ``.pth``; used only where it was trained on such features.
         progress: of the extraction.
-        say: told which way was taken.
+        say: receives a line on which way was taken.
 
     Raises:
         DataError: a file that cannot be used, or an extractor that does not fit the profile.
     """
     video, folder = Path(video), Path(folder)
-    told = None if narrations is None else read_narrations(narrations)
+    narrated = None if narrations is None else read_narrations(narrations)
     check_fits(extractor, profile.features)
     profile = _moved(profile, folder / "data")
     paths, uid = DataPaths.at(profile.data_root), video.stem
     extraction = Extraction(extractor, profile.features, device)
     features = extract_video(video, paths.features(profile.features.folder), extraction, progress=progress)
     _link(video, paths.root / "raw" / "videos" / video.name)
-    if told is not None:
-        write_text(paths.egoclip, _egoclip(uid, told))
+    if narrated is not None:
+        write_text(paths.egoclip, _egoclip(uid, narrated))
     else:
         paths.egoclip.unlink(missing_ok=True)
 
@@ -105,12 +105,12 @@ def explore(
     if checkpoint is not None and not refused:
         how = f"threads of the checkpoint {checkpoint}, which was trained on such features"
         chosen: Path | None = Path(checkpoint)
-    elif told is not None and len(told.times) >= FEWEST_NARRATIONS:
-        how = f"threads of a small model trained on this video alone, on its {len(told.times)} narrations"
-        say(f"{refused}training a small model on this video's {len(told.times)} narrations")
+    elif narrated is not None and len(narrated.times) >= FEWEST_NARRATIONS:
+        how = f"threads of a small model trained on this video alone, on its {len(narrated.times)} narrations"
+        say(f"{refused}training a small model on this video's {len(narrated.times)} narrations")
         chosen = _trained(profile, folder, features)
     else:
-        few = "" if told is None else f" ({len(told.times)} narrations are too few to train on)"
+        few = "" if narrated is None else f" ({len(narrated.times)} narrations are too few to train on)"
         how, chosen = f"threads of the raw features ({extractor.name}), nothing was trained{few}", None
     say(f"{refused}{how}")
     checkpoints = {} if chosen is None else {"chosen": chosen}
@@ -206,12 +206,12 @@ def _link(video: Path, place: Path) -> None:
 
 
 def write_report(
-    found: Exploration, *, num_threads: ThreadCount = NUM_THREADS, formats: Sequence[str] = ("html",)
+    exploration: Exploration, *, num_threads: ThreadCount = NUM_THREADS, formats: Sequence[str] = ("html",)
 ) -> list[Path]:
     """Write the report of a video, and ``about.json``, into the folder of its exploration; their paths.
 
     Args:
-        found: from :func:`explore`.
+        exploration: from :func:`explore`.
         num_threads: of each level; a level of fewer nodes has fewer.
         formats: of :data:`hiero_lib.export.writers.WRITERS`.
 
@@ -222,27 +222,28 @@ def write_report(
     from hiero_lib.export.writers import check_formats, export
 
     check_formats(formats)
-    profile = found.collection.profile
-    record = video_record(found.collection, found.method, found.video_uid, num_threads=num_threads)
-    record = dataclasses.replace(record, data_name=f"a video of one's own ({found.how})")
-    about = found.folder / "about.json"
-    write_json(about, {"how": found.how, "method": found.method.name, "profile": profile.to_dict()})
-    return [*export(record, found.folder, formats=formats), about]
+    profile = exploration.collection.profile
+    record = video_record(exploration.collection, exploration.method, exploration.video_uid, num_threads=num_threads)
+    record = dataclasses.replace(record, data_name=f"a video of one's own ({exploration.how})")
+    about = exploration.folder / "about.json"
+    write_json(about, {"how": exploration.how, "method": exploration.method.name, "profile": profile.to_dict()})
+    return [*export(record, exploration.folder, formats=formats), about]
 
 
 def level_rows(
-    found: Exploration, method: Method, *, name: str, num_threads: ThreadCount, truth: TimelineRow | None = None
+    exploration: Exploration, method: Method, *, name: str, num_threads: ThreadCount, truth: TimelineRow | None = None
 ) -> list[TimelineRow]:
     """Rows of a timeline: the threads of every level as a method sees them, the coarsest first.
 
     Args:
-        found: the video. method: one of ``found.method`` and ``found.untrained``; name: what the rows call it.
+        exploration: the video.
+        method: ``exploration.method`` or ``exploration.untrained``; name: what the rows call it.
         num_threads: of each level.
         truth: threads to take numbers and names from, where they are known: each thread those of the one it covers.
     """
     from hiero_lib.viz.timeline import TimelineRow
 
-    hierarchy = named_hierarchy(found.collection, method, found.video_uid, num_threads=num_threads)
+    hierarchy = named_hierarchy(exploration.collection, method, exploration.video_uid, num_threads=num_threads)
     rows = []
     for level in reversed(hierarchy.levels):
         spans, names = list(level.spans), level.names

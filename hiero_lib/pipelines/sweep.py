@@ -103,18 +103,18 @@ def run_sweep(
         values = [str(getattr(cell, what)) for cell in cells]
         if twice := {value for value in values if values.count(value) > 1}:
             raise ValueError(f"two cells with the {what} {min(twice)!r}")
-    found = SweepResult()
+    result = SweepResult()
 
     def finished(cell: Cell, outcome: Callable[[], Any]) -> None:
         try:
-            found.done[cell.name] = outcome()
+            result.done[cell.name] = outcome()
         except Exception as error:
-            found.failed[cell.name] = _told(error)
-        number = len(found.done) + len(found.failed)
-        end = f"failed: {found.failed[cell.name]}" if cell.name in found.failed else "done"
+            result.failed[cell.name] = _one_line(error)
+        number = len(result.done) + len(result.failed)
+        end = f"failed: {result.failed[cell.name]}" if cell.name in result.failed else "done"
         say(f"[{number}/{len(cells)}] {cell.name}: {end}")
         if on_done is not None:
-            on_done(found)
+            on_done(result)
 
     waiting = []
     for cell in cells:
@@ -131,7 +131,7 @@ def run_sweep(
         for cell in broken:
             with local_processes(1) as pool:
                 _run_on(pool, [cell], finished)
-    return found
+    return result
 
 
 def _run_on(
@@ -186,7 +186,7 @@ def _is_broken(future: Any) -> bool:
     return False
 
 
-def _told(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
     if isinstance(error, BrokenExecutor):
         return "its process died (out of memory?)"
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

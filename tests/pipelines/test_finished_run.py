@@ -87,6 +87,7 @@ def test_a_video_is_exported_into_the_run_or_elsewhere(profile: Profile, checkpo
     (elsewhere,) = finished_run.export_video(
         profile, tmp_path, "v1", checkpoint=checkpoint, formats=["csv"], folder=tmp_path / "there"
     )
+    assert elsewhere == tmp_path / "there/v1.csv"
     assert elsewhere.read_bytes() == written[1].read_bytes()
     with pytest.raises(ConfigError, match="for each of 3 levels"):
         finished_run.export_video(profile, tmp_path, "v1", checkpoint=checkpoint, num_threads=[2, 2])

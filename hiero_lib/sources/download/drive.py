@@ -42,14 +42,14 @@ def read_page(text: str, address: str) -> str:
     try:
         return str(reader(text))
     except gdown.exceptions.FileURLRetrievalError as error:
-        said = " ".join(re.sub(r"<[^>]+>", " ", str(error)).split())
-        if re.search(r"too many users|quota", said + text, re.IGNORECASE):
+        message = " ".join(re.sub(r"<[^>]+>", " ", str(error)).split())
+        if re.search(r"too many users|quota", message + text, re.IGNORECASE):
             raise DownloadError(
                 "Google Drive's quota for this file is used up for today (too many downloads by everyone)",
                 value=address,
                 hint="Wait up to 24 hours",
             ) from error
-        raise DownloadError(f"{describe_page(text, address)}: {said[:200]}", value=address) from error
+        raise DownloadError(f"{describe_page(text, address)}: {message[:200]}", value=address) from error
 
 
 def list_folder(folder_id: str) -> list[tuple[str, str]]:
@@ -64,7 +64,7 @@ def list_folder(folder_id: str) -> list[tuple[str, str]]:
     errors = (gdown.exceptions.FileURLRetrievalError, RuntimeError, OSError, getattr(gdown, "DownloadError", OSError))
     limit = getattr(gdown.exceptions, "FolderContentsMaximumLimitError", ())
     try:
-        found: Any = gdown.download_folder(id=folder_id, skip_download=True, quiet=True, use_cookies=False)
+        listed: Any = gdown.download_folder(id=folder_id, skip_download=True, quiet=True, use_cookies=False)
     except limit as error:
         raise DownloadError(
             "this gdown lists only 50 files of a folder", value=folder_id, hint="Try: pip install -U gdown"
@@ -72,6 +72,6 @@ def list_folder(folder_id: str) -> list[tuple[str, str]]:
     except (*errors, requests.exceptions.RequestException) as error:
         message = " ".join(str(error).split())[:200]
         raise DownloadError(f"the folder cannot be listed ({message})", value=folder_id) from error
-    if not found:
+    if not listed:
         raise DownloadError("the folder cannot be listed, or is empty", value=folder_id)
-    return [(file.id, str(PurePosixPath(*file.path.split("/")))) for file in found]
+    return [(file.id, str(PurePosixPath(*file.path.split("/")))) for file in listed]

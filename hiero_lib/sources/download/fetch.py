@@ -137,14 +137,14 @@ def _ensure(item: Item, job: _Job) -> Outcome:
     if first.ego4d is not None:
         return _ensure_ego4d(item, job, first.ego4d)
     path, source = job.fetched(item), "by hand"
-    found = path.is_file()
-    if not found:
+    present = path.is_file()
+    if not present:
         source = _fetch_from_mirrors(item, job, path)
     inspect(path)
     size, digest = path.stat().st_size, sha256_of(path)
     _hold_to_record(item, job, record, path, digest)
     new: dict[str, Any] = {"id": item.id, "source": source, "size": size, "sha256": digest, "date": now()}
-    details = f"{readable_size(size)}, SHA-256 {digest[:12]}..." + (", was there" if found else "")
+    details = f"{readable_size(size)}, SHA-256 {digest[:12]}..." + (", was there" if present else "")
     if item.archive is not None:
         unpacked = _unpack(item, job, path, digest)
         new["unpacked"] = len(unpacked.files)
@@ -154,7 +154,7 @@ def _ensure(item: Item, job: _Job) -> Outcome:
     write_json(job.record(item), new)
     if item.archive is not None and job.delete_archives:
         path.unlink()
-    return Outcome(item, "there" if found and item.archive is None else "fetched", details)
+    return Outcome(item, "there" if present and item.archive is None else "fetched", details)
 
 
 def _fetch_from_mirrors(item: Item, job: _Job, path: Path) -> str:
@@ -197,12 +197,12 @@ def _fetch_from_mirrors(item: Item, job: _Job, path: Path) -> str:
 
 def _hold_to_record(item: Item, job: _Job, record: Mapping[str, Any], path: Path, digest: str) -> None:
     """Refuse a file that differs from the manifest's checksum or from the first download."""
-    for known, said in ((item.sha256, "the manifest says"), (record.get("sha256"), "the first download had")):
+    for known, source in ((item.sha256, "the manifest says"), (record.get("sha256"), "the first download had")):
         if known is not None and known != digest:
             aside = path.with_name(path.name + ".unexpected")
             path.replace(aside)
             raise DownloadError(
-                f"wrong checksum: SHA-256 {digest}; {said} {known}",
+                f"wrong checksum: SHA-256 {digest}; {source} {known}",
                 file=aside,
                 hint=f"If the file was replaced on purpose, delete {job.record(item)}",
             )
@@ -270,22 +270,22 @@ def _ensure_folder(item: Item, job: _Job) -> Outcome:
 def _ensure_ego4d(item: Item, job: _Job, arguments: str) -> Outcome:
     """Run the ego4d command and move what is asked for to its target."""
     out, target = job.folder() / "ego4d", job.root / item.target
-    found = sorted(out.glob(str(item.take)))
+    fetched = sorted(out.glob(str(item.take)))
     placed = sorted(target.glob(PurePosixPath(str(item.take)).name))
-    if not found and placed and not read_record(job.record(item)):
+    if not fetched and placed and not read_record(job.record(item)):
         return _adopt(item, job, placed)
-    if not found:
+    if not fetched:
         if shutil.which("ego4d") is None:
             raise DownloadError("the ego4d command is not installed, which fetches what needs Ego4D's licence")
         command = ["ego4d", "--output_directory", str(out), *shlex.split(arguments), "-y"]
         if subprocess.run(command, check=False).returncode != 0:
             raise DownloadError(f"failed: {shlex.join(command)}", hint="Is the licence's key still valid (14 days)?")
-        found = sorted(out.glob(str(item.take)))
-    if not found:
+        fetched = sorted(out.glob(str(item.take)))
+    if not fetched:
         raise DownloadError(f"ego4d left nothing like {item.take}", file=out)
     target.mkdir(parents=True, exist_ok=True)
     files: dict[str, dict[str, Any]] = {}
-    for path in found:
+    for path in fetched:
         inspect(path)
         files[path.name] = {"size": path.stat().st_size, "sha256": sha256_of(path)}
         path.replace(target / path.name)
@@ -335,8 +335,8 @@ def _verified(item: Item, job: _Job, record: Mapping[str, Any]) -> str:
     if "sha256" in record and job.fetched(item).is_file():
         files[job.fetched(item)] = record["sha256"]
     for path, digest in files.items():
-        found = sha256_of(path)
-        if found != digest:
+        actual = sha256_of(path)
+        if actual != digest:
             hint = f"Delete it and run this again; if it was changed on purpose, delete {job.record(item)}"
-            raise DownloadError(f"wrong checksum: SHA-256 {found}; recorded is {digest}", file=path, hint=hint)
+            raise DownloadError(f"wrong checksum: SHA-256 {actual}; recorded is {digest}", file=path, hint=hint)
     return ", checksum verified" if files else ", sizes verified (the archive is deleted)"

@@ -83,18 +83,18 @@ class Manifest:
         chosen: set[str] = set()
         for name in what or ["needed"]:
             if name == "needed":
-                found = {item.id for item in self.items.values() if is_needed(item, profile)}
+                ids = {item.id for item in self.items.values() if is_needed(item, profile)}
             elif name == "all":
-                found = {item.id for item in self.items.values() if item.instead_of is None}
+                ids = {item.id for item in self.items.values() if item.instead_of is None}
             elif name in self.items:
-                found = {name}
+                ids = {name}
             else:
-                found = {key for key in self.items if key.startswith(name) and self.items[key].instead_of is None}
-                if not found:
+                ids = {key for key in self.items if key.startswith(name) and self.items[key].instead_of is None}
+                if not ids:
                     known = ", ".join(["needed", "all", *self.items])
                     hint = f"Known: {known}; or the beginning of some"
                     raise ConfigError("there is nothing of this name", file=self.file, value=name, hint=hint)
-            chosen |= found
+            chosen |= ids
         return [item for key, item in self.items.items() if key in chosen]
 
 

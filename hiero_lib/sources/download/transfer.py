@@ -96,7 +96,7 @@ def fetch(
         DownloadError: with what happened. What was fetched stays, unless the server has another file now.
         Stopped: ``stop`` was set.
     """
-    failures, best, said = 0, part.stat().st_size if part.exists() else 0, ""
+    failures, best, reason = 0, part.stat().st_size if part.exists() else 0, ""
     while True:
         if stop is not None and stop.is_set():
             raise Stopped
@@ -113,12 +113,12 @@ def fetch(
                 stop=stop,
             )
         except _TryAgain as error:
-            said = str(error)
+            reason = str(error)
         there = part.stat().st_size if part.exists() else 0
         failures = 0 if there > best else failures + 1
         best = max(best, there)
         if failures >= policy.attempts:
-            raise DownloadError(f"{said}; {failures} attempts in a row brought nothing new", value=address)
+            raise DownloadError(f"{reason}; {failures} attempts in a row brought nothing new", value=address)
         pause = threading.Event() if stop is None else stop
         pause.wait(min(30.0, policy.wait_s * 2**failures))
 
@@ -235,8 +235,8 @@ def _where(response: Any, offset: int, known: _Part) -> tuple[int | None, int | 
     if response.status_code == 200:
         return 0, int(length) if length.isdigit() and not encoded else None
     total = _range_total(response)
-    found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    if found is None or int(found[1]) != offset or encoded:
+    placed = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    if placed is None or int(placed[1]) != offset or encoded:
         return None, None
     version = _version(response)
     changed = known.version is not None and version is not None and version != known.version
@@ -321,8 +321,8 @@ def _version(response: Any) -> str | None:
 
 
 def _range_total(response: Any) -> int | None:
-    found = re.search(r"/(\d+)\s*$", response.headers.get("Content-Range", ""))
-    return int(found[1]) if found else None
+    match = re.search(r"/(\d+)\s*$", response.headers.get("Content-Range", ""))
+    return int(match[1]) if match else None
 
 
 def _short(error: BaseException) -> str:

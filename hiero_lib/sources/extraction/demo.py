@@ -62,12 +62,12 @@ def make_demo(folder: str | Path) -> Demo:
 def _subtitles(demo: Demo) -> str:
     """A sentence every second and a half, in the order of the activity's actions."""
     blocks: list[str] = []
-    told = dict.fromkeys(_ACTIONS, 0)
+    counts = dict.fromkeys(_ACTIONS, 0)
     for start, end, activity in demo.turns:
         time = start + 0.2
         while time + 1.1 < end:
-            words = _ACTIONS[activity][told[activity] % 3]
-            told[activity] += 1
+            words = _ACTIONS[activity][counts[activity] % 3]
+            counts[activity] += 1
             blocks.append(f"{len(blocks) + 1}\n{_stamp(time)} --> {_stamp(time + 1.1)}\n{words}\n")
             time += 1.5
     return "\n".join(blocks)

@@ -154,10 +154,10 @@ def is_done(video_uid: str, folder: Path, extraction: Extraction) -> bool:
     if not any((folder / f"{video_uid}{suffix}").is_file() for suffix in (".pt", ".safetensors")):
         return False
     if record.is_file():
-        found = read_json(record)
-        if found.get("fingerprint") != extraction.fingerprint:
+        made_by = read_json(record)
+        if made_by.get("fingerprint") != extraction.fingerprint:
             raise DataError(
-                f"these features were made in another way ({found.get('extractor')}, {found.get('weights')})",
+                f"these features were made in another way ({made_by.get('extractor')}, {made_by.get('weights')})",
                 file=record,
                 field="fingerprint",
                 hint="Write to another folder, or delete the video's .pt and .json",

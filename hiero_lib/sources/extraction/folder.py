@@ -89,17 +89,17 @@ def videos_of(folder: str | Path) -> dict[str, Path]:
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise DataError("there is no such folder", file=folder)
-    found: dict[str, Path] = {}
+    videos: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith(".") or not path.is_file():
             continue
-        if path.stem in found:
-            problem = f"two videos of one name (the other is {found[path.stem]})"
+        if path.stem in videos:
+            problem = f"two videos of one name (the other is {videos[path.stem]})"
             raise DataError(problem, file=path, field="video_uid", value=path.stem)
-        found[path.stem] = path
-    if not found:
+        videos[path.stem] = path
+    if not videos:
         raise DataError("there is no video in this folder", file=folder, hint=f"Known: {' '.join(VIDEO_SUFFIXES)}")
-    return found
+    return videos
 
 
 def extract_folder(

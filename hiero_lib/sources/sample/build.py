@@ -104,9 +104,9 @@ def build(
     started = time.perf_counter()
     root = Path(root).expanduser()
     settings = {"version": VERSION, "text_encoder": "minilm" if embed is None else "given", **settings}
-    found = _existing(root, settings, force)
-    if found is not None:
-        return SampleReport(root, False, 0.0, _megabytes(root), found["counts"], found["broken"])
+    existing = _existing(root, settings, force)
+    if existing is not None:
+        return SampleReport(root, False, 0.0, _megabytes(root), existing["counts"], existing["broken"])
     material = draw()
     if embed is None:
         embed = minilm()
@@ -255,8 +255,8 @@ def _write(paths: DataPaths, material: Material, embed: Embed, settings: Mapping
 
 def texts_of(stories: Sequence[Story]) -> list[str]:
     """Every text that features are made of, each once, in alphabetical order."""
-    found = {text for s in stories for b in s.beats for text in (b.text, b.step, b.thread)}
-    return sorted(found - {""})
+    texts = {text for s in stories for b in s.beats for text in (b.text, b.step, b.thread)}
+    return sorted(texts - {""})
 
 
 def _write_queries(

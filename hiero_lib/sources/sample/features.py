@@ -131,10 +131,10 @@ class FeatureSpace:
         latent += s.drift * _autoregressive(rng, n, _LATENT, 0.997) / np.sqrt(_LATENT)
         latent += s.motion * _autoregressive(rng, n, len(self._motion), 0.9) @ self._motion
         latent += s.noise * _random_rows(rng, n)
-        seen = latent @ self._lift
+        features = latent @ self._lift
         if self.dim > _LATENT:  # channels beyond the latent's have noise of their own
-            seen += 0.5 * s.noise * rng.standard_normal(seen.shape) / np.sqrt(_LATENT)
-        return (0.8 * np.tanh(2.0 * seen + self._offset)).astype(np.float16)
+            features += 0.5 * s.noise * rng.standard_normal(features.shape) / np.sqrt(_LATENT)
+        return (0.8 * np.tanh(2.0 * features + self._offset)).astype(np.float16)
 
 
 def _beats_at(story: Story, n: int) -> np.ndarray:

@@ -103,7 +103,7 @@ class Grammar:
 @cache
 def grammar() -> Grammar:
     """The grammar of ``procedures.py``."""
-    found: list[Procedure] = []
+    parsed: list[Procedure] = []
     for (name, scenario, egoprocel), lines in _blocks(procedures.PROCEDURES):
         threads: list[tuple[str, list[Step]]] = []
         for line in lines:
@@ -111,12 +111,12 @@ def grammar() -> Grammar:
                 threads[-1][1].append(_step(line))
             else:
                 threads.append((line, []))
-        found.append(Procedure(name, scenario, tuple(Thread(t, tuple(s)) for t, s in threads), egoprocel))
+        parsed.append(Procedure(name, scenario, tuple(Thread(t, tuple(s)) for t, s in threads), egoprocel))
     beside = tuple(
         (Thread(name, tuple(_step(line) for line in lines)), tuple(scenarios.split()))
         for (name, scenarios), lines in _blocks(procedures.BESIDE)
     )
-    return Grammar(tuple(found), beside)
+    return Grammar(tuple(parsed), beside)
 
 
 def _blocks(text: str) -> Iterator[tuple[list[str], list[str]]]:

@@ -73,14 +73,14 @@ class Narration:
 
 def narrate(rng: np.random.Generator, story: Story) -> list[Narration]:
     """Narrations of a story in time order: some actions get none, some two, the time is only about right."""
-    found: list[Narration] = []
+    narrations: list[Narration] = []
 
     def add(beat: Beat, low: float, high: float, second_pass: bool) -> None:
         length = beat.end_s - beat.start_s
         time = beat.start_s + rng.uniform(low, high) * length + 0.3 * rng.standard_normal()
         unsure = bool(rng.random() < 0.02)
         text = _sentence(rng, beat, unsure)
-        found.append(Narration(story.video_uid, _clip(time, story), text, beat, second_pass, unsure))
+        narrations.append(Narration(story.video_uid, _clip(time, story), text, beat, second_pass, unsure))
 
     for beat in story.beats:
         if rng.random() < 0.85:
@@ -89,8 +89,10 @@ def narrate(rng: np.random.Generator, story: Story) -> list[Narration]:
             add(beat, 0.4, 0.9, True)
         if rng.random() < 0.02:
             text = _OTHERS[rng.integers(len(_OTHERS))]
-            found.append(Narration(story.video_uid, _clip(rng.uniform(beat.start_s, beat.end_s), story), text, None))
-    return sorted(found, key=lambda n: n.time_s)
+            narrations.append(
+                Narration(story.video_uid, _clip(rng.uniform(beat.start_s, beat.end_s), story), text, None)
+            )
+    return sorted(narrations, key=lambda n: n.time_s)
 
 
 def _clip(time: float, story: Story) -> float:

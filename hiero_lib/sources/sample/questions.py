@@ -79,50 +79,50 @@ def _inter(
     uids = list(usable)
     if len(uids) < CHOICES:
         return []
-    found: list[tuple[list[Narration], int]] = []
+    questions: list[tuple[list[Narration], int]] = []
     for query in _shuffled(rng, [n for rows in usable.values() for n in rows]):
-        if len(found) == count:
+        if len(questions) == count:
             break
-        clips, seen = [query], {_key(query)}
+        clips, actions = [query], {_key(query)}
         for uid in _shuffled(rng, [u for u in uids if u != query.video_uid]):
             rows = usable[uid]
             other = rows[int(rng.integers(len(rows)))]
-            if _key(other) not in seen:
+            if _key(other) not in actions:
                 clips.append(other)
-                seen.add(_key(other))
+                actions.add(_key(other))
             if len(clips) == CHOICES:
-                found.append(_placed(rng, clips))
+                questions.append(_placed(rng, clips))
                 break
-    return found
+    return questions
 
 
 def _intra(
     rng: np.random.Generator, usable: Mapping[str, Sequence[Narration]], count: int
 ) -> list[tuple[list[Narration], int]]:
     """Five clips that follow each other in one video; a clip whose action was there already is passed over."""
-    found: list[tuple[list[Narration], int]] = []
+    questions: list[tuple[list[Narration], int]] = []
     starts = [(uid, i) for uid, rows in usable.items() for i in range(len(rows))]
     asked: set[tuple[str, int]] = set()
     for uid, start in _shuffled(rng, starts):
-        if len(found) == count:
+        if len(questions) == count:
             break
         clips: list[tuple[int, Narration]] = []
-        seen: set[tuple[str, str]] = set()
+        actions: set[tuple[str, str]] = set()
         for index in range(start, len(usable[uid])):
             narration = usable[uid][index]
             if narration.time_s - usable[uid][start].time_s > _INTRA_SPAN_S or len(clips) == CHOICES:
                 break
-            if _key(narration) not in seen:
+            if _key(narration) not in actions:
                 clips.append((index, narration))
-                seen.add(_key(narration))
+                actions.add(_key(narration))
         if len(clips) < CHOICES:
             continue
         answer, _ = clips[int(rng.integers(CHOICES))]
         if (uid, answer) not in asked:
             asked.add((uid, answer))
             first = [n for i, n in clips if i == answer]
-            found.append(_placed(rng, first + [n for i, n in clips if i != answer]))
-    return found
+            questions.append(_placed(rng, first + [n for i, n in clips if i != answer]))
+    return questions
 
 
 def _placed(rng: np.random.Generator, clips: list[Narration]) -> tuple[list[Narration], int]:

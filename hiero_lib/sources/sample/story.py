@@ -63,17 +63,17 @@ class Story:
 
     def spans(self, level: Level) -> list[Span]:
         """Runs of equal label in time order; an action is a run of its own."""
-        found: list[Span] = []
+        spans: list[Span] = []
         for beat in self.beats:
             key = beat.key(level)
             if key is None:
                 continue
-            last = found[-1] if found and level != "action" else None
+            last = spans[-1] if spans and level != "action" else None
             if last is not None and last.key == key and beat.start_s <= last.end_s + 1e-6:
-                found[-1] = last._replace(end_s=max(last.end_s, beat.end_s))
+                spans[-1] = last._replace(end_s=max(last.end_s, beat.end_s))
             else:
-                found.append(Span(beat.start_s, beat.end_s, key, beat))
-        return found
+                spans.append(Span(beat.start_s, beat.end_s, key, beat))
+        return spans
 
 
 @dataclass

@@ -124,11 +124,11 @@ def _table(path: Path) -> list[Row]:
 
 
 def _check_columns(columns: Iterable[str], path: Path) -> None:
-    found = list(columns)
-    layout = _EPIC if "video_id" in found else _OWN
+    given = list(columns)
+    layout = _EPIC if "video_id" in given else _OWN
     for problem, names in (
-        ("unknown columns", [name for name in found if name not in layout]),
-        ("columns are missing", [name for name, needed in layout.items() if needed and name not in found]),
+        ("unknown columns", [name for name in given if name not in layout]),
+        ("columns are missing", [name for name, needed in layout.items() if needed and name not in given]),
     ):
         if names:
             hint = f"Expected {', '.join(_OWN)} (step and task may be missing), or EPIC-KITCHENS-100's columns"

@@ -32,7 +32,7 @@ def test_a_fingerprint_is_of_names_values_types_and_use() -> None:
     same = {"b": torch.ones(1), "a": torch.zeros(3, 2).t()}
     others = [
         state | {"b": torch.full((1,), 2.0)},
-        state | {"b": torch.ones(1, dtype=torch.float64)},
+        state | {"a": torch.zeros(2, 3, dtype=torch.int32)},  # of the same bytes
         {"a": torch.zeros(3, 2), "b": torch.ones(1)},
         {"c": torch.zeros(2, 3), "b": torch.ones(1)},
     ]
