@@ -12,11 +12,12 @@ from playwright.sync_api import Error, FloatRect, Locator, Page
 
 from hiero_lib.config import load_profile
 from hiero_lib.hierarchy.collection import as_narration, open_collection
-from hiero_lib.hierarchy.spans import Run
 from hiero_lib.hierarchy.video import video_hierarchy
-from hiero_lib.methods.method import HIERO, open_methods, read_video
-from hiero_lib.notebook import NotebookRun, trained_models
+from hiero_lib.methods.levels import read_video
+from hiero_lib.methods.method import HIERO
+from hiero_lib.methods.opening import open_methods
 from hiero_lib.pipelines.reproduce import NOTEBOOKS, reproduce
+from hiero_lib.results.run import RunFolder, trained_models
 from hiero_lib.viz.query import nearest_runs
 from tests.helpers.lab import open_notebook, picture_of_all, run_all_cells
 from tests.notebooks.test_run import TINY
@@ -27,11 +28,11 @@ SHAPES = "node => (node.layout.shapes || []).filter(s => s.name).map(s => [s.x0,
 RUNS = "node => node.data.filter(t => t.type == 'bar').map(t => t.base.length).reduce((a, b) => a + b, 0)"
 
 
-def right_query(run_folder: Path, settings: dict[str, object]) -> tuple[str, str, Run]:
+def right_query(run_folder: Path, settings: dict[str, object]) -> tuple[str, str, RunFolder]:
     """A video, a narration of it that the model finds, and the run in which it was told and found."""
     profile = load_profile("sample", settings)
     device = torch.device("cpu")
-    checkpoints = trained_models(NotebookRun(profile, run_folder))
+    checkpoints = trained_models(RunFolder(profile, run_folder))
     method = open_methods(profile, checkpoints=checkpoints, device=device)[HIERO]
     collection = open_collection(profile, device=device)
     uid = next(uid for uid in collection.video_uids if collection.narrations(uid)[1])

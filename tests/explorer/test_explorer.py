@@ -17,7 +17,8 @@ from hiero_lib.explorer.live import figure_html, load_plotly_html, read_click
 from hiero_lib.explorer.span_details import details_html, run_at, run_details
 from hiero_lib.hierarchy.collection import Collection, open_collection, short_uids
 from hiero_lib.hierarchy.spans import Run
-from hiero_lib.methods.method import HIERO, UNTRAINED, Method, open_methods
+from hiero_lib.methods.method import HIERO, UNTRAINED, Method
+from hiero_lib.methods.opening import open_methods
 from hiero_lib.search.build import open_index
 from hiero_lib.viz.bars import TimelineRow
 from hiero_lib.viz.rows import level_of

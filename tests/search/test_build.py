@@ -10,12 +10,13 @@ import torch
 
 from hiero_lib.__main__ import main
 from hiero_lib.base.errors import ConfigError, DataError
-from hiero_lib.benchmarks.egomcq.files import Question, Window
+from hiero_lib.benchmarks.egomcq.data import Question, Window
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.data.egoclip import open_egoclip
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.hierarchy.collection import Collection, as_narration, named_hierarchy, open_collection, phrases_of
-from hiero_lib.methods.method import HIERO, UNTRAINED, Method, open_methods
+from hiero_lib.methods.method import HIERO, UNTRAINED, Method
+from hiero_lib.methods.opening import open_methods
 from hiero_lib.pipelines import finished_run
 from hiero_lib.results.record import record
 from hiero_lib.search.build import index_folder, open_index, runs_to_search, update_index

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import csv
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from typing import Any
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import read_json, reading_csv, write_json
 
-log = logging.getLogger(__name__)
 
 NLQ_CHALLENGE = "ego4d_nlq_challenge"
 GOALSTEP_CHALLENGE = "ego4d_goalstep_challenge"
@@ -220,6 +218,11 @@ def group_members(
         # The released code falls back to the single video where the table lacks the group.
         return members or ((video_uid.removeprefix("grp-"),) if released else None)
     return groups.get(video_uid, (video_uid,)) if released else (video_uid,)
+
+
+def short_uid(video_uid: str) -> str:
+    """The first 8 digits of a uid, ``grp-`` before them where it stands for a group."""
+    return video_uid[: 12 if video_uid.startswith("grp-") else 8]
 
 
 def write_predictions(path: str | Path, predictions: Predictions, *, challenge: str) -> None:

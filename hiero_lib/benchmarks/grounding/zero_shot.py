@@ -1,4 +1,4 @@
-"""Goal-Step step grounding, zero-shot: the published strategy, and the run of a strategy over a whole file.
+"""Step grounding, zero-shot: what a strategy is, and the published one.
 
 A strategy is any callable from the features of a (grouped) video and its queries to spans in seconds, best first.
 The times are those of the video's (group's) timeline from its start, as the official annotations have them: the one
@@ -7,9 +7,8 @@ validation clip that does not begin at 0 (it begins at 531.8 s) has answers from
 
 from __future__ import annotations
 
-import logging
-from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,14 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hiero_lib.base.errors import DataError
-from hiero_lib.benchmarks.grounding.files import GroundingClip, QueryKey, group_members
 from hiero_lib.models.spectral import Cluster, default_cluster
 
-log = logging.getLogger(__name__)
-
 Span = tuple[float, float]
-QUERY_PREFIX = "#C C "  # Ego4D's "the camera wearer", which the narrations that HiERO learned from begin with
 
 
 @dataclass(frozen=True)
@@ -92,19 +86,6 @@ def zero_shot(
     return [[spans[i] for i in row] for row in best.tolist()]
 
 
-@dataclass(frozen=True)
-class StepGroundingReport:
-    """How many queries were answered; ``excluded`` counts the others by reason."""
-
-    predicted: int
-    excluded: dict[str, int]
-
-    def summary(self) -> str:
-        """One line for the log and the results."""
-        reasons = "; ".join(f"{n} {reason}" for reason, n in sorted(self.excluded.items())) or "none"
-        return f"{self.predicted} queries answered; excluded: {reasons}"
-
-
 def remembering(cluster: Cluster, *, last: int = 4) -> Cluster:
     """``cluster``, with its last results kept: strategies that are compared on one video ask for the same."""
     kept: deque[tuple[Tensor, int, float, Tensor]] = deque(maxlen=last)
@@ -118,57 +99,3 @@ def remembering(cluster: Cluster, *, last: int = 4) -> Cluster:
         return ids
 
     return of
-
-
-def compare_strategies(
-    clips: Sequence[GroundingClip],
-    *,
-    groups: Mapping[str, tuple[str, ...]],
-    features_of: Callable[[tuple[str, ...]], VideoFeatures | None],
-    embed: Callable[[list[str]], Tensor],
-    strategies: Mapping[str, Strategy],
-    released_groups: bool = False,
-) -> tuple[dict[str, dict[QueryKey, list[Span]]], StepGroundingReport]:
-    """Answer every query of the clips with each of the strategies; features are asked for once a clip.
-
-    Args:
-        clips: from ``read_grounding``.
-        groups: from ``read_video_groups``.
-        features_of: the features of the given videos, one after the other on one timeline; None where a video
-            has none.
-        embed: texts to ``[n, D]`` in the space of the features.
-        strategies: name -> how a video's queries are answered.
-        released_groups: read groups as the authors' code does (``group_members``).
-
-    Raises:
-        DataError: features with NaN or infinity, naming the videos.
-    """
-    predictions: dict[str, dict[QueryKey, list[Span]]] = {name: {} for name in strategies}
-    predicted = 0
-    excluded: Counter[str] = Counter()
-    for clip in clips:
-        if not clip.queries:
-            continue
-        members = group_members(clip.video_uid, groups, released=released_groups)
-        features = features_of(members) if members else None
-        if features is None or not len(features.fine):
-            excluded["in a group that is not in the table" if members is None else "without features"] += len(
-                clip.queries
-            )
-            continue
-        for name in ("fine", "coarse"):
-            if not bool(torch.isfinite(getattr(features, name)).all()):
-                raise DataError(
-                    "the features hold NaN or infinity",
-                    file=clip.video_uid,
-                    field=name,
-                    value=", ".join(members or ()),
-                )
-        texts = embed([QUERY_PREFIX + q.text for q in clip.queries]).to(features.fine)
-        for name, strategy in strategies.items():
-            for query, spans in zip(clip.queries, strategy(features, texts), strict=True):
-                predictions[name][query.key] = spans
-        predicted += len(clip.queries)
-    report = StepGroundingReport(predicted, dict(excluded))
-    log.info("step grounding: %s", report.summary())
-    return predictions, report
