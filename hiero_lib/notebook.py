@@ -11,9 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,15 +20,11 @@ from hiero_lib.base.versions import version_of
 if TYPE_CHECKING:
     import torch
 
-    from hiero_lib.config import Profile
     from hiero_lib.methods.method import Method
+    from hiero_lib.results.run import RunFolder
 
 _NOT_ON_COLAB = {"jupyterlab"}  # it breaks Colab's own server
 _LISTED = 12  # files of a folder; of more, their number is told
-
-
-class IncompleteResults(RuntimeError):
-    """A notebook ran to its end without leaving what it is there for."""
 
 
 def install_missing(requirements: str | Path | None = None) -> list[str]:
@@ -67,52 +61,9 @@ def _name(requirement: str) -> str:
     return re.split(r"[\s<>=!~;\[]", requirement, maxsplit=1)[0].lower()
 
 
-@dataclass(frozen=True)
-class NotebookRun:
-    """The run that a notebook belongs to.
-
-    Args:
-        profile: its settings.
-        folder: ``outputs/<run>``, which exists.
-        started: when this notebook began, in seconds since 1970.
-    """
-
-    profile: Profile
-    folder: Path
-    started: float = field(default_factory=time.time)
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since this notebook began."""
-        return time.time() - self.started
-
-    @property
-    def data_name(self) -> str:
-        """For titles of figures: whose data this is."""
-        return "the generated sample" if self.profile.is_sample else self.profile.name
-
-    def model_folder(self, backbone: str) -> Path:
-        """Where a model of this run is trained: a folder for each way of training it.
-
-        Its name carries a hash of the settings and of the data that decide the result, so that the same training is
-        resumed and another one starts afresh beside it, with nothing overwritten.
-        """
-        from hiero_lib.training.checkpointing import training_digest
-
-        return self.folder / "train" / f"{backbone}-{training_digest(self.profile)[:8]}"
-
-    def save_figure(self, figure: Any, name: str) -> Path:
-        """Write a matplotlib figure to ``figures/<name>.png`` and ``.pdf``; the path of the PNG."""
-        folder = self.folder / "figures"
-        folder.mkdir(exist_ok=True)
-        figure.savefig(folder / f"{name}.pdf")
-        figure.savefig(folder / f"{name}.png", dpi=150)
-        return folder / f"{name}.png"
-
-
 def open_run(
     profile: str | Path, *, run: str, outputs: str | Path = "outputs", settings: Mapping[str, Any] | None = None
-) -> NotebookRun:
+) -> RunFolder:
     """Read the profile, make the run's folder and say on what it will compute.
 
     Raises:
@@ -120,9 +71,11 @@ def open_run(
     """
     from hiero_lib.base.device import best_device
     from hiero_lib.config import load_profile
+    from hiero_lib.results.run import RunFolder
 
-    _mount_drive(outputs, load_profile(profile, settings).data_root)
-    opened = NotebookRun(load_profile(profile, settings), Path(outputs).resolve() / run)
+    settled = load_profile(profile, settings)
+    _mount_drive(outputs, settled.data_root)
+    opened = RunFolder(settled, Path(outputs).resolve() / run)
     opened.folder.mkdir(parents=True, exist_ok=True)
     note = " (generated: no number is a result on the real benchmark)" if opened.profile.is_sample else ""
     print(f"profile {opened.profile.name}, data {Path(opened.profile.data_root).expanduser().resolve()}{note}")
@@ -142,7 +95,7 @@ def _mount_drive(*folders: str | Path) -> None:
     drive.mount(str(mount))
 
 
-def download_data(run: NotebookRun, what: Sequence[str], *, delete_archives: bool = False) -> None:
+def download_data(run: RunFolder, what: Sequence[str], *, delete_archives: bool = False) -> None:
     """Fetch what is named of the run's real data (`hiero_lib.sources.download.fetch`); nothing named, none fetched.
 
     Raises:
@@ -169,7 +122,7 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     display(Markdown("\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)))
 
 
-def show_results(run: NotebookRun, section: str) -> None:
+def show_results(run: RunFolder, section: str) -> None:
     """Display one section of the run's results as ``results.md`` has it."""
     from IPython.display import Markdown, display
 
@@ -180,7 +133,7 @@ def show_results(run: NotebookRun, section: str) -> None:
     display(Markdown(_no_address(table(of_section))))
 
 
-def show_written(run: NotebookRun) -> None:
+def show_written(run: RunFolder) -> None:
     """Display which files of the run this notebook has written; folders of many are summed up."""
     written = [path for path in sorted(run.folder.rglob("*")) if path.is_file()]
     written = [path for path in written if path.stat().st_mtime >= run.started]
@@ -198,7 +151,7 @@ def show_written(run: NotebookRun) -> None:
     show_table(["file", "size"], rows)
 
 
-def require_data(run: NotebookRun, section: str, needed: Iterable[str | Path]) -> None:
+def require_data(run: RunFolder, section: str, needed: Iterable[str | Path]) -> None:
     """End this notebook here where the data of its benchmark are not there, and record what is missing.
 
     Files that are there and broken are not looked at: reading them fails.
@@ -222,7 +175,7 @@ def require_data(run: NotebookRun, section: str, needed: Iterable[str | Path]) -
 
 
 def check_results(
-    run: NotebookRun, section: str, *, rows: Sequence[tuple[str, str]] = (), extra: Sequence[str] = ()
+    run: RunFolder, section: str, *, rows: Sequence[tuple[str, str]] = (), extra: Sequence[str] = ()
 ) -> None:
     """The closing check: read the run's own result file and fail loudly when something is missing.
 
@@ -240,6 +193,7 @@ def check_results(
     from datetime import datetime
 
     from hiero_lib.results.record import RESULTS_FILE, load
+    from hiero_lib.results.run import IncompleteResults
 
     path = run.folder / RESULTS_FILE
     found = load(run.folder)["sections"].get(section)
@@ -258,27 +212,14 @@ def check_results(
     print(f"Complete: {path}, section {section!r}, {len(found['rows'])} rows, {run.seconds:.0f} s")
 
 
-def trained_models(run: NotebookRun, *, which: str = "last") -> dict[str, Path]:
-    """Checkpoints that notebook 01 left, by backbone; ``which`` is ``last`` or ``best``.
-
-    Raises:
-        IncompleteResults: notebook 01 has not been run to its end in this run.
-    """
-    from hiero_lib.results.record import RESULTS_FILE, load
-
-    section = load(run.folder)["sections"].get("training")
-    if section is None:
-        raise IncompleteResults(f"{run.folder / RESULTS_FILE} has no section 'training': run notebook 01 first")
-    return {name: Path(trained[f"{which}_checkpoint"]) for name, trained in section["extra"].items()}
-
-
-def run_methods(run: NotebookRun, *, device: torch.device, which: str = "last") -> dict[str, Method]:
+def run_methods(run: RunFolder, *, device: torch.device, which: str = "last") -> dict[str, Method]:
     """The untrained features and the models that notebook 01 trained in this run, by the name that tables give them.
 
     Raises:
         IncompleteResults: as `trained_models`.
     """
-    from hiero_lib.methods.method import open_methods
+    from hiero_lib.methods.opening import open_methods
+    from hiero_lib.results.run import trained_models
 
     return open_methods(run.profile, checkpoints=trained_models(run, which=which), device=device)
 

@@ -13,16 +13,11 @@ import pytest
 from hiero_lib import notebook
 from hiero_lib.base.errors import DownloadError, EndOfNotebook
 from hiero_lib.config import load_profile
-from hiero_lib.notebook import (
-    IncompleteResults,
-    NotebookRun,
-    check_results,
-    install_missing,
-    open_run,
-    require_data,
-    show_written,
-)
-from hiero_lib.results.record import Metric, Row, load, record
+from hiero_lib.notebook import check_results, install_missing, open_run, require_data, show_written
+from hiero_lib.results.metric import Metric
+from hiero_lib.results.record import load, record
+from hiero_lib.results.row import Row
+from hiero_lib.results.run import IncompleteResults, RunFolder
 
 
 @pytest.fixture
@@ -73,11 +68,11 @@ def test_the_module_itself_needs_only_the_standard_library() -> None:
 
 
 @pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> NotebookRun:
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> RunFolder:
     return open_run("sample", run="r", outputs=tmp_path, settings={"training.epochs": 1})
 
 
-def test_open_run_says_what_it_works_on(run: NotebookRun, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_open_run_says_what_it_works_on(run: RunFolder, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run.folder == tmp_path / "r"
     assert run.folder.is_dir()
     assert run.profile == load_profile("sample", {"training.epochs": 1})
@@ -100,7 +95,7 @@ def test_a_folder_on_drive_mounts_it_on_colab_only(tmp_path: Path, monkeypatch: 
 
 
 def test_only_what_is_named_is_fetched_and_a_failure_stops_the_notebook(
-    run: NotebookRun, monkeypatch: pytest.MonkeyPatch
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
@@ -115,7 +110,7 @@ def test_only_what_is_named_is_fetched_and_a_failure_stops_the_notebook(
         notebook.download_data(run, ["egoclip"])
 
 
-def test_the_closing_check_passes_only_on_what_is_there(run: NotebookRun, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_closing_check_passes_only_on_what_is_there(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(IncompleteResults, match="no section 'egomcq'"):
         check_results(run, "egomcq")
     rows = [Row("EgoMCQ", "HiERO", "inter", Metric(0.5, 9)), Row("EgoMCQ", "EgoVLP", "inter", None, published=0.9)]
@@ -128,7 +123,7 @@ def test_the_closing_check_passes_only_on_what_is_there(run: NotebookRun, capsys
         )
 
 
-def test_absent_data_end_a_notebook_and_are_recorded(run: NotebookRun, capsys: pytest.CaptureFixture[str]) -> None:
+def test_absent_data_end_a_notebook_and_are_recorded(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
     (run.folder / "there").touch()
     require_data(run, "egonlq", [run.folder / "there"])
     assert not (run.folder / "results.json").exists()
@@ -144,15 +139,15 @@ def test_absent_data_end_a_notebook_and_are_recorded(run: NotebookRun, capsys: p
         check_results(run, "egonlq", rows=[("HiERO", "R1@0.3")])
 
 
-def test_the_closing_check_is_not_content_with_an_older_run(run: NotebookRun) -> None:
+def test_the_closing_check_is_not_content_with_an_older_run(run: RunFolder) -> None:
     record(run.folder, "egomcq", [], profile=run.profile, seconds=1)
-    later = NotebookRun(run.profile, run.folder, started=time.time() + 5)
+    later = RunFolder(run.profile, run.folder, started=time.time() + 5)
     with pytest.raises(IncompleteResults, match="before this notebook ran"):
         check_results(later, "egomcq")
 
 
 def test_what_was_written_is_listed_with_its_size(
-    run: NotebookRun, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    run: RunFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[list[list[str]]] = []
     monkeypatch.setattr(notebook, "show_table", lambda header, rows: shown.append([list(row) for row in rows]))
@@ -164,5 +159,5 @@ def test_what_was_written_is_listed_with_its_size(
         (run.folder / "many" / f"{number}.bin").write_bytes(b"x" * 100)
     show_written(run)
     assert shown == [[["`sub/a.bin`", "1 kB"]], [["`many/`, 20 files", "2 kB"], ["`sub/a.bin`", "1 kB"]]]
-    show_written(NotebookRun(run.profile, run.folder, started=time.time() + 5))
+    show_written(RunFolder(run.profile, run.folder, started=time.time() + 5))
     assert shown[2] == []

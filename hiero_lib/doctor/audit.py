@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.benchmarks.egomcq.files import load_questions
+from hiero_lib.benchmarks.egomcq.data import load_questions
 from hiero_lib.benchmarks.thread_recovery.files import read_truth
 from hiero_lib.config import Profile, TextConfig
 from hiero_lib.data.egoclip import open_egoclip

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.benchmarks.egomcq.files import load_questions
+from hiero_lib.benchmarks.egomcq.data import load_questions
 from hiero_lib.benchmarks.grounding.files import group_members, read_grounding, read_video_groups
 from hiero_lib.benchmarks.step_localization.files import read_goalstep
 from hiero_lib.config import Profile
@@ -131,12 +131,11 @@ def benchmark_rows(
     profile: Profile, paths: DataPaths, store: SurveyedStore | None, needed: set[str]
 ) -> list[AuditRow]:
     """Annotations beyond EgoClip and EgoMCQ, and how far the features cover them."""
-    from hiero_lib.benchmarks.egonlq import task as egonlq
-    from hiero_lib.benchmarks.goalstep import task as goalstep
+    from hiero_lib.benchmarks import egonlq, goalstep, step_localization
 
     nlq_train, nlq_val = egonlq.needed_files(profile)
     queries, groups = goalstep.needed_files(profile)
-    steps = queries.with_name("goalstep_val.json")
+    (steps,) = step_localization.needed_files(profile)
     looks: dict[str, tuple[Path, Callable[[], str]]] = {
         NLQ_TRAIN: (nlq_train, lambda: _grounding(nlq_train, None, store, profile)),
         NLQ_VAL: (nlq_val, lambda: _grounding(nlq_val, None, store, profile)),

@@ -28,7 +28,8 @@ from hiero_lib.hierarchy.collection import (
     short_uids,
 )
 from hiero_lib.hierarchy.video import VideoHierarchy, video_hierarchy, with_threads
-from hiero_lib.methods.method import Method, read_video
+from hiero_lib.methods.levels import read_video
+from hiero_lib.methods.method import Method
 from hiero_lib.models.clustering.spectral import ThreadCount
 from hiero_lib.search.index import Answer, SearchIndex
 from hiero_lib.viz.bars import BAR_HEIGHT, TimelineRow

@@ -17,7 +17,8 @@ from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.hierarchy.names import with_names
 from hiero_lib.hierarchy.video import VideoHierarchy, output_partition, video_hierarchy
-from hiero_lib.methods.method import Method, read_video
+from hiero_lib.methods.levels import read_video
+from hiero_lib.methods.method import Method
 from hiero_lib.models.clustering.spectral import Partition, ThreadCount
 
 _MOST_VIDEOS = 200  # that a vocabulary is taken from, evenly spread

@@ -20,14 +20,17 @@ from hiero_lib.base.device import best_device
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.benchmarks.egomcq.task import open_egomcq
-from hiero_lib.benchmarks.egoprocel.scoring import open_egoprocel
-from hiero_lib.benchmarks.egoprocel.task import AVERAGE
-from hiero_lib.benchmarks.goalstep.task import ZERO_SHOT, open_goalstep, strategies_of
+from hiero_lib.benchmarks.egoprocel.score import AVERAGE
+from hiero_lib.benchmarks.egoprocel.task import open_egoprocel
+from hiero_lib.benchmarks.goalstep.score import ZERO_SHOT, strategies_of
+from hiero_lib.benchmarks.goalstep.task import open_goalstep
 from hiero_lib.config import Profile
-from hiero_lib.methods.method import HIERO, UNTRAINED, Method, TextSide, open_methods
+from hiero_lib.methods.method import HIERO, UNTRAINED, Method
+from hiero_lib.methods.opening import open_methods
 from hiero_lib.pipelines.sweep import Cell, SweepResult
-from hiero_lib.results.published import FEATURES
-from hiero_lib.results.record import Metric, Row
+from hiero_lib.results.metric import Metric
+from hiero_lib.results.published import FEATURES, published_figures, published_rows
+from hiero_lib.results.row import Row
 from hiero_lib.training.checkpointing import training_digest
 from hiero_lib.training.loop import run_training
 
@@ -64,44 +67,34 @@ ROWS = (
     AblationRow("L_vna, threads, L_ft; released graph", {"model": {"thread_graph": "released"}}),
 )
 
-Measure = Callable[[Profile, Method, TextSide], list[Row]]
+Measure = Callable[[Profile, Method], list[Row]]
 
 MCQ_INTRA, MCQ_INTER = "EgoMCQ intra-video accuracy", "EgoMCQ inter-video accuracy"
 F1, IOU = "EgoProceL F1", "EgoProceL IoU"
 R1_LOOSE, R1_STRICT = "step grounding R1@0.3", "step grounding R1@0.5"
 GROUNDING = "step grounding R1, mean of IoU 0.3 and 0.5"
 
-# On EgoVLP's features, as read in the project's notes, not in the paper itself. Which R1 of step grounding is meant
-# is not told: the mean of IoU 0.3 and 0.5 is near what the paper's table 4 gives for the first and the last row.
-PUBLISHED_FEATURES = "EgoVLP"
-PUBLISHED = {
-    "no training": {MCQ_INTRA: 0.572, F1: 0.400, GROUNDING: 0.1073},
-    "L_vna": {MCQ_INTRA: 0.595, F1: 0.438, GROUNDING: 0.1127},
-    "L_vna, threads": {MCQ_INTRA: 0.596, F1: 0.433, GROUNDING: 0.1144},
-    "L_vna, threads, L_ft": {MCQ_INTRA: 0.596, F1: 0.445, GROUNDING: 0.1157},
-}
-_QUOTED = f"on {PUBLISHED_FEATURES}'s features, second-hand, with the released thread graph"
+PUBLISHED_FEATURES = "EgoVLP"  # that the published ablation was made on
 _WHICH_R1 = "which IoU the published R1 means is not known; the mean of 0.3 and 0.5 is near the paper's other table"
 
 
-def measure_egomcq(profile: Profile, method: Method, text: TextSide) -> list[Row]:
+def measure_egomcq(profile: Profile, method: Method) -> list[Row]:
     """Accuracies; nothing where the features have no text space."""
     if method.scorer is None:
         return []
-    task = dataclasses.replace(open_egomcq(profile, device=best_device()), text=text)
-    found = task.evaluate(method.scorer).metrics()
-    return [_row(MCQ_INTER, found["inter"]), _row(MCQ_INTRA, found["intra"])]
+    metrics = open_egomcq(profile, device=best_device()).answer(method.scorer).metrics()
+    return [_row(MCQ_INTER, metrics["inter"]), _row(MCQ_INTRA, metrics["intra"])]
 
 
-def measure_egoprocel(profile: Profile, method: Method, text: TextSide) -> list[Row]:
+def measure_egoprocel(profile: Profile, method: Method) -> list[Row]:
     """F1 and IoU, averaged over the datasets."""
-    result = open_egoprocel(profile, device=best_device()).evaluate(method)
+    result = open_egoprocel(profile, device=best_device()).score(method)
     config = profile.egoprocel
-    found = result.metrics(resamples=config.bootstrap_resamples, seed=config.bootstrap_seed)
-    return [_row(F1, found["F1", AVERAGE], result.note), _row(IOU, found["IoU", AVERAGE], result.note)]
+    metrics = result.metrics(resamples=config.bootstrap_resamples, seed=config.bootstrap_seed)
+    return [_row(F1, metrics["F1", AVERAGE], result.note), _row(IOU, metrics["IoU", AVERAGE], result.note)]
 
 
-def measure_grounding(profile: Profile, method: Method, text: TextSide) -> list[Row]:
+def measure_grounding(profile: Profile, method: Method) -> list[Row]:
     """R1 of the published zero-shot strategy on the validation queries; nothing where there is no text space."""
     if not method.text_space:
         return []
@@ -130,11 +123,10 @@ def measure_cell(profile: Profile, folder: Path, *, train: bool, measures: Seque
     checkpoints = {}
     if train:
         checkpoints["hiero"] = run_training(profile, folder).last_checkpoint
-    text = TextSide(profile, device=device)
-    method = open_methods(profile, checkpoints=checkpoints, device=device, text=text)[HIERO if train else UNTRAINED]
-    found = [row for name in measures for row in MEASURES[name](profile, method, text)]
+    method = open_methods(profile, checkpoints=checkpoints, device=device)[HIERO if train else UNTRAINED]
+    rows = [row for name in measures for row in MEASURES[name](profile, method)]
     graph = method.thread_graph if profile.model.threads else None
-    return {"rows": [dataclasses.asdict(dataclasses.replace(row, thread_graph=graph)) for row in found]}
+    return {"rows": [dataclasses.asdict(dataclasses.replace(row, thread_graph=graph)) for row in rows]}
 
 
 def cells_of(
@@ -186,6 +178,7 @@ def ablation_rows(
     On the features that the published ablation was made with its figures stand beside the run's own.
     """
     comparable = not profile.is_sample and FEATURES.get(profile.features.folder) == PUBLISHED_FEATURES
+    figures = published_figures("ablation")
     table = []
     for row in rows:
         trained_with = seeds[:1] if row.settings is None else seeds
@@ -195,7 +188,7 @@ def ablation_rows(
         for same in zip(*(cell["rows"] for cell in cells)):
             name, first = same[0]["metric"], same[0]["result"]
             values = [one["result"]["value"] for one in same]
-            published = PUBLISHED.get(row.name, {}).get(name) if comparable else None
+            published = figures.get(row.name, {}).get(name) if comparable else None
             notes = [same[0]["note"]] * bool(same[0]["note"])
             notes += ["nothing is trained, so it is measured once"] * (row.settings is None)
             notes += [f"failed with seed {', '.join(map(str, failed))}"] * bool(failed)
@@ -213,9 +206,5 @@ def ablation_rows(
                     spread=statistics.stdev(values) if len(values) > 1 else None,
                 )
             )
-    table += [
-        Row(BENCHMARK, f"{name} ({PUBLISHED_FEATURES})", metric, None, published=value, note=_QUOTED)
-        for name, figures in PUBLISHED.items()
-        for metric, value in figures.items()
-    ]
-    return table
+    quoted = published_rows("ablation", BENCHMARK)
+    return table + [dataclasses.replace(row, method=f"{row.method} ({PUBLISHED_FEATURES})") for row in quoted]

@@ -9,18 +9,18 @@ from pathlib import Path
 from hiero_lib.base.device import best_device
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.progress import say_aside
-from hiero_lib.benchmarks.egomcq.files import load_questions
-from hiero_lib.benchmarks.egomcq.moments import moments_of
+from hiero_lib.benchmarks.egomcq.data import load_questions, moments_of
 from hiero_lib.config import Profile
 from hiero_lib.data.narrations import add_tag
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.export.reports import video_record
 from hiero_lib.export.writers import WRITERS, check_formats, export
 from hiero_lib.hierarchy.collection import Collection, open_collection
-from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method, open_methods
+from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
+from hiero_lib.methods.opening import open_methods
 from hiero_lib.models.clustering.spectral import ThreadCount
-from hiero_lib.notebook import IncompleteResults, NotebookRun, trained_models
 from hiero_lib.results.record import TABLE_FILE, record
+from hiero_lib.results.run import IncompleteResults, RunFolder, trained_models
 from hiero_lib.search.build import open_index
 from hiero_lib.search.index import Answer
 from hiero_lib.search.recall import recall, recall_rows
@@ -52,7 +52,7 @@ def open_method(
 
 def _trained(profile: Profile, run_folder: Path) -> dict[str, Path]:
     try:
-        return trained_models(NotebookRun(profile, run_folder))
+        return trained_models(RunFolder(profile, run_folder))
     except IncompleteResults as error:
         hint = "Run `python -m hiero_lib reproduce`, or name a --checkpoint or another --method"
         raise DataError("the run has no trained models", file=run_folder, hint=hint) from error

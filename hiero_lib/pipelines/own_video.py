@@ -28,7 +28,8 @@ from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.subtitles import read_narrations
 from hiero_lib.hierarchy.collection import Collection, named_hierarchy, open_collection
 from hiero_lib.hierarchy.spans import Span, match_labels, relabelled
-from hiero_lib.methods.method import UNTRAINED, Method, open_methods
+from hiero_lib.methods.method import UNTRAINED, Method
+from hiero_lib.methods.opening import open_methods
 from hiero_lib.models.checkpoints import read_card
 from hiero_lib.models.clustering.spectral import ThreadCount
 from hiero_lib.sources.extraction.extract import Extraction, Progress, check_fits, extract_video

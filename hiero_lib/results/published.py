@@ -1,4 +1,4 @@
-"""Which published figure a figure of a run may be compared with.
+"""The published figures (``published.yaml``), and which of them a figure of a run may be compared with.
 
 The paper's tables name features and method together, ``HiERO (EgoVLP)`` and plain ``EgoVLP``; a run has methods, and
 its features in its profile. A figure is compared with the same method on the same features, on the real data, or
@@ -7,8 +7,14 @@ with none at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Collection, Iterable, Mapping
+from importlib import resources
 from typing import Any
+
+import yaml
+
+from hiero_lib.results.row import Row
 
 # Folders under raw/features, as the authors name them, and what the paper's tables call the features in them.
 FEATURES = {
@@ -43,3 +49,33 @@ def counterpart(
         if quoted and wanted == (other["benchmark"], other["metric"], other["method"]):
             return other
     return None
+
+
+def published_figures(table: str) -> dict[str, dict[str, float]]:
+    """Method -> measure -> figure as a fraction, of a table of ``published.yaml``; KeyError where there is none."""
+    return {
+        method: {metric: round(percent / 100, 4) for metric, percent in figures.items()}
+        for method, figures in _tables()[table]["figures"].items()
+    }
+
+
+def published_rows(table: str, benchmark: str, *, metrics: Collection[str] | None = None) -> list[Row]:
+    """The rows that quote a table of ``published.yaml`` beside what a run measures.
+
+    Args:
+        table: its name in the file.
+        benchmark: as the run's own rows have it.
+        metrics: the measures to quote; None: all.
+    """
+    note = _tables()[table]["note"]
+    return [
+        Row(benchmark, method, metric, None, published=figure, note=note)
+        for method, figures in published_figures(table).items()
+        for metric, figure in figures.items()
+        if metrics is None or metric in metrics
+    ]
+
+
+@functools.cache
+def _tables() -> dict[str, Any]:
+    return yaml.safe_load(resources.files("hiero_lib.results").joinpath("published.yaml").read_text("utf-8"))

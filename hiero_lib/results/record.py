@@ -16,7 +16,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,55 +25,12 @@ from hiero_lib.base.files import read_json, write_json, write_text
 from hiero_lib.base.versions import version_of
 from hiero_lib.config import Profile
 from hiero_lib.results import tables
+from hiero_lib.results.row import Row
 
 RESULTS_FILE = "results.json"
 TABLE_FILE = "results.md"
 COMMAND_VARIABLE = "HIERO_COMMAND"  # how a kernel that ``reproduce`` started learns the command
 _PACKAGES = ("torch", "torch-geometric", "numpy", "transformers")
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A measured value.
-
-    Args:
-        value: the measurement, a fraction (or a difference of fractions).
-        n: how many items it is an average over.
-        excluded: how many items were left out, and so are not in ``n``.
-        interval: lower and upper end of its 95 % interval, in the unit of ``value``.
-    """
-
-    value: float
-    n: int
-    excluded: int = 0
-    interval: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the results table.
-
-    Args:
-        benchmark: what was measured, for example ``EgoMCQ``.
-        method: what was measured on, for example ``HiERO``.
-        metric: the name of the measure, for example ``inter-video accuracy``.
-        result: the run's own figure; None in a row that only quotes a published one.
-        published: the published figure on the real benchmark, in the unit of ``result.value`` (a fraction).
-        note: a remark that the figure must not be read without.
-        thread_graph: ``within_threads`` or ``released``; None for a method without one.
-        seed: that this row was made with, or all the seeds that it is a mean over; None: the profile's.
-        spread: standard deviation (of n - 1) of ``result.value`` over the seeds.
-    """
-
-    benchmark: str
-    method: str
-    metric: str
-    result: Metric | None
-    published: float | None = None
-    note: str = ""
-    thread_graph: str | None = None
-    seed: int | tuple[int, ...] | None = None
-    spread: float | None = None
 
 
 def environment() -> dict[str, Any]:

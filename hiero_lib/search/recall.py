@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from hiero_lib.results.metric import mean_metric
-from hiero_lib.results.record import Metric, Row
+from hiero_lib.results.metric import Metric, mean_metric
+from hiero_lib.results.row import Row
 from hiero_lib.search.index import SearchIndex
 
 Moments = Mapping[str, Sequence[tuple[str, float]]]

@@ -15,9 +15,11 @@ from hiero_lib.data.narrations import add_tag, strip_tag
 from hiero_lib.hierarchy.collection import open_collection
 from hiero_lib.hierarchy.spans import Span
 from hiero_lib.hierarchy.video import video_hierarchy
-from hiero_lib.methods.method import HIERO, open_methods, read_video
-from hiero_lib.notebook import NotebookRun, trained_models
+from hiero_lib.methods.levels import read_video
+from hiero_lib.methods.method import HIERO
+from hiero_lib.methods.opening import open_methods
 from hiero_lib.pipelines.reproduce import NOTEBOOKS, reproduce
+from hiero_lib.results.run import RunFolder, trained_models
 from hiero_lib.viz.query import nearest_spans
 from tests.helpers.lab import open_notebook, picture_of_all, run_all_cells
 from tests.notebooks.test_run import TINY
@@ -32,7 +34,7 @@ def right_query(run_folder: Path, settings: dict[str, object]) -> tuple[str, str
     """A video, a narration of it that the model finds, and the span in which it was told and found."""
     profile = load_profile("sample", settings)
     device = torch.device("cpu")
-    checkpoints = trained_models(NotebookRun(profile, run_folder))
+    checkpoints = trained_models(RunFolder(profile, run_folder))
     method = open_methods(profile, checkpoints=checkpoints, device=device)[HIERO]
     collection = open_collection(profile, device=device)
     uid = next(uid for uid in collection.video_uids if collection.narrations(uid))

@@ -12,7 +12,9 @@ import pytest
 from hiero_lib.__main__ import main
 from hiero_lib.config import load_profile
 from hiero_lib.methods.method import HIERO
-from hiero_lib.results.record import Metric, Row, load, record
+from hiero_lib.results.metric import Metric
+from hiero_lib.results.record import load, record
+from hiero_lib.results.row import Row
 from hiero_lib.results.tables import csv_text, markdown
 
 

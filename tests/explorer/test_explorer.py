@@ -13,7 +13,8 @@ from hiero_lib.config import load_profile
 from hiero_lib.explorer.explorer import Explorer
 from hiero_lib.hierarchy.collection import Collection, open_collection
 from hiero_lib.hierarchy.spans import Span
-from hiero_lib.methods.method import HIERO, UNTRAINED, Method, open_methods
+from hiero_lib.methods.method import HIERO, UNTRAINED, Method
+from hiero_lib.methods.opening import open_methods
 from hiero_lib.search.build import open_index
 from hiero_lib.viz.bars import TimelineRow
 from hiero_lib.viz.rows import level_of

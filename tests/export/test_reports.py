@@ -10,7 +10,8 @@ import torch
 from hiero_lib.config import load_profile
 from hiero_lib.export.reports import typical_texts, video_record, write_reports
 from hiero_lib.hierarchy.collection import Collection, open_collection
-from hiero_lib.methods.method import HIERO, UNTRAINED, Method, open_methods
+from hiero_lib.methods.method import HIERO, UNTRAINED, Method
+from hiero_lib.methods.opening import open_methods
 from tests.helpers.tiny import make_checkpoint, make_tiny
 
 CPU = torch.device("cpu")

@@ -19,7 +19,8 @@ from hiero_lib.hierarchy.collection import (
     phrases_of,
     short_uids,
 )
-from hiero_lib.methods.method import HIERO, UNTRAINED, Method, open_methods
+from hiero_lib.methods.method import HIERO, UNTRAINED, Method
+from hiero_lib.methods.opening import open_methods
 from tests.helpers.tiny import make_checkpoint, make_tiny
 
 CPU = torch.device("cpu")

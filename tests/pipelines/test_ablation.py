@@ -7,10 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
 
 from hiero_lib.base.errors import ConfigError
+from hiero_lib.benchmarks.egomcq.task import open_egomcq
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.data.paths import DataPaths
+from hiero_lib.methods.opening import open_methods
 from hiero_lib.models.checkpoints import read_card
 from hiero_lib.pipelines.ablation import (
     F1,
@@ -18,7 +21,7 @@ from hiero_lib.pipelines.ablation import (
     IOU,
     MCQ_INTER,
     MCQ_INTRA,
-    PUBLISHED,
+    MEASURES,
     R1_LOOSE,
     R1_STRICT,
     ROWS,
@@ -28,6 +31,7 @@ from hiero_lib.pipelines.ablation import (
 )
 from hiero_lib.pipelines.sweep import SweepResult, run_sweep
 from hiero_lib.results.entries import entries
+from hiero_lib.results.published import published_figures
 from hiero_lib.results.record import load, record
 from hiero_lib.results.tables import markdown
 from tests.helpers.tiny import add_egoprocel, add_goalstep, make_tiny
@@ -106,6 +110,26 @@ def test_two_rows_two_seeds_resumed_after_a_killed_cell(tiny: Profile, tmp_path:
     assert {cell.fingerprint for cell in again}.isdisjoint({cell.fingerprint for cell in cells})
 
 
+def test_measures_are_those_of_the_benchmarks_where_a_method_can_be_measured(tiny: Profile) -> None:
+    device = torch.device("cpu")
+    (bare,) = open_methods(tiny, checkpoints={}, device=device).values()
+    metrics = {name: [row.metric for row in measure(tiny, bare)] for name, measure in MEASURES.items()}
+    assert metrics == {"egomcq": [], "egoprocel": [F1, IOU], "grounding": []}  # the features have no text space
+
+    root = Path(tiny.data_root)
+    torch.save({"weight": torch.randn(12, 384), "bias": torch.zeros(12)}, root / "p.pth")
+    spoken = dataclasses.replace(tiny, features=dataclasses.replace(tiny.features, text_projection="p.pth"))
+    (method,) = open_methods(spoken, checkpoints={}, device=device).values()
+    values = {
+        row.metric: row.result.value for measure in MEASURES.values() for row in measure(spoken, method) if row.result
+    }
+    assert list(values) == [MCQ_INTER, MCQ_INTRA, F1, IOU, R1_LOOSE, R1_STRICT, GROUNDING]
+    assert values[GROUNDING] == pytest.approx((values[R1_LOOSE] + values[R1_STRICT]) / 2)
+    assert method.scorer is not None
+    accuracies = open_egomcq(spoken, device=device).answer(method.scorer).metrics()
+    assert values[MCQ_INTRA] == accuracies["intra"].value
+
+
 def test_what_is_not_trained_is_measured_once_and_again_on_other_data(tmp_path: Path) -> None:
     own = load_profile(make_tiny(tmp_path / "data", features__text_projection=None))
     cells = cells_of(own, tmp_path, seeds=SEEDS)
@@ -123,7 +147,7 @@ def test_figures_of_the_paper_stand_below_on_the_sample_and_beside_on_its_featur
 ) -> None:
     values = {MCQ_INTRA: 0.58, F1: 0.4, GROUNDING: 0.11}
     rows = ablation_rows(result_for(values), tiny, seeds=SEEDS)
-    assert sum(row.result is None for row in rows) == sum(map(len, PUBLISHED.values())) == 12
+    assert sum(row.result is None for row in rows) == sum(map(len, published_figures("ablation").values())) == 12
     record(tmp_path / "s", "ablation", rows, profile=tiny, seconds=1)
     assert all(entry.difference is None for entry in entries(load(tmp_path / "s")))
 

@@ -10,7 +10,8 @@ import torch
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.hierarchy.collection import Collection, open_collection
-from hiero_lib.methods.method import HIERO, UNTRAINED, Method, open_methods
+from hiero_lib.methods.method import HIERO, UNTRAINED, Method
+from hiero_lib.methods.opening import open_methods
 from hiero_lib.pipelines import finished_run
 from hiero_lib.results.record import record
 from tests.helpers.tiny import make_checkpoint, make_tiny

@@ -11,7 +11,9 @@ import pytest
 from hiero_lib.base.errors import DataError
 from hiero_lib.config import FeatureConfig, ModelConfig, Profile, TextConfig
 from hiero_lib.results import record as results
-from hiero_lib.results.record import Metric, Row, record, record_notebook, table
+from hiero_lib.results.metric import Metric
+from hiero_lib.results.record import record, record_notebook, table
+from hiero_lib.results.row import Row
 
 SAMPLE = Profile(
     name="tiny",

@@ -13,7 +13,8 @@ from hiero_lib.config import Profile, load_profile
 from hiero_lib.data.egoclip import open_egoclip
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.hierarchy.collection import Collection, open_collection
-from hiero_lib.methods.method import HIERO, UNTRAINED, Method, open_methods
+from hiero_lib.methods.method import HIERO, UNTRAINED, Method
+from hiero_lib.methods.opening import open_methods
 from hiero_lib.search.build import index_folder, open_index, spans_to_search, update_index
 from tests.helpers.tiny import make_checkpoint, make_tiny
 

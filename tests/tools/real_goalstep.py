@@ -20,7 +20,8 @@ import torch
 from hiero_lib.__main__ import main as hiero_lib
 from hiero_lib.benchmarks.grounding.files import GroundingClip, group_members, read_grounding, read_video_groups
 from hiero_lib.data.paths import DataPaths
-from hiero_lib.notebook import open_run, trained_models
+from hiero_lib.notebook import open_run
+from hiero_lib.results.run import trained_models
 from hiero_lib.sources.sample.build import TEXT_PROJECTION, minilm
 from hiero_lib.sources.sample.features import FeatureSpace
 from hiero_lib.sources.sample.grammar import grammar

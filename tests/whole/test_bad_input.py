@@ -17,8 +17,7 @@ import torch
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import read_json
-from hiero_lib.benchmarks.egomcq.files import load_questions
-from hiero_lib.benchmarks.egomcq.score import RawScorer
+from hiero_lib.benchmarks.egomcq.data import load_questions
 from hiero_lib.benchmarks.egoprocel.data import open_keysteps
 from hiero_lib.benchmarks.egoprocel.files import TASKS, read_keysteps_json
 from hiero_lib.benchmarks.grounding.files import group_members, parse_predictions, read_grounding, read_video_groups
@@ -27,6 +26,7 @@ from hiero_lib.benchmarks.thread_recovery.files import read_truth
 from hiero_lib.config import load_profile
 from hiero_lib.data.egoclip import EgoClipIndex
 from hiero_lib.data.features import FeatureStore
+from hiero_lib.methods.scorers import RawScorer
 from hiero_lib.models.checkpoints import load_model
 from hiero_lib.results import record as results
 from hiero_lib.sources.sample.timelines import read_timelines
@@ -404,9 +404,11 @@ NO_QUERIES, NO_SPANS, NO_VIDEOS = "it has no queries", "it has no spans", "it na
 NOT_OF_THE_FORMAT = {
     EGOCLIP: {"start after end": NO_SPANS, "duplicated ids": "two annotators may say the same"},
     FEATURES: {"without text": NO_QUERIES, "start after end": NO_SPANS, "an unknown video": NO_VIDEOS},
-    NLQ: {"an unknown video": "counted when its features are looked for: test_egonlq_scoring.py"},
+    NLQ: {"an unknown video": "counted when its features are looked for: benchmarks/egonlq/test_task.py"},
     GOALSTEP: {"an unknown video": "counted when its features are looked for: test_goalstep_bad_input.py"},
-    STEPS: {"an unknown video": "counted when its features are looked for: test_step_localization.py"},
+    STEPS: {
+        "an unknown video": "counted when its features are looked for: benchmarks/step_localization/test_task.py"
+    },
     GROUPS: {"without text": NO_QUERIES, "start after end": NO_SPANS},
     LABELS: {"duplicated ids": "a file a video"},
     FRAMES: {"without text": NO_QUERIES, "start after end": NO_SPANS, "an unknown video": "its labels decide"},

@@ -1,11 +1,10 @@
 """Bad input of Goal-Step, format by format: an error that names file, field and value, or a counted exclusion.
 
-The two tables below are the list; an answer that ends beyond its clip is neither (``test_step_scoring.py``).
+The two tables below are the list; an answer that ends beyond its clip is neither (``benchmarks/goalstep/test_task.py``).
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -16,10 +15,13 @@ import pytest
 import torch
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.benchmarks.goalstep.task import Answers, open_goalstep
+from hiero_lib.benchmarks.goalstep.score import Answers
+from hiero_lib.benchmarks.goalstep.task import open_goalstep
 from hiero_lib.benchmarks.grounding.zero_shot import zero_shot
+from hiero_lib.benchmarks.step_localization.task import open_step_localization
 from hiero_lib.config import load_profile
-from hiero_lib.methods.method import UNTRAINED, Method, open_methods
+from hiero_lib.methods.method import UNTRAINED, Method
+from hiero_lib.methods.opening import open_methods
 from tests.helpers.tiny import add_goalstep, make_tiny
 
 CPU = torch.device("cpu")
@@ -126,8 +128,9 @@ def test_errors_name_file_field_and_value(
     shutil.copytree(good, root)
     path = root / "raw" / "annotations" / "goalstep" / name
     broken(path)
+    opened = open_step_localization if name == STEPS else open_goalstep
     with pytest.raises(DataError) as error:
-        open_goalstep(load_profile(good / "tiny.yaml", {"data_root": str(root)}), device=CPU)
+        opened(load_profile(good / "tiny.yaml", {"data_root": str(root)}), device=CPU)
     assert error.value.file == path
     assert field in str(error.value.field or "")
     assert value in str(error.value)
@@ -185,4 +188,4 @@ def answered(good: Path, tmp_path: Path, method: Method, name: str, broken: Brea
     shutil.copytree(good, root)
     broken(root / "raw" / "annotations" / "goalstep" / name)
     task = open_goalstep(load_profile(good / "tiny.yaml", {"data_root": str(root)}), device=CPU)
-    return dataclasses.replace(task, steps=None).ground(method, "val", {"zero-shot": zero_shot})
+    return task.ground(method, "val", {"zero-shot": zero_shot})

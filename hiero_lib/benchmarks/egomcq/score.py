@@ -7,102 +7,22 @@ computed once, and each video is read once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch_geometric.data import Batch
 
-from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import write_json
-from hiero_lib.benchmarks.egomcq.files import EgoMCQReport, Question, Window
+from hiero_lib.benchmarks.egomcq.data import EgoMCQReport, Question, Window, read_windows
 from hiero_lib.config import EgoMCQConfig, FeatureConfig
 from hiero_lib.data.features import FeatureStore
-from hiero_lib.data.segments import VideoSegments
-from hiero_lib.models.alignment import AlignedModel
-from hiero_lib.results.metric import mean_metric
-from hiero_lib.results.record import Metric
-
-EmbedText = Callable[[Sequence[str]], Tensor]
+from hiero_lib.methods.scorers import Scorer
+from hiero_lib.results.metric import Metric, mean_metric
 
 TYPES = {"inter": 1, "intra": 2}
-
-
-class Scorer(Protocol):
-    """Puts segments and texts into one space, where a cosine compares them."""
-
-    def segments(self, batch: Batch, rows: Tensor) -> Tensor:
-        """``[n, D]`` for some of the segments of a batch of windows, by their rows ``[n]``."""
-
-    def texts(self, queries: Sequence[str]) -> Tensor:
-        """``[Q, D]``."""
-
-
-@dataclass(frozen=True)
-class ModelScorer:
-    """A trained model; ``embed_text`` gives the frozen text encoder's output ``[Q, T]``."""
-
-    model: AlignedModel
-    embed_text: EmbedText
-    device: torch.device
-
-    def segments(self, batch: Batch, rows: Tensor) -> Tensor:
-        """Projected level 0 of the backbone, without clustering."""
-        (level, *_) = self.model.backbone(batch, cluster=False)
-        return self.model.visual_head(level.x[rows])
-
-    def texts(self, queries: Sequence[str]) -> Tensor:
-        """The text head on the encoder's output; a text encoder trained with the model goes before ``embed_text``."""
-        encoder = self.model.text_encoder
-        text = encoder(list(queries)) if encoder is not None else self.embed_text(queries).to(self.device)
-        return self.model.text_head(text)
-
-
-@dataclass(frozen=True)
-class RawScorer:
-    """No training: raw features against the features' own text space, ReLU then linear (EgoVLP's ``txt_proj``).
-
-    Shapes: weight ``[F, T]``, bias ``[F]``.
-    """
-
-    weight: Tensor
-    bias: Tensor
-    embed_text: EmbedText
-    device: torch.device
-
-    @classmethod
-    def from_file(cls, path: str | Path, *, embed_text: EmbedText, device: torch.device) -> RawScorer:
-        """Read a ``.pth`` with one matrix and one vector, whatever their names.
-
-        Raises:
-            DataError: missing, unreadable, or not one linear layer.
-        """
-        path = Path(path)
-        if not path.is_file():
-            raise DataError("there is no such file", file=path, hint="It is the untrained baseline's text projection")
-        try:
-            state = torch.load(path, map_location=device, weights_only=True)
-        except Exception as error:
-            raise DataError(f"not readable as a file of tensors ({error})"[:300], file=path) from error
-        matrices = [value.float() for value in state.values() if value.dim() == 2]
-        vectors = [value.float() for value in state.values() if value.dim() == 1]
-        if len(matrices) != 1 or len(vectors) != 1 or len(matrices[0]) != len(vectors[0]):
-            shapes = {name: tuple(value.shape) for name, value in state.items()}
-            raise DataError("expected one matrix and one vector", file=path, field="state dict", value=shapes)
-        return cls(matrices[0], vectors[0], embed_text, device)
-
-    def segments(self, batch: Batch, rows: Tensor) -> Tensor:
-        """The features as they are."""
-        return batch.x[rows]
-
-    def texts(self, queries: Sequence[str]) -> Tensor:
-        """ReLU, then the linear projection."""
-        text = self.embed_text(queries).to(self.device)
-        return torch.nn.functional.linear(text.relu(), self.weight, self.bias)
 
 
 @dataclass(frozen=True)
@@ -163,7 +83,7 @@ def _mean(values: np.ndarray, excluded: int, config: EgoMCQConfig) -> Metric:
 
 
 @torch.no_grad()
-def evaluate(
+def answer_questions(
     scorer: Scorer,
     questions: Sequence[Question],
     *,
@@ -177,7 +97,7 @@ def evaluate(
 
     Args:
         scorer: see :class:`Scorer`.
-        questions: with their windows, of :func:`hiero_lib.benchmarks.egomcq.files.load_questions`.
+        questions: with their windows, of :func:`hiero_lib.benchmarks.egomcq.data.load_questions`.
         store: features of the windows' videos.
         features: stride and frame rate.
         report: what was excluded in loading.
@@ -192,7 +112,7 @@ def evaluate(
     where = {window: row for row, window in enumerate(windows)}
     middles = []
     for group in _groups(windows, config.batch_segments):
-        batch = Batch.from_data_list(_read(group, store, features)).to(device)
+        batch = Batch.from_data_list(read_windows(group, store, features)).to(device)
         lengths = torch.tensor([window.num_segments for window in group])
         middle = lengths.cumsum(0) - lengths + lengths // 2
         middles.append(scorer.segments(batch, middle.to(device)).float().cpu())
@@ -222,27 +142,3 @@ def _groups(windows: Sequence[Window], batch_segments: int) -> list[list[Window]
         groups[-1].append(window)
         size += window.num_segments
     return groups
-
-
-def _read(windows: Sequence[Window], store: FeatureStore, features: FeatureConfig) -> list[VideoSegments]:
-    """The windows' segments, in the order given; the windows of a video come out of one read."""
-    by_video: dict[str, list[Window]] = {}
-    for window in windows:
-        by_video.setdefault(window.video_uid, []).append(window)
-    found = []
-    for uid, of_video in by_video.items():  # windows come sorted by video, so this keeps their order
-        first = min(window.first_index for window in of_video)
-        rows = store.read(uid, first, max(window.first_index + window.num_segments for window in of_video))
-        for window in of_video:
-            start = window.first_index - first
-            found.append(
-                VideoSegments.from_features(
-                    rows[start : start + window.num_segments],
-                    stride_frames=features.stride_frames,
-                    fps=features.fps,
-                    video_uid=uid,
-                    first_index=window.first_index,
-                    shift_pos=False,
-                )
-            )
-    return found

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hiero_lib.benchmarks.egonlq.score import EgoNLQResult, mean_and_spread, measures
-from hiero_lib.benchmarks.egonlq.task import FED, Head, NLQTask, compared_levels
+from hiero_lib.benchmarks.egonlq.score import FED, EgoNLQResult, Head, compared_levels, mean_and_spread, measures
 from hiero_lib.benchmarks.grounding.files import truth_of
 from hiero_lib.benchmarks.grounding.metrics import GroundingScores, grounding_scores
 from hiero_lib.config import EgoNLQConfig, FeatureLevel
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method
-from hiero_lib.results.metric import mean_metric
-from hiero_lib.results.record import Metric, Row
+from hiero_lib.results.metric import Metric, mean_metric
+from hiero_lib.results.published import published_rows
+from hiero_lib.results.row import Row
 
 if TYPE_CHECKING:
+    from hiero_lib.benchmarks.egonlq.task import EgoNLQTask
     from hiero_lib.viz.grounding import GroundingPanel
 
 BENCHMARK = "EgoNLQ"
@@ -25,16 +26,6 @@ RANDOM = "random spans"
 _RANDOM_DRAWS = 20
 MEASURES = ("R1@0.3", "R3@0.3", "R5@0.3", "R1@0.5", "R3@0.5", "R5@0.5", "mIoU")
 
-# R1@0.3, R5@0.3, R1@0.5, R5@0.5 as published (ICCV 2025, table 2), on Ego4D's validation set.
-_QUOTED = ("R1@0.3", "R5@0.3", "R1@0.5", "R5@0.5")
-PUBLISHED = {
-    "EgoVLP": (0.1084, 0.1884, 0.0681, 0.1345),
-    "LaViLa": (0.1205, 0.2238, 0.0743, 0.1544),
-    "HiERO (Omnivore)": (0.1027, 0.1820, 0.0601, 0.1252),
-    "HiERO (EgoVLP)": (0.1141, 0.1967, 0.0705, 0.1391),
-    "HiERO (LaViLa)": (0.1335, 0.2112, 0.0808, 0.1531),
-}
-
 
 def per_query(results: Sequence[GroundingScores], measure: str) -> np.ndarray:
     """``[n]`` each query's hits (for ``mIoU`` its IoU) as a mean over the results, in the order of the keys."""
@@ -42,7 +33,7 @@ def per_query(results: Sequence[GroundingScores], measure: str) -> np.ndarray:
     return np.array([[of[key] for key in keys] for of in shares]).mean(axis=0)
 
 
-def random_scores(task: NLQTask, trained: Mapping[Head, EgoNLQResult]) -> list[GroundingScores]:
+def random_scores(task: EgoNLQTask, trained: Mapping[Head, EgoNLQResult]) -> list[GroundingScores]:
     """What chance is worth: spans as long as training answers, at random places of the clip, drawn several times."""
     rng = np.random.default_rng(task.profile.egonlq.bootstrap_seed)
     spans = truth_of(task.clips["train"]).values()
@@ -61,7 +52,7 @@ def random_scores(task: NLQTask, trained: Mapping[Head, EgoNLQResult]) -> list[G
 
 
 def egonlq_rows(
-    task: NLQTask, trained: Mapping[Head, EgoNLQResult], methods: Mapping[str, Method] | None = None
+    task: EgoNLQTask, trained: Mapping[Head, EgoNLQResult], methods: Mapping[str, Method] | None = None
 ) -> list[Row]:
     """Chance, each method at the profile's level, HiERO against raw features, and the published figures.
 
@@ -82,16 +73,11 @@ def egonlq_rows(
             rows += _rows(task, BENCHMARK, name, results, graph=graph)
     if all(found.values()):
         rows += [_difference(task, found[HIERO], found[UNTRAINED], measure, graph) for measure in MEASURES]
-    for name, figures in PUBLISHED.items():
-        rows += [
-            Row(BENCHMARK, name, measure, None, published=figure, note="on Ego4D, validation")
-            for measure, figure in zip(_QUOTED, figures)
-        ]
-    return rows
+    return rows + published_rows("egonlq", BENCHMARK)
 
 
 def level_rows(
-    task: NLQTask, trained: Mapping[Head, EgoNLQResult], methods: Mapping[str, Method] | None = None
+    task: EgoNLQTask, trained: Mapping[Head, EgoNLQResult], methods: Mapping[str, Method] | None = None
 ) -> list[Row]:
     """HiERO's levels and all of them at once, on the same seeds for each."""
     graph = methods[HIERO].thread_graph if methods and HIERO in methods else None
@@ -106,7 +92,7 @@ def level_name(level: FeatureLevel) -> str:
     return f"{HIERO}, all levels" if level == "all" else f"{HIERO}, level {level}"
 
 
-def level_table(task: NLQTask, trained: Mapping[Head, EgoNLQResult]) -> tuple[list[str], list[list[str]]]:
+def level_table(task: EgoNLQTask, trained: Mapping[Head, EgoNLQResult]) -> tuple[list[str], list[list[str]]]:
     """Header and rows: a line a level, a column a measure, mean and spread over the seeds in percent."""
     rows = []
     for level, results in _compared(task, trained).items():
@@ -119,7 +105,7 @@ def level_table(task: NLQTask, trained: Mapping[Head, EgoNLQResult]) -> tuple[li
     return ["features", "channels", "seeds", *MEASURES], rows
 
 
-def query_table(task: NLQTask, *, count: int) -> list[list[str]]:
+def query_table(task: EgoNLQTask, *, count: int) -> list[list[str]]:
     """Text, length of the clip and answer of some validation queries, evenly spread over all."""
     asked = [(query, clip) for clip in task.clips["val"] for query in clip.queries]
     chosen = np.linspace(0, len(asked) - 1, min(count, len(asked))).round().astype(int)
@@ -144,7 +130,7 @@ def head_records(trained: Mapping[Head, EgoNLQResult]) -> list[dict[str, Any]]:
     ]
 
 
-def example_panels(task: NLQTask, trained: Mapping[Head, EgoNLQResult], *, count: int = 4) -> list[GroundingPanel]:
+def example_panels(task: EgoNLQTask, trained: Mapping[Head, EgoNLQResult], *, count: int = 4) -> list[GroundingPanel]:
     """Queries of all qualities: evenly spread from the best to the worst answered, by the IoU of the first answers.
 
     The answers are those of the first seed.
@@ -167,7 +153,7 @@ def example_panels(task: NLQTask, trained: Mapping[Head, EgoNLQResult], *, count
     return panels
 
 
-def _compared(task: NLQTask, trained: Mapping[Head, EgoNLQResult]) -> dict[FeatureLevel, list[EgoNLQResult]]:
+def _compared(task: EgoNLQTask, trained: Mapping[Head, EgoNLQResult]) -> dict[FeatureLevel, list[EgoNLQResult]]:
     config: EgoNLQConfig = task.profile.egonlq
     seeds = config.seeds[: config.compared_seeds]
     levels = compared_levels(config, depth=task.profile.model.depth)
@@ -181,7 +167,7 @@ def _results(trained: Mapping[Head, EgoNLQResult], method: str, level: FeatureLe
 
 
 def _rows(
-    task: NLQTask,
+    task: EgoNLQTask,
     benchmark: str,
     name: str,
     results: Sequence[EgoNLQResult],
@@ -207,7 +193,7 @@ def _rows(
 
 
 def _difference(
-    task: NLQTask,
+    task: EgoNLQTask,
     ours: Sequence[EgoNLQResult],
     theirs: Sequence[EgoNLQResult],
     measure: str,
@@ -231,7 +217,7 @@ def _scores(results: Sequence[EgoNLQResult]) -> list[GroundingScores]:
     return [result.scores for result in results]
 
 
-def _metric(task: NLQTask, scores: GroundingScores, values: np.ndarray) -> Metric:
+def _metric(task: EgoNLQTask, scores: GroundingScores, values: np.ndarray) -> Metric:
     """Mean over queries; excluded are those without text and those whose video has no features."""
     config = task.profile.egonlq
     excluded = scores.excluded + task.reports["val"].without_text

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,7 +22,8 @@ from hiero_lib.base.files import atomic_path, read_json, write_json
 from hiero_lib.benchmarks.egonlq.data import NLQData, pad_batch
 from hiero_lib.benchmarks.grounding.files import QueryKey
 from hiero_lib.benchmarks.grounding.metrics import GroundingScores, grounding_scores
-from hiero_lib.config import EgoNLQConfig
+from hiero_lib.config import EgoNLQConfig, FeatureLevel
+from hiero_lib.methods.method import HIERO, UNTRAINED
 from hiero_lib.models.vslnet import (
     VSLNet,
     bins_to_span,
@@ -281,3 +282,31 @@ def mean_and_spread(results: Sequence[EgoNLQResult]) -> dict[str, tuple[float, f
         for name in rows[0]
         for values in [[row[name] for row in rows]]
     }
+
+
+FED = (UNTRAINED, HIERO)  # the methods whose features feed a head
+
+
+class Head(NamedTuple):
+    """One training: whose features, which level of them, which seed."""
+
+    method: str
+    level: FeatureLevel
+    seed: int
+
+
+def planned_heads(config: EgoNLQConfig, *, depth: int) -> list[Head]:
+    """The trainings of a profile: both methods at its level, then HiERO at the other levels, on fewer seeds."""
+    found = [Head(method, config.level, seed) for method in FED for seed in config.seeds]
+    return found + [
+        Head(HIERO, level, seed)
+        for level in compared_levels(config, depth=depth)
+        for seed in config.seeds[: config.compared_seeds]
+        if level != config.level
+    ]
+
+
+def compared_levels(config: EgoNLQConfig, *, depth: int) -> list[FeatureLevel]:
+    """The levels that feed a head for comparison: those of the model, and all of them at once."""
+    levels: tuple[FeatureLevel, ...] = (0, 1, 2, "all")
+    return [level for level in levels if level == "all" or level < depth] if config.compared_seeds else []

@@ -1,11 +1,12 @@
-"""EgoNLQ for the methods of a run: features once, a head per method, level and seed, rows of the results table.
+"""EgoNLQ opened on a profile's data: features once, then a head for each method, level and seed.
 
-What notebook 03 calls. The head and its training are :mod:`hiero_lib.benchmarks.egonlq.score`; raw features go
-through the same trainings with the same seeds as HiERO's.
+The head and its training are :mod:`hiero_lib.benchmarks.egonlq.score`; raw features go through the same trainings
+with the same seeds as HiERO's.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -16,48 +17,45 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import file_slug
 from hiero_lib.base.progress import Progress
+from hiero_lib.benchmarks.benchmark import Section
 from hiero_lib.benchmarks.egonlq import score as egonlq
-from hiero_lib.benchmarks.egonlq.data import NLQData, prepare
-from hiero_lib.benchmarks.egonlq.features import clip_bins_of
-from hiero_lib.benchmarks.egonlq.score import EgoNLQResult, load_head, predict, training_settings
+from hiero_lib.benchmarks.egonlq.data import NLQData, clip_bins_of, prepare
+from hiero_lib.benchmarks.egonlq.files import read_splits
+from hiero_lib.benchmarks.egonlq.report import egonlq_rows, head_records, level_rows
+from hiero_lib.benchmarks.egonlq.score import (
+    FED,
+    EgoNLQResult,
+    Head,
+    load_head,
+    planned_heads,
+    predict,
+    training_settings,
+)
 from hiero_lib.benchmarks.grounding.files import (
     NLQ_CHALLENGE,
     GroundingClip,
     GroundingReport,
     Predictions,
-    read_grounding,
     truth_of,
     write_predictions,
 )
-from hiero_lib.config import EgoNLQConfig, FeatureLevel, Profile
+from hiero_lib.config import FeatureLevel, Profile
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.token_cache import TokenCache
-from hiero_lib.methods.method import HIERO, UNTRAINED, Method, read_video
+from hiero_lib.methods.levels import read_video
+from hiero_lib.methods.method import Method
 from hiero_lib.models.text_encoders import load_text_encoder
-
-FILES = {"train": "nlq_train.json", "val": "nlq_val.json", "test": "nlq_test_unannotated.json"}
-FED = (UNTRAINED, HIERO)  # the methods whose features feed a head
-
-
-class Head(NamedTuple):
-    """One training: whose features, which level of them, which seed."""
-
-    method: str
-    level: FeatureLevel
-    seed: int
 
 
 @dataclass(frozen=True)
-class NLQTask:
+class EgoNLQTask:
     """The queries of a profile with everything that a head needs; made by :func:`open_egonlq`.
 
     ``clips`` and ``reports`` are by split: ``train``, ``val`` and, where its file is there, ``test``.
@@ -105,6 +103,31 @@ class NLQTask:
         )
         return prepare(self.clips[split], bins, embed_tokens=self.tokens, training=split == "train")
 
+    def summary(self) -> str:
+        """Lines for people: what was read, and what was left out of it."""
+        return "\n".join(f"{split}: {report.summary()}" for split, report in self.reports.items())
+
+    def evaluate(self, methods: Mapping[str, Method], *, run_folder: Path) -> dict[Head, EgoNLQResult]:
+        """Train the heads of the profile in ``<run>/egonlq``, or go on, and score them; see :func:`train_heads`."""
+        with head_processes(self.device) or contextlib.nullcontext() as processes:
+            return train_heads(self, methods, folder=run_folder / "egonlq", executor=processes)
+
+    def notes(self, results: Mapping[Head, EgoNLQResult]) -> list[str]:
+        """Nothing: what is left out stands in the summary."""
+        return []
+
+    def sections(self, results: Mapping[Head, EgoNLQResult], methods: Mapping[str, Method]) -> list[Section]:
+        """``egonlq``, and the comparison of HiERO's levels in ``egonlq_levels``."""
+        sections = [Section("egonlq", egonlq_rows(self, results, methods), {"heads": head_records(results)})]
+        levels = level_rows(self, results, methods)
+        return [*sections, *([Section("egonlq_levels", levels)] if levels else [])]
+
+    def save_predictions(
+        self, results: Mapping[Head, EgoNLQResult], methods: Mapping[str, Method], run_folder: Path
+    ) -> list[Path]:
+        """Write the challenge's files of the heads at the profile's level; see :func:`save_predictions`."""
+        return save_predictions(self, methods, results, run_folder)
+
     def _stamp(self, video_uid: str) -> str:
         if video_uid not in self.store:
             return ""
@@ -112,13 +135,7 @@ class NLQTask:
         return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def needed_files(profile: Profile) -> list[Path]:
-    """The annotations without which there is no EgoNLQ."""
-    annotations = DataPaths.at(profile.data_root).annotations
-    return [annotations / FILES[split] for split in ("train", "val")]
-
-
-def open_egonlq(profile: Profile, *, device: torch.device) -> NLQTask:
+def open_egonlq(profile: Profile, *, device: torch.device) -> EgoNLQTask:
     """Read the queries, open the features and load the text encoder.
 
     Both methods get the token features of the profile's text encoder as it comes, frozen, also where HiERO's
@@ -127,27 +144,20 @@ def open_egonlq(profile: Profile, *, device: torch.device) -> NLQTask:
     Raises:
         DataError: a file is missing or cannot be used, or a validation query has no times.
     """
-    paths = DataPaths.at(profile.data_root)
+    paths, splits = DataPaths.at(profile.data_root), read_splits(profile)
     store = FeatureStore(paths.features(profile.features.folder), dim=profile.features.dim)
-    files = {split: paths.annotations / name for split, name in FILES.items()}
-    read = {split: read_grounding(path) for split, path in files.items() if split != "test" or path.is_file()}
-    for split in ("train", "val"):
-        for clip in read[split][0]:
-            for query in clip.queries:
-                if query.start_s is None:
-                    raise DataError("the query has no times", file=files[split], field=str(query.key))
     encoder = load_text_encoder(dataclasses.replace(profile.text, frozen=True), data_root=paths.root)
-    return NLQTask(
+    return EgoNLQTask(
         profile,
         device,
         store,
-        {split: clips for split, (clips, _) in read.items()},
-        {split: report for split, (_, report) in read.items()},
+        {split: clips for split, (clips, _) in splits.items()},
+        {split: report for split, (_, report) in splits.items()},
         TokenCache(paths.processed / "text_tokens", encoder, device=device),
     )
 
 
-def compute_features(task: NLQTask, methods: Mapping[str, Method]) -> list[list[object]]:
+def compute_features(task: EgoNLQTask, methods: Mapping[str, Method]) -> list[list[object]]:
     """Put the features of all levels, videos and splits on disk, for both methods.
 
     Returns rows of a table: method, channels of a level, clips with features, seconds.
@@ -166,23 +176,6 @@ def compute_features(task: NLQTask, methods: Mapping[str, Method]) -> list[list[
     return rows
 
 
-def planned_heads(config: EgoNLQConfig, *, depth: int) -> list[Head]:
-    """The trainings of a profile: both methods at its level, then HiERO at the other levels, on fewer seeds."""
-    found = [Head(method, config.level, seed) for method in FED for seed in config.seeds]
-    return found + [
-        Head(HIERO, level, seed)
-        for level in compared_levels(config, depth=depth)
-        for seed in config.seeds[: config.compared_seeds]
-        if level != config.level
-    ]
-
-
-def compared_levels(config: EgoNLQConfig, *, depth: int) -> list[FeatureLevel]:
-    """The levels that feed a head for comparison: those of the model, and all of them at once."""
-    levels: tuple[FeatureLevel, ...] = (0, 1, 2, "all")
-    return [level for level in levels if level == "all" or level < depth] if config.compared_seeds else []
-
-
 def head_processes(device: torch.device, *, workers: int | None = None) -> ProcessPoolExecutor | None:
     """Local processes of one thread each to train heads in: one a core, or ``workers``; None on a GPU, or for one.
 
@@ -198,7 +191,7 @@ def head_processes(device: torch.device, *, workers: int | None = None) -> Proce
 
 
 def train_heads(
-    task: NLQTask,
+    task: EgoNLQTask,
     methods: Mapping[str, Method],
     *,
     folder: str | Path,
@@ -276,7 +269,7 @@ def _digest(data: Sequence[NLQData], *settings: object) -> str:
 
 
 def save_predictions(
-    task: NLQTask, methods: Mapping[str, Method], trained: Mapping[Head, EgoNLQResult], run_folder: str | Path
+    task: EgoNLQTask, methods: Mapping[str, Method], trained: Mapping[Head, EgoNLQResult], run_folder: str | Path
 ) -> list[Path]:
     """Write the official files of the heads at the profile's level, ``<run>/predictions/egonlq_<head>_<split>.json``.
 

@@ -9,10 +9,12 @@ raw/features/egoprocel/<folder>/<dataset>/<video>.pt   segment features
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from torch import Tensor
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import read_json
@@ -29,8 +31,6 @@ from hiero_lib.config import Profile
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.segments import VideoSegments
-
-log = logging.getLogger(__name__)
 
 FRAME_TABLE, KEYSTEPS, STEP_NAMES = "videos.csv", "keysteps.json", "id2action.txt"
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v")
@@ -191,3 +191,36 @@ def read_video_rate(path: str | Path) -> tuple[float, int]:
     if rate < 1 or count < 2:
         raise DataError("expected fps of 1 or more and 2 frames or more", file=path, value=(rate, count))
     return rate, count
+
+
+LEVEL = 2  # of the backbone: a node stands for 4 segments
+
+
+def raw_level_features(x: Tensor) -> Tensor:
+    """The baseline's features: raw segments ``[N, F]`` at the rate of level 2, ``x[2::4]``; of a shorter video its
+    last segment."""
+    return x[2::4] if len(x) > 2 else x[-1:]
+
+
+def spread_to_frames(ids: np.ndarray, *, num_labels: int, frames_per_node: float) -> np.ndarray:
+    """The id of each label's frame; labels are every second frame from index 1 on.
+
+    With 64 frames a node (stride 16 at level 2) each id is repeated 32 times, as in the reference. Frames beyond
+    the last node get 0, and nodes beyond the last frame are dropped, as there.
+    """
+    node = np.floor((2 * np.arange(num_labels) + 1) / frames_per_node).astype(np.int64)
+    spread = np.zeros(num_labels, dtype=np.int64)
+    inside = node < len(ids)
+    spread[inside] = ids[node[inside]]
+    return spread
+
+
+def frames_per_node(video: KeystepVideo, *, stride_frames: int, fps: float | None = None) -> float:
+    """Frames of the video's labels that a level-2 node covers.
+
+    Args:
+        video: its ``fps`` is the rate of its label frames.
+        stride_frames: of the features.
+        fps: the rate that ``stride_frames`` counts in; None: the video's own, as EgoProceL's features were made.
+    """
+    return stride_frames * 2**LEVEL * (1.0 if fps is None else video.fps / fps)

@@ -9,19 +9,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hiero_lib.base.files import file_slug, write_json
-from hiero_lib.benchmarks.egoprocel.scoring import ProcedureTask
-from hiero_lib.benchmarks.egoprocel.task import AVERAGE, MEASURES, ProcedureResult, VideoScores, unmatched_share
+from hiero_lib.benchmarks.egoprocel.data import KeystepData
+from hiero_lib.benchmarks.egoprocel.score import AVERAGE, MEASURES, EgoProceLResult, VideoScores, unmatched_share
+from hiero_lib.config import Profile
+from hiero_lib.hierarchy.spans import Span, stretches
+from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
+from hiero_lib.results.published import published_rows
+from hiero_lib.results.row import Row
 
 if TYPE_CHECKING:
     from hiero_lib.viz.timeline import TimelineRow
 
+BENCHMARK = "EgoProceL"
 BACKGROUND = -1  # as figures number it: without a thread's colour
 
 
-def dataset_table(results: Mapping[str, ProcedureResult]) -> tuple[list[str], list[list[str]]]:
+def dataset_table(results: Mapping[str, EgoProceLResult]) -> tuple[list[str], list[list[str]]]:
     """Header and rows: F1 / IoU of each method, averaged and by dataset, and the average over all labels.
 
-    The last column counts the runs of equal cluster in a video; in its header, the true key-steps and background.
+    The last column counts the spans of equal cluster in a video; in its header, the true key-steps and background.
     """
     first = next(iter(results.values()))
     header = ["method", AVERAGE, *(f"{name} ({first.counts(name)[0]})" for name in first.datasets)]
@@ -30,20 +36,20 @@ def dataset_table(results: Mapping[str, ProcedureResult]) -> tuple[list[str], li
             name,
             *(_pair(result, dataset) for dataset in (AVERAGE, *first.datasets)),
             _pair(result, AVERAGE, all_=True),
-            f"{runs_a_video(entry.predicted for entry in result.videos):.0f}",
+            f"{spans_a_video(entry.predicted for entry in result.videos):.0f}",
         ]
         for name, result in results.items()
     ]
-    true = runs_a_video(entry.truth for entry in first.videos)
-    return [*header, "average over all labels", f"runs a video (true: {true:.0f})"], rows
+    true = spans_a_video(entry.truth for entry in first.videos)
+    return [*header, "average over all labels", f"spans a video (true: {true:.0f})"], rows
 
 
-def runs_a_video(labels: Iterable[np.ndarray]) -> float:
+def spans_a_video(labels: Iterable[np.ndarray]) -> float:
     """Mean number of stretches of equal label."""
-    return float(np.mean([1 + np.count_nonzero(np.diff(line)) for line in labels]))
+    return float(np.mean([len(stretches(line)) for line in labels]))
 
 
-def task_table(results: Mapping[str, ProcedureResult]) -> tuple[list[str], list[list[str]]]:
+def task_table(results: Mapping[str, EgoProceLResult]) -> tuple[list[str], list[list[str]]]:
     """Header and rows: F1 / IoU of each method by task."""
     first = next(iter(results.values()))
     rows = []
@@ -54,12 +60,12 @@ def task_table(results: Mapping[str, ProcedureResult]) -> tuple[list[str], list[
     return ["dataset", "task", "videos", *results], rows
 
 
-def _pair(result: ProcedureResult, dataset: str, *, all_: bool = False) -> str:
+def _pair(result: EgoProceLResult, dataset: str, *, all_: bool = False) -> str:
     names = ("F1 over all labels", "IoU over all labels") if all_ else ("F1", "IoU")
     return " / ".join(f"{100 * result.value(name, dataset):.1f}" for name in names)
 
 
-def save_clusters(results: Mapping[str, ProcedureResult], run_folder: str | Path) -> list[Path]:
+def save_clusters(results: Mapping[str, EgoProceLResult], run_folder: str | Path) -> list[Path]:
     """Write each method's clusters to ``<run>/predictions/egoprocel_<method>.json``.
 
     Per video: its scores, ``runs`` of (first frame, last frame, cluster) on its own frames, and the key-step
@@ -82,30 +88,25 @@ def _record(entry: VideoScores) -> dict[str, Any]:
         "fps": video.fps,
         **{measure: of(entry.scores) for measure, of in MEASURES.items()},
         "matched": {str(cluster): label for cluster, label in entry.matched.items()},
-        "runs": [[2 * first, 2 * last + 1, value] for first, last, value in label_runs(entry.predicted)],
+        "runs": [
+            [2 * first, 2 * stop - 1, int(entry.predicted[first])] for first, stop in stretches(entry.predicted)
+        ],
     }
 
 
-def label_runs(labels: np.ndarray) -> list[tuple[int, int, int]]:
-    """Stretches of equal value as (first, last, value); both ends included."""
-    starts = np.flatnonzero(np.diff(labels, prepend=labels[:1] - 1))
-    ends = np.append(starts[1:], len(labels)) - 1
-    return [(int(a), int(b), int(labels[a])) for a, b in zip(starts, ends)]
-
-
-def typical_videos(result: ProcedureResult, *, count: int) -> list[str]:
+def typical_videos(result: EgoProceLResult, *, count: int) -> list[str]:
     """Videos spread evenly over the ranking by F1, the median among them when ``count`` is odd; the worst first."""
     order = sorted(result.videos, key=lambda entry: entry.scores.f1)
     places = (np.arange(count) + 0.5) / count * len(order)
     return list(dict.fromkeys(order[int(place)].video.video_uid for place in places))
 
 
-def of_video(result: ProcedureResult, video_uid: str) -> VideoScores:
+def of_video(result: EgoProceLResult, video_uid: str) -> VideoScores:
     """The scores of one video."""
     return next(entry for entry in result.videos if entry.video.video_uid == video_uid)
 
 
-def extra(task: ProcedureTask, results: Mapping[str, ProcedureResult]) -> dict[str, Any]:
+def extra(data: KeystepData, results: Mapping[str, EgoProceLResult]) -> dict[str, Any]:
     """What ``results.json`` has beside the rows: figures by task, and what is not in them and why."""
     first = next(iter(results.values()))
     by_task = {
@@ -117,27 +118,32 @@ def extra(task: ProcedureTask, results: Mapping[str, ProcedureResult]) -> dict[s
     }
     excluded = {
         "videos without features": [video.video_uid for video in first.without_features],
-        "tasks without labels": [f"{absent.dataset}/{absent.name}" for absent in task.data.absent],
+        "tasks without labels": [f"{absent.dataset}/{absent.name}" for absent in data.absent],
     }
     unmatched = {method: unmatched_share(result.videos) for method, result in results.items()}
     return {
-        "labels": str(task.data.source),
+        "labels": str(data.source),
         "excluded": excluded,
         "frames whose label has no cluster": unmatched,
-        "runs a video": {name: runs_a_video(e.predicted for e in result.videos) for name, result in results.items()}
-        | {"truth": runs_a_video(entry.truth for entry in first.videos)},
+        "runs a video": {name: spans_a_video(e.predicted for e in result.videos) for name, result in results.items()}
+        | {"truth": spans_a_video(entry.truth for entry in first.videos)},
         "tasks": by_task,
     }
 
 
-def excluded_line(results: Mapping[str, ProcedureResult]) -> str:
-    """How many videos were scored and left out, and why; for people."""
-    done, out = next(iter(results.values())).counts()
-    return f"{done:,} videos scored, {out:,} left out (labels without features)"
+def excluded_lines(results: Mapping[str, EgoProceLResult]) -> list[str]:
+    """How many videos were scored and left out and why, and what looks wrong; for people."""
+    first = next(iter(results.values()))
+    scored, left_out = first.counts()
+    lines = [f"{scored:,} videos scored, {left_out:,} left out (labels without features)"]
+    if beyond := first.beyond_features():
+        some = ", ".join(beyond[:5])
+        lines.append(f"{len(beyond):,} videos have labels beyond their features (a wrong frame rate?): {some}")
+    return lines
 
 
 def keystep_rows(
-    results: Mapping[str, ProcedureResult], video_uid: str, *, methods: Sequence[str]
+    results: Mapping[str, EgoProceLResult], video_uid: str, *, methods: Sequence[str]
 ) -> list[TimelineRow]:
     """A video's true key-steps above the clusters of some methods, each in the colour of the key-step matched to it.
 
@@ -148,19 +154,19 @@ def keystep_rows(
     first = of_video(results[methods[0]], video_uid)
     n_keysteps = first.video.task.n_keysteps
     names = {BACKGROUND: "background"} | {span.step: span.text for span in first.video.spans if span.text}
-    rows = [TimelineRow("true key-steps", _runs(first, first.truth, {0: BACKGROUND}), names)]
+    rows = [TimelineRow("true key-steps", _spans(first, first.truth, {0: BACKGROUND}), names)]
     for method in methods:
         entry = of_video(results[method], video_uid)
         free = [int(cluster) for cluster in np.unique(entry.predicted) if cluster not in entry.matched]
         number = {cluster: label or BACKGROUND for cluster, label in entry.matched.items()}
         number |= {cluster: n_keysteps + 1 + index for index, cluster in enumerate(free)}
         called = names | {number[cluster]: "no key-step" for cluster in free}
-        runs = _runs(entry, entry.predicted, number)
-        rows.append(TimelineRow(f"{method} (F1 {100 * entry.scores.f1:.0f})", runs, called))
+        spans = _spans(entry, entry.predicted, number)
+        rows.append(TimelineRow(f"{method} (F1 {100 * entry.scores.f1:.0f})", spans, called))
     return rows
 
 
-def video_title(result: ProcedureResult, video_uid: str) -> str:
+def video_title(result: EgoProceLResult, video_uid: str) -> str:
     """What a figure of one video says of it."""
     task = of_video(result, video_uid).video.task
     alike = task.dataset.replace(" ", "_").lower() == task.name.lower()
@@ -168,9 +174,43 @@ def video_title(result: ProcedureResult, video_uid: str) -> str:
     return f"Key-steps of {short} ({task.dataset}{'' if alike else f', {task.name}'})"
 
 
-def _runs(entry: VideoScores, labels: np.ndarray, number: Mapping[int, int]) -> list[Any]:
-    """Runs in seconds of labels at half the frame rate, under the figure's numbers."""
-    from hiero_lib.hierarchy.spans import Span
-
+def _spans(entry: VideoScores, labels: np.ndarray, number: Mapping[int, int]) -> list[Span]:
+    """Spans in seconds of labels at half the frame rate, under the figure's numbers."""
     rate = entry.video.fps / 2
-    return [Span(a / rate, (b + 1) / rate, number.get(value, value)) for a, b, value in label_runs(labels)]
+    return [
+        Span(first / rate, stop / rate, number.get(int(labels[first]), int(labels[first])))
+        for first, stop in stretches(labels)
+    ]
+
+
+def egoprocel_rows(
+    results: Mapping[str, EgoProceLResult], methods: Mapping[str, Method], profile: Profile
+) -> list[Row]:
+    """F1 and IoU of every method and dataset, the averages (over all labels, too), HiERO's distance from the others,
+    and what was published."""
+    config = profile.egoprocel
+    datasets = [AVERAGE, *next(iter(results.values())).datasets]
+    rows = []
+    for name, result in results.items():
+        found = result.metrics(resamples=config.bootstrap_resamples, seed=config.bootstrap_seed)
+        method = methods.get(name)
+        graph = None if method is None else method.thread_graph
+        for measure in MEASURES:
+            for dataset in datasets if measure in ("F1", "IoU") else [AVERAGE]:
+                metric = metric_name(measure, dataset)
+                value = found[measure, dataset]
+                rows.append(Row(BENCHMARK, name, metric, value, note=result.note, thread_graph=graph))
+    draws = {"resamples": config.bootstrap_resamples, "seed": config.bootstrap_seed}
+    for name in [name for name in (UNTRAINED, PROBE) if name in results and HIERO in results]:
+        difference = results[HIERO].difference(results[name], **draws)
+        for measure in ("F1", "IoU"):
+            above = difference[measure]
+            note = "points, on the same videos"
+            rows.append(Row(BENCHMARK, f"{HIERO} minus {name}", metric_name(measure), above, note=note))
+    quoted = {metric_name(measure, dataset) for measure in ("F1", "IoU") for dataset in datasets}
+    return rows + published_rows("egoprocel", BENCHMARK, metrics=quoted)
+
+
+def metric_name(measure: str, dataset: str = AVERAGE) -> str:
+    """As the results table calls it."""
+    return f"{measure}, {dataset}"

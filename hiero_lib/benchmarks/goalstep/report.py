@@ -1,56 +1,40 @@
-"""What a run's methods reached on Goal-Step: rows of the results table, the published figures, prediction files."""
+"""Goal-Step step grounding for people: rows of the results table, tables, answers beside the truth, files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hiero_lib.base.files import file_slug, write_json
-from hiero_lib.benchmarks.goalstep.task import (
-    FULL_STEPG,
-    RANKS,
-    RELEASED_RUNS,
-    THRESHOLDS,
-    ZERO_SHOT,
-    Answers,
-    StepTask,
-)
-from hiero_lib.benchmarks.grounding.files import GOALSTEP_CHALLENGE, write_predictions
-from hiero_lib.benchmarks.step_localization.score import LocalizationResult
+from hiero_lib.base.files import file_slug
+from hiero_lib.benchmarks.goalstep.score import FULL_STEPG, RANKS, RELEASED_RUNS, THRESHOLDS, ZERO_SHOT, Answers
+from hiero_lib.benchmarks.grounding.files import GOALSTEP_CHALLENGE, short_uid, write_predictions
 from hiero_lib.methods.method import HIERO, Method
-from hiero_lib.results.record import Metric, Row
+from hiero_lib.results.metric import Metric, mean_metric
+from hiero_lib.results.published import published_rows
+from hiero_lib.results.row import Row
+
+if TYPE_CHECKING:
+    from hiero_lib.benchmarks.goalstep.task import GoalStepTask
+    from hiero_lib.viz.grounding import GroundingPanel
+
 
 GROUNDING = "Goal-Step step grounding"
 STEPG = "Goal-Step step grounding, HiERO-StepG"
 ABLATION = "HiERO-StepG, its parts (on HiERO's features)"
-LOCALIZATION = "Goal-Step step localisation"
 
-# R1@0.3, R5@0.3, R1@0.5, R5@0.5 on the validation set as published (released code); HiERO-StepG: second-hand.
-PUBLISHED_GROUNDING = {
-    "EgoVLP": (0.1265, 0.2993, 0.0885, 0.2028),
-    "HiERO (Omnivore)": (0.1040, 0.2736, 0.0706, 0.1824),
-    "HiERO (EgoVLP)": (0.1383, 0.3345, 0.0972, 0.2311),
-}
-PUBLISHED_STEPG = {"HiERO (LaViLa)": (0.4851, 0.6774, 0.3458, 0.5353)}
 _PUBLISHED_METRICS = ("R1@0.3", "R5@0.3", "R1@0.5", "R5@0.5")
 
 
-def grounding_metrics(task: StepTask, answers: Answers, strategy: str) -> dict[str, Metric]:
-    """Recall and mIoU of the validation queries; 95 % intervals from resampled videos, for the queries of one video
-    share its features."""
-    values, excluded = _per_query(answers, strategy), _excluded(task, answers)
-    config = task.profile.step_grounding
-    clip_of = _clip_of(answers, strategy)
-    return {
-        name: _mean(v, clip_of, excluded, config.bootstrap_resamples, config.bootstrap_seed)
-        for name, v in values.items()
-    }
+def grounding_metrics(task: GoalStepTask, answers: Answers, strategy: str) -> dict[str, Metric]:
+    """Recall and mIoU of the validation queries, with 95 % intervals."""
+    values = _per_query(answers, strategy)
+    return {name: _mean(task, answers, strategy, of_queries) for name, of_queries in values.items()}
 
 
-def grounding_rows(task: StepTask, answers: Mapping[str, Answers], methods: Mapping[str, Method]) -> list[Row]:
+def goalstep_rows(task: GoalStepTask, answers: Mapping[str, Answers], methods: Mapping[str, Method]) -> list[Row]:
     """Rows of the zero-shot strategy, of HiERO-StepG and of its parts, and what was published."""
     rows: list[Row] = []
 
@@ -67,10 +51,10 @@ def grounding_rows(task: StepTask, answers: Mapping[str, Answers], methods: Mapp
         if not task.profile.step_grounding.released_runs:
             add(GROUNDING, HIERO, RELEASED_RUNS, f"{HIERO}, runs as released")
         rows += [_difference(task, answers, name) for name in answers if name != HIERO]
-    rows += _published(GROUNDING, PUBLISHED_GROUNDING)
+    rows += published_rows("step_grounding", GROUNDING)
     for name in answers:
         add(STEPG, name, FULL_STEPG)
-    rows += _published(STEPG, PUBLISHED_STEPG, note="on Ego4D Goal-Step, second-hand")
+    rows += published_rows("stepg", STEPG)
     if HIERO in answers:
         for strategy in answers[HIERO].scores:
             if strategy not in (ZERO_SHOT, RELEASED_RUNS):
@@ -78,27 +62,10 @@ def grounding_rows(task: StepTask, answers: Mapping[str, Answers], methods: Mapp
     return rows
 
 
-def _published(
-    benchmark: str, figures: Mapping[str, Sequence[float]], *, note: str = "on Ego4D Goal-Step, released code"
-) -> list[Row]:
-    return [
-        Row(benchmark, method, metric, None, published=value, note=note)
-        for method, values in figures.items()
-        for metric, value in zip(_PUBLISHED_METRICS, values)
-    ]
-
-
-def _difference(task: StepTask, answers: Mapping[str, Answers], other: str) -> Row:
+def _difference(task: GoalStepTask, answers: Mapping[str, Answers], other: str) -> Row:
     """How much more often HiERO's first answer is right than another method's, on the same queries."""
-    config = task.profile.step_grounding
     ours, theirs = (_per_query(answers[name], ZERO_SHOT)["R1@0.3"] for name in (HIERO, other))
-    metric = _mean(
-        ours - theirs,
-        _clip_of(answers[HIERO], ZERO_SHOT),
-        _excluded(task, answers[HIERO]),
-        config.bootstrap_resamples,
-        config.bootstrap_seed,
-    )
+    metric = _mean(task, answers[HIERO], ZERO_SHOT, ours - theirs)
     return Row(GROUNDING, f"{HIERO} minus {other}", "R1@0.3", metric, note="points, on the same queries")
 
 
@@ -109,38 +76,21 @@ def _per_query(answers: Answers, strategy: str) -> dict[str, np.ndarray]:
     return {measure: np.array(list(scores.shares(measure).values())) for measure in (*measures, "mIoU")}
 
 
-def _clip_of(answers: Answers, strategy: str) -> np.ndarray:
-    """``[Q]`` the number of each query's clip."""
-    return np.unique([key[0] for key in answers.scores[strategy].per_query], return_inverse=True)[1]
-
-
-def _excluded(task: StepTask, answers: Answers) -> int:
+def _excluded(task: GoalStepTask, answers: Answers) -> int:
     """Validation queries that are in no score: without text, or without features."""
     return task.splits["val"].report.without_text + sum(answers.report.excluded.values())
 
 
-def _mean(values: np.ndarray, clip_of: np.ndarray, excluded: int, resamples: int, seed: int) -> Metric:
-    """The mean over queries, with its 95 % interval over resampled clips."""
-    sums, counts = np.bincount(clip_of, weights=values), np.bincount(clip_of)
-    draws = np.random.default_rng(seed).integers(0, len(sums), (resamples, len(sums)))
-    low, high = np.quantile(sums[draws].sum(1) / counts[draws].sum(1), [0.025, 0.975])
-    return Metric(float(values.mean()), len(values), excluded, (float(low), float(high)))
-
-
-def localization_rows(
-    task: StepTask, results: Mapping[str, LocalizationResult], methods: Mapping[str, Method]
-) -> list[Row]:
-    """Mean average precision at each IoU and averaged over them; n counts steps and sub-steps."""
-    total = sum(len(video.all_steps()) for video in task.steps or ())
-    rows = []
-    for name, result in results.items():
-        scores, graph = result.scores, methods[name].thread_graph
-        named = {f"mAP@{threshold}": value for threshold, value in scores.mean_ap.items()}
-        for metric, value in {**named, "mAP, average": scores.average}.items():
-            found = Metric(value, scores.n_truth, total - scores.n_truth)
-            note = f"{scores.n_labels} categories"
-            rows.append(Row(LOCALIZATION, name, metric, found, note=note, thread_graph=graph))
-    return rows
+def _mean(task: GoalStepTask, answers: Answers, strategy: str, values: np.ndarray) -> Metric:
+    """The mean over queries; the interval is over resampled clips, for the queries of a clip share its features."""
+    config = task.profile.step_grounding
+    return mean_metric(
+        values,
+        excluded=_excluded(task, answers),
+        resamples=config.bootstrap_resamples,
+        seed=config.bootstrap_seed,
+        groups=[key[0] for key in answers.scores[strategy].per_query],
+    )
 
 
 def save_answers(answers: Mapping[str, Mapping[str, Answers]], run_folder: str | Path) -> list[Path]:
@@ -162,24 +112,7 @@ def save_answers(answers: Mapping[str, Mapping[str, Answers]], run_folder: str |
     return written
 
 
-def save_localization(results: Mapping[str, LocalizationResult], run_folder: str | Path) -> list[Path]:
-    """Write the steps that each method found to ``predictions/step_localization_<method>.json``.
-
-    In ActivityNet's layout: video -> ``segment`` in seconds, ``label``, ``score``.
-    """
-    written = []
-    for method, result in results.items():
-        found: dict[str, list[dict[str, Any]]] = {}
-        for span in result.predictions:
-            entry = {"segment": [span.start_s, span.end_s], "label": span.label, "score": span.score}
-            found.setdefault(span.video_uid, []).append(entry)
-        path = Path(run_folder) / "predictions" / f"step_localization_{file_slug(method)}.json"
-        write_json(path, {"version": "1.0", "results": found})
-        written.append(path)
-    return written
-
-
-def extra(task: StepTask, answers: Mapping[str, Mapping[str, Answers]]) -> dict[str, Any]:
+def extra(task: GoalStepTask, answers: Mapping[str, Mapping[str, Answers]]) -> dict[str, Any]:
     """What ``results.json`` has beside the rows: by split, what the file held and what was (not) answered.
 
     ``answers``: split -> method -> answers.
@@ -204,3 +137,49 @@ def excluded_lines(answers: Mapping[str, Mapping[str, Answers]]) -> list[str]:
     return [
         f"{split}, {name}: {found.report.summary()}" for split, of in answers.items() for name, found in of.items()
     ]
+
+
+def query_table(task: GoalStepTask, *, count: int) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: some validation queries with their answers, evenly spread over the file."""
+    queries = [(clip, query) for clip in task.splits["val"].clips for query in clip.queries]
+    chosen = dict.fromkeys(np.linspace(0, len(queries) - 1, min(count, len(queries))).round().astype(int).tolist())
+    rows = [
+        [
+            query.text,
+            f"{short_uid(clip.video_uid)}, {clip.duration_s:.0f} s",
+            f"{query.start_s:.1f} to {query.end_s:.1f} s",
+        ]
+        for clip, query in (queries[at] for at in chosen)
+    ]
+    return ["step", "video", "when"], rows
+
+
+def ablation_table(answers: Mapping[str, Answers]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: R1@0.3 / R5@0.3 / mIoU in hundredths of each strategy (rows) and method (columns)."""
+    strategies = list(next(iter(answers.values())).scores)
+
+    def cell(found: Answers, strategy: str) -> str:
+        scores = found.scores[strategy]
+        return " / ".join(f"{100 * v:.1f}" for v in (scores.recall[1, 0.3], scores.recall[5, 0.3], scores.mean_iou))
+
+    rows = [[strategy, *(cell(found, strategy) for found in answers.values())] for strategy in strategies]
+    return ["strategy", *answers], rows
+
+
+def example_panels(task: GoalStepTask, answers: Mapping[str, Answers], *, count: int) -> list[GroundingPanel]:
+    """Steps of all qualities: evenly spread from the best to the worst answered, by the IoU of the last method's
+    first zero-shot answer. Below its zero-shot answers stand those of HiERO-StepG on the same features."""
+    from hiero_lib.viz.grounding import GroundingPanel
+
+    judge = list(answers)[-1]
+    scored = answers[judge].scores[ZERO_SHOT].per_query
+    order = sorted(scored, key=lambda key: -max(scored[key][:1], default=0.0))
+    queries = {query.key: (clip, query) for clip in task.splits["val"].clips for query in clip.queries}
+    panels = []
+    for at in np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int):
+        clip, query = queries[order[at]]
+        spans = {name: found.predictions[ZERO_SHOT][query.key] for name, found in answers.items()}
+        spans[FULL_STEPG] = answers[judge].predictions[FULL_STEPG][query.key]
+        truth = None if query.start_s is None or query.end_s is None else (query.start_s, query.end_s)
+        panels.append(GroundingPanel(f"{query.text} ({short_uid(clip.video_uid)})", clip.end_s, truth, spans))
+    return panels

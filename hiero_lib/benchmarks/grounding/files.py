@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import csv
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,6 @@ from typing import Any
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import read_json, reading_csv, write_json
-
-log = logging.getLogger(__name__)
 
 NLQ_CHALLENGE = "ego4d_nlq_challenge"
 GOALSTEP_CHALLENGE = "ego4d_goalstep_challenge"
@@ -122,8 +119,6 @@ def read_grounding(path: str | Path) -> tuple[list[GroundingClip], GroundingRepo
         zero_length=sum(end is not None and end == start for _, _, start, end in timed),
         beyond_clip=sum(end is not None and end > clip.duration_s + _ROUNDING_S for clip, _, _, end in timed),
     )
-    odd = report.without_text or report.beyond_clip
-    log.log(logging.WARNING if odd else logging.INFO, "%s: %s", path, report.summary())
     return clips, report
 
 
@@ -220,6 +215,11 @@ def group_members(
         # The released code falls back to the single video where the table lacks the group.
         return members or ((video_uid.removeprefix("grp-"),) if released else None)
     return groups.get(video_uid, (video_uid,)) if released else (video_uid,)
+
+
+def short_uid(video_uid: str) -> str:
+    """The first 8 digits of a uid, ``grp-`` before them where it stands for a group."""
+    return video_uid[: 12 if video_uid.startswith("grp-") else 8]
 
 
 def write_predictions(path: str | Path, predictions: Predictions, *, challenge: str) -> None:

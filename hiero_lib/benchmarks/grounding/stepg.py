@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hiero_lib.benchmarks.grounding.metrics import temporal_iou
-from hiero_lib.benchmarks.grounding.zero_shot import Span, VideoFeatures, compress, cosine, run_means
+from hiero_lib.benchmarks.grounding.zero_shot import VideoFeatures, compress, cosine, run_means
 from hiero_lib.config import StepGConfig
+from hiero_lib.hierarchy.spans import Interval, temporal_iou
 from hiero_lib.models.clustering.spectral import Cluster, default_cluster
 
 
@@ -92,7 +92,7 @@ def grow_peak(
     return peak - left, peak + right
 
 
-def widen(span: Span, *, min_length_s: float, duration_s: float) -> Span:
+def widen(span: Interval, *, min_length_s: float, duration_s: float) -> Interval:
     """``span`` made at least ``min_length_s`` long around its middle, moved inside the video where it sticks out."""
     start, end = span
     if end - start >= min_length_s:
@@ -102,14 +102,14 @@ def widen(span: Span, *, min_length_s: float, duration_s: float) -> Span:
     return start, start + length
 
 
-def is_duplicate(span: Span, kept: Sequence[Span], *, iou: float) -> bool:
+def is_duplicate(span: Interval, kept: Sequence[Interval], *, iou: float) -> bool:
     """Whether ``span`` overlaps one of ``kept`` by more than ``iou``."""
     return bool(kept) and float(temporal_iou(np.asarray(span), np.asarray(kept)).max()) > iou
 
 
-def suppress(spans: Sequence[Span], *, iou: float, limit: int | None = None) -> list[Span]:
+def suppress(spans: Sequence[Interval], *, iou: float, limit: int | None = None) -> list[Interval]:
     """The spans that overlap no earlier kept one by more than ``iou``, at most ``limit``, order kept."""
-    kept: list[Span] = []
+    kept: list[Interval] = []
     for span in spans:
         if limit is not None and len(kept) == limit:
             break
@@ -120,7 +120,7 @@ def suppress(spans: Sequence[Span], *, iou: float, limit: int | None = None) -> 
 
 def stepg(
     features: VideoFeatures, queries: Tensor, *, config: StepGConfig | None = None, cluster: Cluster = default_cluster
-) -> list[list[Span]]:
+) -> list[list[Interval]]:
     """HiERO-StepG: fused similarity, one order for all steps, peaks grown to spans.
 
     ``queries`` must be in the order of the annotation, which is the order of the steps. The Viterbi answer of a
@@ -153,9 +153,9 @@ def stepg(
 
 def _spans_of_peaks(
     line: np.ndarray, peaks: Sequence[int], config: StepGConfig, stride_s: float, duration_s: float
-) -> list[Span]:
+) -> list[Interval]:
     """At most ``config.answers`` spans around the peaks, in their order."""
-    kept: list[Span] = []
+    kept: list[Interval] = []
     for ratio in config.ratios if config.use_growth else (1.0,):
         for peak in peaks:
             first, last = peak, peak

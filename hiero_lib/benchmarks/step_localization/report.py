@@ -1,81 +1,37 @@
-"""Goal-Step for people: some of the steps, the parts of HiERO-StepG side by side, predictions beside the truth."""
+"""Step localisation for people: rows of the results table, files, labels beside the truth."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hiero_lib.benchmarks.goalstep.task import FULL_STEPG, ZERO_SHOT, Answers, StepTask
-from hiero_lib.benchmarks.grounding.metrics import LabelledSpan
+from hiero_lib.base.files import file_slug, write_json
+from hiero_lib.benchmarks.step_localization.data import LabelledSpan
 from hiero_lib.benchmarks.step_localization.files import StepVideo, step_text
 from hiero_lib.benchmarks.step_localization.score import LocalizationResult
 from hiero_lib.hierarchy.spans import Span
+from hiero_lib.methods.method import Method
+from hiero_lib.results.metric import Metric
+from hiero_lib.results.row import Row
 
 if TYPE_CHECKING:
-    from hiero_lib.viz.grounding import GroundingPanel
     from hiero_lib.viz.timeline import TimelineRow
 
-
-def short_uid(video_uid: str) -> str:
-    """The first 8 digits of a uid, ``grp-`` before them where it stands for a group."""
-    return video_uid[: 12 if video_uid.startswith("grp-") else 8]
+BENCHMARK = "Goal-Step step localisation"
 
 
-def query_table(task: StepTask, *, count: int) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: some validation queries with their answers, evenly spread over the file."""
-    queries = [(clip, query) for clip in task.splits["val"].clips for query in clip.queries]
-    chosen = dict.fromkeys(np.linspace(0, len(queries) - 1, min(count, len(queries))).round().astype(int).tolist())
-    rows = [
-        [
-            query.text,
-            f"{short_uid(clip.video_uid)}, {clip.duration_s:.0f} s",
-            f"{query.start_s:.1f} to {query.end_s:.1f} s",
-        ]
-        for clip, query in (queries[at] for at in chosen)
-    ]
-    return ["step", "video", "when"], rows
-
-
-def ablation_table(answers: Mapping[str, Answers]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: R1@0.3 / R5@0.3 / mIoU in hundredths of each strategy (rows) and method (columns)."""
-    strategies = list(next(iter(answers.values())).scores)
-
-    def cell(found: Answers, strategy: str) -> str:
-        scores = found.scores[strategy]
-        return " / ".join(f"{100 * v:.1f}" for v in (scores.recall[1, 0.3], scores.recall[5, 0.3], scores.mean_iou))
-
-    rows = [[strategy, *(cell(found, strategy) for found in answers.values())] for strategy in strategies]
-    return ["strategy", *answers], rows
-
-
-def example_panels(task: StepTask, answers: Mapping[str, Answers], *, count: int) -> list[GroundingPanel]:
-    """Steps of all qualities: evenly spread from the best to the worst answered, by the IoU of the last method's
-    first zero-shot answer. Below its zero-shot answers stand those of HiERO-StepG on the same features."""
-    from hiero_lib.viz.grounding import GroundingPanel
-
-    judge = list(answers)[-1]
-    scored = answers[judge].scores[ZERO_SHOT].per_query
-    order = sorted(scored, key=lambda key: -max(scored[key][:1], default=0.0))
-    queries = {query.key: (clip, query) for clip in task.splits["val"].clips for query in clip.queries}
-    panels = []
-    for at in np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int):
-        clip, query = queries[order[at]]
-        spans = {name: found.predictions[ZERO_SHOT][query.key] for name, found in answers.items()}
-        spans[FULL_STEPG] = answers[judge].predictions[FULL_STEPG][query.key]
-        truth = None if query.start_s is None or query.end_s is None else (query.start_s, query.end_s)
-        panels.append(GroundingPanel(f"{query.text} ({short_uid(clip.video_uid)})", clip.end_s, truth, spans))
-    return panels
-
-
-def example_videos(task: StepTask, results: Mapping[str, LocalizationResult], *, count: int) -> list[StepVideo]:
+def example_videos(
+    videos: Sequence[StepVideo], results: Mapping[str, LocalizationResult], *, count: int
+) -> list[StepVideo]:
     """Some videos with features and steps: evenly spread from the shortest to the longest."""
     missing = set(next(iter(results.values())).without_features)
-    videos = [video for video in task.steps or () if video.steps and video.video_uid not in missing]
-    videos.sort(key=lambda video: max(step.end_s for step in video.steps))
-    places = (np.arange(min(count, len(videos))) + 0.5) / min(count, len(videos)) * len(videos)
-    return [videos[int(place)] for place in places]
+    shown = [video for video in videos if video.steps and video.video_uid not in missing]
+    shown.sort(key=lambda video: max(step.end_s for step in video.steps))
+    places = (np.arange(min(count, len(shown))) + 0.5) / min(count, len(shown)) * len(shown)
+    return [shown[int(place)] for place in places]
 
 
 def localized_rows(video: StepVideo, results: Mapping[str, LocalizationResult]) -> list[TimelineRow]:
@@ -97,8 +53,8 @@ def localized_rows(video: StepVideo, results: Mapping[str, LocalizationResult]) 
     rows = [TimelineRow("truth", [Span(s.start_s, s.end_s, number[s.category]) for s in video.steps], names)]
     for name, result in results.items():
         pieces = best_labels(result.predictions, video.video_uid)
-        runs = [Span(p.start_s, p.end_s, step_of.get(p.label, -1)) for p in pieces]
-        rows.append(TimelineRow(name, runs, names))
+        spans = [Span(p.start_s, p.end_s, step_of.get(p.label, -1)) for p in pieces]
+        rows.append(TimelineRow(name, spans, names))
     return rows
 
 
@@ -118,3 +74,36 @@ def best_labels(predictions: Sequence[LabelledSpan], video_uid: str, *, step_s: 
         else:
             found.append(LabelledSpan(video_uid, moment, stop, best.label, best.score))
     return found
+
+
+def localization_rows(
+    videos: Sequence[StepVideo], results: Mapping[str, LocalizationResult], methods: Mapping[str, Method]
+) -> list[Row]:
+    """Mean average precision at each IoU and averaged over them; n counts steps and sub-steps."""
+    total = sum(len(video.all_steps()) for video in videos)
+    rows = []
+    for name, result in results.items():
+        scores, graph = result.scores, methods[name].thread_graph
+        named = {f"mAP@{threshold}": value for threshold, value in scores.mean_ap.items()}
+        for metric, value in {**named, "mAP, average": scores.average}.items():
+            found = Metric(value, scores.n_truth, total - scores.n_truth)
+            note = f"{scores.n_labels} categories"
+            rows.append(Row(BENCHMARK, name, metric, found, note=note, thread_graph=graph))
+    return rows
+
+
+def save_localization(results: Mapping[str, LocalizationResult], run_folder: str | Path) -> list[Path]:
+    """Write the steps that each method found to ``predictions/step_localization_<method>.json``.
+
+    In ActivityNet's layout: video -> ``segment`` in seconds, ``label``, ``score``.
+    """
+    written = []
+    for method, result in results.items():
+        found: dict[str, list[dict[str, Any]]] = {}
+        for span in result.predictions:
+            entry = {"segment": [span.start_s, span.end_s], "label": span.label, "score": span.score}
+            found.setdefault(span.video_uid, []).append(entry)
+        path = Path(run_folder) / "predictions" / f"step_localization_{file_slug(method)}.json"
+        write_json(path, {"version": "1.0", "results": found})
+        written.append(path)
+    return written

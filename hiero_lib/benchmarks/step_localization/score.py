@@ -8,37 +8,101 @@ Goal-Step file was at hand: only the sample's, in the layout of ``step_localizat
 
 from __future__ import annotations
 
-import logging
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.benchmarks.grounding.metrics import DetectionScores, LabelledSpan, detection_scores
 from hiero_lib.benchmarks.grounding.stepg import suppress
 from hiero_lib.benchmarks.grounding.zero_shot import compress, cosine, run_means
+from hiero_lib.benchmarks.step_localization.data import LabelledSpan, taxonomy, true_spans
 from hiero_lib.benchmarks.step_localization.files import StepVideo, step_text
 from hiero_lib.config import LocalizationConfig
+from hiero_lib.hierarchy.spans import Interval, temporal_iou
 from hiero_lib.models.clustering.spectral import Cluster, default_cluster
 
-log = logging.getLogger(__name__)
+
+@dataclass(frozen=True)
+class DetectionScores:
+    """Mean average precision; each mean runs over the labels of the truth."""
+
+    mean_ap: dict[float, float]  # IoU threshold -> mAP
+    average: float  # over the thresholds
+    n_labels: int
+    n_truth: int
+    n_predictions: int
+    unknown_labels: int  # predictions whose label the truth does not hold; they are left out, as official
 
 
-def taxonomy(videos: Sequence[StepVideo]) -> list[str]:
-    """The step labels that occur, sorted."""
-    return sorted({step.category for video in videos for step in video.all_steps()})
+def average_precision(
+    truth: Sequence[LabelledSpan], predictions: Sequence[LabelledSpan], *, threshold: float
+) -> float:
+    """Interpolated average precision of one label (ActivityNet's definition, also used for THUMOS).
+
+    Predictions of all videos are taken by falling score; each claims the free truth of its video with the
+    highest IoU of at least ``threshold``, else it is false. The precision at a recall is the best at that recall
+    or beyond, and the area under that curve is the result.
+    """
+    if not truth or not predictions:
+        return 0.0
+    by_video: dict[str, list[Interval]] = defaultdict(list)
+    for t in truth:
+        by_video[t.video_uid].append((t.start_s, t.end_s))
+    spans = {uid: np.asarray(rows) for uid, rows in by_video.items()}
+    taken = {uid: np.zeros(len(rows), dtype=bool) for uid, rows in spans.items()}
+    order = np.argsort([-p.score for p in predictions], kind="stable")
+    hit = np.zeros(len(predictions))
+    for rank, index in enumerate(order):
+        p = predictions[int(index)]
+        if p.video_uid not in spans:
+            continue
+        iou = temporal_iou(np.asarray((p.start_s, p.end_s)), spans[p.video_uid])
+        iou[taken[p.video_uid]] = -1.0
+        best = int(iou.argmax())
+        if iou[best] >= threshold:
+            taken[p.video_uid][best] = True
+            hit[rank] = 1.0
+    hits = np.cumsum(hit)
+    precision = np.maximum.accumulate((hits / np.arange(1, len(hits) + 1))[::-1])[::-1]
+    return float((precision * hit).sum() / len(truth))
 
 
-def true_spans(videos: Sequence[StepVideo]) -> list[LabelledSpan]:
-    """Steps and sub-steps as labelled spans; a span of no length cannot be hit and is left out."""
-    return [
-        LabelledSpan(video.video_uid, step.start_s, step.end_s, step.category)
-        for video in videos
-        for step in video.all_steps()
-        if step.end_s > step.start_s
-    ]
+def detection_scores(
+    truth: Sequence[LabelledSpan],
+    predictions: Sequence[LabelledSpan],
+    *,
+    thresholds: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5),
+) -> DetectionScores:
+    """Mean average precision over labels, for each temporal IoU threshold and averaged over them.
+
+    Raises:
+        ValueError: the truth is empty.
+    """
+    if not truth:
+        raise ValueError("there is no truth to score against")
+    truths: dict[str, list[LabelledSpan]] = defaultdict(list)
+    for t in truth:
+        truths[t.label].append(t)
+    guesses: dict[str, list[LabelledSpan]] = {label: [] for label in truths}
+    unknown = 0
+    for p in predictions:
+        if p.label in guesses:
+            guesses[p.label].append(p)
+        else:
+            unknown += 1
+    mean_ap = {
+        threshold: float(
+            np.mean([average_precision(rows, guesses[label], threshold=threshold) for label, rows in truths.items()])
+        )
+        for threshold in thresholds
+    }
+    return DetectionScores(
+        mean_ap, float(np.mean(list(mean_ap.values()))), len(truths), len(truth), len(predictions), unknown
+    )
 
 
 def localize_steps(
@@ -95,7 +159,7 @@ class LocalizationResult:
     without_features: tuple[str, ...]
 
 
-def evaluate(
+def localize_videos(
     videos: Sequence[StepVideo],
     *,
     features_of: Callable[[str], Tensor | None],
@@ -135,6 +199,4 @@ def evaluate(
     truth = true_spans(kept)
     if not truth:
         raise DataError("no video has both steps and features", field="videos", value=len(videos))
-    if missing:
-        log.warning("step localisation: %d of %d videos have no features and are left out", len(missing), len(videos))
     return LocalizationResult(detection_scores(truth, predictions), predictions, tuple(missing))

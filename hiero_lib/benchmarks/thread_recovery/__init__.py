@@ -1,1 +1,17 @@
-"""Are the activity threads of the sample found again?"""
+"""Are the activity threads of the sample found again? Only a generated sample knows the true ones."""
+
+from hiero_lib.benchmarks.benchmark import Benchmark
+from hiero_lib.benchmarks.thread_recovery.report import recovered_rows, thread_table, truth_row, typical_video
+from hiero_lib.benchmarks.thread_recovery.task import needed_files, open_thread_recovery
+
+BENCHMARK = Benchmark("Thread recovery", needed_files, open_thread_recovery)
+
+__all__ = [
+    "BENCHMARK",
+    "needed_files",
+    "open_thread_recovery",
+    "recovered_rows",
+    "thread_table",
+    "truth_row",
+    "typical_video",
+]

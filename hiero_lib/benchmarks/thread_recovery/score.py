@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hiero_lib.benchmarks.egoprocel.task import uniform_pieces
+from hiero_lib.benchmarks.controls import uniform_pieces
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.models.hiero import HierarchyLevel
 from hiero_lib.models.threads import SpectralThreads
-from hiero_lib.results.metric import mean_metric
-from hiero_lib.results.record import Metric
+from hiero_lib.results.metric import Metric, mean_metric
+
+UNIFORM = "uniform pieces"  # what contiguity alone is worth
 
 LevelFeatures = Callable[[VideoSegments], Sequence[HierarchyLevel]]
 """Maps a video to its features at each level, level 0 first."""
@@ -59,7 +60,7 @@ class ThreadRecovery:
 
 
 @torch.no_grad()
-def evaluate(
+def recover_threads(
     methods: Mapping[str, LevelFeatures],
     videos: Mapping[str, VideoSegments],
     truth: Mapping[str, Callable[[np.ndarray], np.ndarray]],
@@ -76,9 +77,8 @@ def evaluate(
     """
     from sklearn.metrics import adjusted_rand_score
 
-    uniform = "uniform pieces"
-    scores: dict[str, list[list[float]]] = {name: [] for name in [*methods, uniform]}
-    threads: dict[str, list[dict[str, tuple[np.ndarray, np.ndarray]]]] = {name: [] for name in [*methods, uniform]}
+    scores: dict[str, list[list[float]]] = {name: [] for name in [*methods, UNIFORM]}
+    threads: dict[str, list[dict[str, tuple[np.ndarray, np.ndarray]]]] = {name: [] for name in [*methods, UNIFORM]}
 
     def note(method: str, level: int, uid: str, pos: np.ndarray, true: np.ndarray, found: np.ndarray) -> None:
         while len(scores[method]) <= level:
@@ -95,5 +95,5 @@ def evaluate(
                 count = len(np.unique(true))
                 note(name, level, uid, pos, true, find_threads(found.x, count))
                 if number == 0:
-                    note(uniform, level, uid, pos, true, uniform_pieces(found.x, count, _TEMPERATURE).numpy())
+                    note(UNIFORM, level, uid, pos, true, uniform_pieces(found.x, count, _TEMPERATURE).numpy())
     return ThreadRecovery({name: [np.array(v) for v in levels] for name, levels in scores.items()}, threads)

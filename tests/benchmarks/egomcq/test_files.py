@@ -1,25 +1,12 @@
-"""EgoMCQ questions: the authors' windows, and every malformed entry named."""
+"""``egomcq.json``: its entries as they stand, and every malformed one named."""
 
 import copy
 import json
 
 import pytest
-import torch
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.benchmarks.egomcq.files import clip_window, load_questions
-from hiero_lib.config import FeatureConfig
-from hiero_lib.data.features import FeatureStore
-
-FEATURES = FeatureConfig(folder="f", dim=4)
-
-
-def make_store(folder, lengths) -> FeatureStore:
-    """Feature row i of every video holds 4i, 4i + 1, ..."""
-    folder.mkdir()
-    for uid, n in lengths.items():
-        torch.save(torch.arange(4 * n, dtype=torch.float32).reshape(n, 4), folder / f"{uid}.pt")
-    return FeatureStore(folder, dim=4)
+from hiero_lib.benchmarks.egomcq.files import QuestionEntry, read_questions
 
 
 def entry(**changes):
@@ -31,105 +18,22 @@ def entry(**changes):
     return copy.deepcopy(value | changes)
 
 
-def load(tmp_path, questions, lengths=None):
+def read(tmp_path, questions):
     (tmp_path / "egomcq.json").write_text(json.dumps(questions))
-    store = make_store(tmp_path / "f", lengths or {f"v{i}": 60 for i in range(5)})
-    return load_questions(tmp_path / "egomcq.json", store, FEATURES)
+    return read_questions(tmp_path / "egomcq.json")
 
 
-@pytest.mark.golden
-def test_golden_windows(golden, tmp_path):
-    case = json.loads((golden / "egomcq_windows.json").read_text())
-    stride, fps, lengths = case["stride"], case["fps"], case["video_lengths"]
-    features = FeatureConfig(folder="f", dim=4, stride_frames=stride, fps=fps)
-    (tmp_path / "egomcq.json").write_text(json.dumps(case["questions"]))
-    store = make_store(tmp_path / "f", lengths)
-    questions, report = load_questions(
-        tmp_path / "egomcq.json", store, features, context_window=case["context_window"]
-    )
-    # Where a clip begins beyond the features the reference has an empty slice or a row of zeros: excluded here.
-    beyond = {
-        question_id
-        for question_id, question in case["questions"].items()
-        for choice in question["choices"].values()
-        if choice["clip_start"] * fps // stride >= lengths[choice["video_uid"]]
-    }
-    kept = {question.question_id: question for question in questions}
-    assert kept.keys() == case["questions"].keys() - beyond
-    assert (report.total, report.clip_beyond_video, report.without_features) == (
-        len(case["questions"]),
-        len(beyond),
-        0,
-    )
-    compared = 0
-    for (question_id, raw), expected in zip(case["questions"].items(), case["windows_first_index_and_length"]):
-        if question_id in beyond:
-            continue
-        question = kept[question_id]
-        assert [[w.first_index, w.num_segments] for w in question.windows] == expected
-        assert [w.video_uid for w in question.windows] == [c["video_uid"] for c in raw["choices"].values()]
-        assert (question.query, question.answer, question.type) == (
-            raw["query"]["clip_text"],
-            raw["answer"],
-            raw["types"],
-        )
-        for window in question.windows:
-            segments = window.read(store, features)
-            assert segments.x[:, 0].tolist() == [4 * (window.first_index + i) for i in range(window.num_segments)]
-        compared += 1
-    assert compared == len(case["questions"]) - len(beyond) > 0
+def test_an_entry_is_read_as_it_stands(tmp_path):
+    first, second = read(tmp_path, {"9": entry(types=2), "3": with_choice(clip_start=13, clip_end=13)})
+    clips = tuple((f"v{i}", 10.0 + i, 11.5 + i) for i in range(5))
+    assert first == QuestionEntry("9", "#C C looks", clips, answer=2, type=2)
+    assert (second.question_id, second.clips[3]) == ("3", ("v3", 13.0, 13.0))  # a clip of no length, whole numbers
 
 
-def test_positions_start_at_the_window(tmp_path):
-    (question,), _ = load(tmp_path, {"0": entry()})
-    segments = question.windows[0].read(FeatureStore(tmp_path / "f"), FEATURES)
-    assert segments.first_index == question.windows[0].first_index > 0
-    assert torch.allclose(segments.pos, (torch.arange(len(segments.x)) + 0.5) * 16 / 30)
-    assert segments.indices.tolist() == list(range(len(segments.x)))
-
-
-@pytest.mark.parametrize(
-    ("start_s", "end_s", "n", "expected"),
-    [
-        (10.0, 11.5, 60, (14, 11)),  # rows 18 to 21, four more on both sides
-        (10.0, 10.0, 60, (14, 9)),  # an empty clip is one row
-        (0.0, 1.0, 60, (0, 1)),  # nothing before it: no context on either side
-        (0.6, 1.2, 60, (0, 3)),  # one row before it, so one after it too
-        (10.0, 11.5, 22, (17, 5)),  # one row after it, so one before
-        (10.0, 99.0, 20, (18, 2)),  # ends beyond the features: cut
-        (10.0, 11.5, 19, (18, 1)),
-        (10.0, 11.5, 18, None),  # begins beyond them
-        (-0.5, 0.7, 60, (0, 1)),  # begins before the video
-        (0.0, 0.1, 1, (0, 1)),
-    ],
-)
-def test_window(start_s, end_s, n, expected):
-    assert clip_window(start_s, end_s, n, FEATURES, context_window=4) == expected
-
-
-def test_the_middle_stays_the_middle():
-    for n in (1, 7, 30):
-        for tenth in range(10 * n * 16 // 30):
-            without = clip_window(tenth / 10, tenth / 10 + 1, n, FEATURES, context_window=0)
-            window = clip_window(tenth / 10, tenth / 10 + 1, n, FEATURES, context_window=4)
-            if without is None:
-                assert window is None
-            else:
-                assert 2 * window[0] + window[1] == 2 * without[0] + without[1]
-                assert 0 <= window[0] < sum(window) <= n
-
-
-def test_exclusions_are_counted(tmp_path):
-    late, unknown, both = entry(), entry(), entry()
-    for question in (late, both):
-        question["choices"]["3"] |= {"clip_start": 40.0, "clip_end": 41.0}
-    for question in (unknown, both):
-        question["choices"]["1"]["video_uid"] = "not there"
-    questions, report = load(tmp_path, {"a": entry(types=2), "b": late, "c": unknown, "d": both, "e": entry()})
-    assert [(question.question_id, question.type) for question in questions] == [("a", 2), ("e", 1)]
-    assert (report.total, report.kept, report.without_features, report.clip_beyond_video) == (5, 2, 2, 1)
-    assert report.excluded == 3
-    assert "2 of 5" in report.summary()
+def test_the_order_of_the_choices_is_their_numbers(tmp_path):
+    shuffled = entry()
+    shuffled["choices"] = dict(sorted(shuffled["choices"].items(), reverse=True))
+    assert read(tmp_path, {"0": shuffled}) == read(tmp_path, {"0": entry()})
 
 
 def without(key, inside=None):
@@ -177,7 +81,7 @@ def with_choice(**changes):
 )
 def test_malformed_entries_are_named(tmp_path, question, field, value):
     with pytest.raises(DataError) as caught:
-        load(tmp_path, {"0": entry(), "q7": question})
+        read(tmp_path, {"0": entry(), "q7": question})
     assert caught.value.file == tmp_path / "egomcq.json"
     assert caught.value.field.startswith("question q7")
     assert caught.value.field.endswith(field)
@@ -189,6 +93,6 @@ def test_malformed_entries_are_named(tmp_path, question, field, value):
 def test_other_files(tmp_path, content):
     (tmp_path / "egomcq.json").write_text(content)
     with pytest.raises(DataError, match=r"egomcq\.json"):
-        load_questions(tmp_path / "egomcq.json", make_store(tmp_path / "f", {"v0": 5}), FEATURES)
+        read_questions(tmp_path / "egomcq.json")
     with pytest.raises(DataError, match="no such file"):
-        load_questions(tmp_path / "none.json", FeatureStore(tmp_path / "f"), FEATURES)
+        read_questions(tmp_path / "none.json")

@@ -2,8 +2,7 @@
 
 import pytest
 
-from hiero_lib.benchmarks.egomcq.files import Question, Window
-from hiero_lib.benchmarks.egomcq.moments import moments_of
+from hiero_lib.benchmarks.egomcq.data import Question, Window, moments_of
 from hiero_lib.config import load_profile
 
 

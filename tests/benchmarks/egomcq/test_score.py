@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch_geometric.data import Batch
 
-from hiero_lib.base.errors import DataError
-from hiero_lib.benchmarks.egomcq.files import EgoMCQReport, Question, Window, load_questions
-from hiero_lib.benchmarks.egomcq.score import EgoMCQResult, ModelScorer, RawScorer, evaluate
+from hiero_lib.benchmarks.egomcq.data import EgoMCQReport, Question, Window, load_questions
+from hiero_lib.benchmarks.egomcq.score import EgoMCQResult, answer_questions
 from hiero_lib.config import EgoMCQConfig, load_profile
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.segments import VideoSegments
+from hiero_lib.methods.scorers import ModelScorer, RawScorer
 from hiero_lib.models.checkpoints import build_model, card_of
 from tests.helpers.tiny import make_tiny
 
@@ -42,7 +42,7 @@ def task(tmp_path_factory):
 
 def score(task, scorer, questions=None, **config):
     profile, store, all_questions, report, _ = task
-    return evaluate(
+    return answer_questions(
         scorer,
         questions or all_questions,
         store=store,
@@ -92,24 +92,6 @@ def test_raw_features_meet_their_own_text_space(task, tmp_path):
     x = task[1].read(window.video_uid).float()[window.first_index + window.num_segments // 2]
     text = scorer.weight @ embed([question.query])[0].relu() + scorer.bias
     assert result.similarity[0, 3] == pytest.approx(float(torch.cosine_similarity(x, text, dim=0)), abs=1e-5)
-
-
-@pytest.mark.parametrize(
-    "state",
-    [{}, {"a": torch.zeros(3, 2)}, {"a": torch.zeros(3, 2), "b": torch.zeros(4)}, {"a": torch.zeros(1, 2, 3)}],
-)
-def test_another_file_is_no_text_projection(tmp_path, state):
-    torch.save(state, tmp_path / "proj.pth")
-    with pytest.raises(DataError, match=r"proj\.pth.*one matrix and one vector"):
-        RawScorer.from_file(tmp_path / "proj.pth", embed_text=embed, device=CPU)
-
-
-def test_a_projection_that_is_not_there_or_broken_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"proj\.pth"):
-        RawScorer.from_file(tmp_path / "proj.pth", embed_text=embed, device=CPU)
-    (tmp_path / "proj.pth").write_bytes(b"<html>quota exceeded</html>")
-    with pytest.raises(DataError, match=r"proj\.pth"):
-        RawScorer.from_file(tmp_path / "proj.pth", embed_text=embed, device=CPU)
 
 
 def made_up(answers, truths, types):

@@ -1,63 +1,54 @@
-"""A run's models side by side: what is loaded, what is compared, what the table says of it."""
+"""A run's models side by side: what is loaded, what is compared, what is written of it."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import write_json
-from hiero_lib.benchmarks.egomcq import task as scoring
-from hiero_lib.benchmarks.egomcq.score import EgoMCQResult
-from hiero_lib.benchmarks.egomcq.task import EgoMCQTask, open_egomcq
-from hiero_lib.benchmarks.thread_recovery.score import ThreadRecovery
-from hiero_lib.config import load_profile
-from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, open_methods
-from tests.helpers.tiny import make_checkpoint, make_tiny
+from hiero_lib.benchmarks.egomcq.task import EgoMCQTask, needed_files, open_egomcq
+from hiero_lib.config import Profile, load_profile
+from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
+from hiero_lib.methods.opening import open_methods
+from tests.helpers.tiny import make_tiny
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def task(tmp_path_factory: pytest.TempPathFactory) -> EgoMCQTask:
-    root = tmp_path_factory.mktemp("scoring")
-    profile = load_profile(make_tiny(root / "data", features__text_projection="p.pth"))
-    generator = torch.Generator().manual_seed(0)
-    weights = {"weight": torch.randn(12, 384, generator=generator), "bias": torch.zeros(12)}
-    torch.save(weights, root / "data" / "p.pth")
+def task(profile: Profile) -> EgoMCQTask:
     return open_egomcq(profile, device=CPU)
 
 
-def test_every_method_answers_the_same_questions(task: EgoMCQTask, tmp_path: Path) -> None:
-    checkpoints = {name: make_checkpoint(tmp_path / name, task.profile, name) for name in ("probe", "hiero")}
-    methods = open_methods(task.profile, checkpoints=checkpoints, device=CPU, text=task.text)
+def test_every_method_answers_the_same_questions(
+    task: EgoMCQTask, methods: dict[str, Method], tmp_path: Path
+) -> None:
     assert list(methods) == [UNTRAINED, PROBE, HIERO]
     hiero = methods[HIERO].model
     assert hiero is not None
     assert not hiero.training
-    results = {name: task.evaluate(method.scorer) for name, method in methods.items() if method.scorer is not None}
-    rows = scoring.egomcq_rows(results)
-    measured = {(row.method, row.metric): row.result for row in rows if row.result is not None}
+    results = task.evaluate(methods, run_folder=tmp_path)
+    assert list(results) == list(methods)
+    assert all(result.questions == task.questions for result in results.values())
+    (section,) = task.sections(results, methods)
+    assert (section.name, task.notes(results)) == ("egomcq", [])
+    measured = {(row.method, row.metric): row.result for row in section.rows if row.result is not None}
     inter = "inter-video accuracy"
     difference = measured["HiERO minus linear probe", inter]
     assert difference.value == pytest.approx(measured["HiERO", inter].value - measured["linear probe", inter].value)
     assert {metric.n for metric in measured.values()} == {10}
-    quoted = {(row.method, row.metric): row.published for row in rows if row.result is None}
-    assert quoted["HiERO (EgoVLP)", "intra-video accuracy"] == 0.596
-    assert len(quoted) == 10
+    assert {row.thread_graph for row in section.rows if row.method == HIERO} == {"within_threads"}
 
-    written = scoring.save_predictions(results, tmp_path)
+    written = task.save_predictions(results, methods, tmp_path)
     names = ["egomcq_untrained_features.json", "egomcq_linear_probe.json", "egomcq_hiero.json"]
     assert [path.name for path in written] == names
     assert all(path.parent == tmp_path / "predictions" for path in written)
-
-    header, shown = scoring.question_table(results, count=4)
-    assert header == ["query", "type", "right clip", *results]
-    assert len(shown) == 4
-    assert len(scoring.question_table(results, count=99)[1]) == 20
+    saved = json.loads(written[-1].read_text())
+    right = [entry["predicted"] == entry["answer"] for entry in saved if entry["type"] == 1]
+    assert sum(right) / len(right) == measured["HiERO", inter].value
 
     accuracies = task.validate(hiero)
     assert accuracies == {
@@ -66,24 +57,32 @@ def test_every_method_answers_the_same_questions(task: EgoMCQTask, tmp_path: Pat
     }
 
 
-def test_checkpoints_of_one_kind_have_files_side_by_side(task: EgoMCQTask, tmp_path: Path) -> None:
-    checkpoints = {f"outputs/{name}/best": make_checkpoint(tmp_path / name, task.profile, "hiero") for name in "ab"}
-    methods = open_methods(task.profile, checkpoints=checkpoints, device=CPU, text=task.text)
-    results = {name: task.evaluate(method.scorer) for name, method in methods.items() if method.scorer is not None}
-    written = scoring.save_predictions(results, tmp_path)
+def test_a_method_answers_as_its_scorer_does(task: EgoMCQTask, methods: dict[str, Method]) -> None:
+    scorer = methods[PROBE].scorer
+    assert scorer is not None
+    alone = task.answer(scorer)
+    together = task.evaluate({PROBE: methods[PROBE]})[PROBE]
+    assert (alone.similarity == together.similarity).all()
+
+
+def test_a_method_without_a_text_space_is_left_out(task: EgoMCQTask, methods: dict[str, Method]) -> None:
+    bare = Method(**{**vars(methods[UNTRAINED]), "scorer": None})
+    assert list(task.evaluate({UNTRAINED: bare, HIERO: methods[HIERO]})) == [HIERO]
+
+
+def test_checkpoints_of_one_kind_have_files_side_by_side(
+    task: EgoMCQTask, checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    given = {f"outputs/{name}/best": checkpoints["hiero"] for name in "ab"}
+    methods = open_methods(task.profile, checkpoints=given, device=CPU, text=task.text)
+    written = task.save_predictions(task.evaluate(methods), methods, tmp_path)
     assert len({path.name for path in written}) == 3
     assert all(path.parent == tmp_path / "predictions" and path.is_file() for path in written)
 
 
-def test_the_question_table_marks_right_and_wrong(task: EgoMCQTask) -> None:
-    questions = task.questions[:2]
-    similarity = np.zeros((2, 5), dtype=np.float32)
-    similarity[0, questions[0].answer] = 0.9
-    similarity[1, (questions[1].answer + 1) % 5] = 0.8
-    result = EgoMCQResult(questions, similarity, task.report, task.profile.egomcq)
-    _, ((*_, right), (*_, wrong)) = scoring.question_table({"m": result}, count=2)
-    assert right == f"✓ {questions[0].answer} (0.90)"
-    assert wrong == f"✗ {(questions[1].answer + 1) % 5} (0.80, right: 0.00)"
+def test_the_summary_counts_and_the_needed_file_is_the_questions(task: EgoMCQTask, root: Path) -> None:
+    assert needed_files(task.profile) == [root / "raw/annotations/egomcq.json"]
+    assert task.summary().startswith("EgoMCQ: 20 of 20 questions")
 
 
 def test_no_question_left_is_an_error(tmp_path: Path) -> None:
@@ -92,28 +91,3 @@ def test_no_question_left_is_an_error(tmp_path: Path) -> None:
         path.unlink()
     with pytest.raises(DataError, match=r"egomcq\.json: not one of 20 questions"):
         open_egomcq(profile, device=CPU)
-
-
-def test_only_held_out_videos_with_threads_can_be_compared(tmp_path: Path) -> None:
-    """Real data have no truth, and a sample of timelines one without threads."""
-    profile = load_profile(make_tiny(tmp_path / "data"))
-    assert scoring.held_out_videos(profile, device=CPU) == ({}, {})
-    span = {"start_s": 0.0, "end_s": 9.0, "id": 3, "text": "washing up"}
-    for uid, split, threads in (("v0", "val", [span]), ("v1", "val", []), ("v2", "train", [span])):
-        levels = {"action": [], "step": [], "thread": threads, "procedure": []}
-        truth = {"version": 1, "video_uid": uid, "split": split, "scenario": "", "duration_s": 9.0, "levels": levels}
-        write_json(tmp_path / "data" / "truth" / f"{uid}.json", truth)
-    videos, truths = scoring.held_out_videos(profile, device=CPU)
-    assert list(videos) == list(truths) == ["v0"]
-
-
-def test_the_typical_video_is_the_median_one() -> None:
-    scores = {"HiERO": [np.array([0.9, 0.1, 0.5, 0.4, 0.7])]}
-    threads = {"HiERO": [{uid: (np.zeros(1), np.zeros(1)) for uid in "abcde"}]}
-    recovery = ThreadRecovery(scores, threads)
-    assert scoring.typical_video(recovery, method="HiERO", level=0) == "c"
-    header, rows = scoring.thread_table(recovery)
-    assert header == ["method", "level 0"]
-    assert rows[0][1].startswith("52.0 (")
-    (row,) = scoring.thread_rows(recovery)
-    assert (row.method, row.metric, row.result.n if row.result else None) == ("HiERO", "level 0", 5)

@@ -1,3 +1,5 @@
+"""EgoNLQ's head: it learns, a training goes on to the same result, and which heads a profile asks for."""
+
 import dataclasses
 import json
 
@@ -6,7 +8,18 @@ import torch
 
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.benchmarks.egonlq.data import clip_bins, prepare
-from hiero_lib.benchmarks.egonlq.score import load_head, mean_and_spread, measures, predict, train
+from hiero_lib.benchmarks.egonlq.score import (
+    FED,
+    Head,
+    compared_levels,
+    load_head,
+    mean_and_spread,
+    measures,
+    planned_heads,
+    predict,
+    train,
+    training_settings,
+)
 from hiero_lib.benchmarks.grounding.files import (
     NLQ_CHALLENGE,
     GroundingClip,
@@ -16,6 +29,7 @@ from hiero_lib.benchmarks.grounding.files import (
     write_predictions,
 )
 from hiero_lib.config import EgoNLQConfig
+from hiero_lib.methods.method import HIERO
 
 STRIDE_S = 0.5
 SMALL = EgoNLQConfig(dim=16, num_heads=2, max_pos_len=16, dropout=0.05, lr=5e-3, batch_size=16, epochs=12)
@@ -145,3 +159,22 @@ def test_bad_input(tmp_path):
         train(empty, empty, tmp_path, truth={}, seed=0, device="cpu", config=SMALL)
     with pytest.raises(DataError, match="tokens"):
         run(tmp_path, config=dataclasses.replace(SMALL, max_pos_len=2))
+
+
+def test_both_methods_have_the_same_seeds_and_the_levels_fewer():
+    config = EgoNLQConfig(seeds=(3, 5), compared_seeds=1)
+    heads = planned_heads(config, depth=3)
+    assert heads[:4] == [Head(method, 0, seed) for method in FED for seed in (3, 5)]
+    assert heads[4:] == [Head(HIERO, level, 3) for level in (1, 2, "all")]
+    assert [head.level for head in planned_heads(config, depth=2)[4:]] == [1, "all"]
+    alone = planned_heads(dataclasses.replace(config, compared_seeds=0), depth=3)
+    assert alone == heads[:4]
+    assert compared_levels(config, depth=3) == [0, 1, 2, "all"]
+
+
+def test_what_does_not_decide_one_training_is_not_among_its_settings():
+    settings = training_settings(SMALL)
+    same = dataclasses.replace(SMALL, level=2, cluster=False, seeds=(9,), compared_seeds=3, bootstrap_seed=7)
+    assert training_settings(same) == settings
+    for name in ("dim", "dropout", "lr", "epochs", "max_pos_len", "batch_size"):
+        assert training_settings(dataclasses.replace(SMALL, **{name: 2 * getattr(SMALL, name)})) != settings

@@ -7,11 +7,21 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.benchmarks.egoprocel.data import KeystepData, open_keysteps, read_video_rate
+from hiero_lib.benchmarks.egoprocel.data import (
+    KeystepData,
+    frames_per_node,
+    needed_files,
+    open_keysteps,
+    raw_level_features,
+    read_video_rate,
+    spread_to_frames,
+)
+from hiero_lib.benchmarks.egoprocel.files import TASKS, KeystepVideo
 from hiero_lib.config import Profile, load_profile
 from tests.helpers.tiny import add_egoprocel, make_tiny
 
@@ -212,3 +222,44 @@ def test_without_pyav_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(DataError, match=r"pip install av, or write videos\.csv"):
         read_video_rate(tmp_path / "b.mp4")
+
+
+def test_features_and_labels_are_needed_and_rates_where_nothing_else_has_them(root: Path) -> None:
+    features, labels = root / "raw/features/egoprocel/tiny", labels_of(root)
+    assert needed_files(profile_of(root)) == [features, labels, labels / "videos.csv"]
+    (root / "raw/videos/egoprocel").mkdir(parents=True)
+    assert needed_files(profile_of(root)) == [features, labels]  # the videos know their rates
+    (root / "raw/videos/egoprocel").rmdir()
+    (labels / "keysteps.json").touch()
+    assert needed_files(profile_of(root)) == [features, labels]  # one rate for all
+    named = profile_of(root, egoprocel__labels="/elsewhere.json", egoprocel__feature_folder="other")
+    assert needed_files(named) == [features.with_name("other")]
+
+
+def test_spreading_equals_repeating_32_times_then_padding_or_cutting() -> None:
+    ids = np.arange(5)
+    for num_labels in (100, 160, 163):
+        repeated = np.pad(np.repeat(ids, 32), (0, 200))[:num_labels]
+        np.testing.assert_array_equal(spread_to_frames(ids, num_labels=num_labels, frames_per_node=64), repeated)
+
+
+def test_spreading_at_another_rate_follows_the_time() -> None:
+    # Labels at 10 frames per second, nodes of 64 / 30 s: label frame f lies at f / 10 s.
+    width = frames_per_node(KeystepVideo("v", TASKS[0], 10.0, 600, ()), stride_frames=16, fps=30.0)
+    got = spread_to_frames(np.arange(50), num_labels=300, frames_per_node=width)
+    expected = [min(int((2 * j + 1) / 10 / (64 / 30)), 49) for j in range(300)]
+    assert got.tolist() == expected
+
+
+def test_raw_features_at_the_rate_of_level_two() -> None:
+    x = torch.arange(11.0)[:, None]
+    assert raw_level_features(x).flatten().tolist() == [2, 6, 10]
+    assert raw_level_features(x[:2]).flatten().tolist() == [1]
+    assert raw_level_features(x[:0]).shape == (0, 1)
+
+
+def test_a_node_covers_64_frames_of_the_rate_that_the_features_count_in() -> None:
+    at = {fps: KeystepVideo("v", TASKS[0], fps, 600, ()) for fps in (30.0, 59.94)}
+    assert frames_per_node(at[59.94], stride_frames=16) == 64
+    assert frames_per_node(at[59.94], stride_frames=16, fps=29.97) == 128
+    assert frames_per_node(at[30.0], stride_frames=8, fps=30.0) == 32

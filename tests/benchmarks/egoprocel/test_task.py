@@ -1,143 +1,155 @@
-from itertools import pairwise
+"""EgoProceL for a run's methods: features of level 2, positions, controls, and what is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from hiero_lib.base.errors import DataError
-from hiero_lib.benchmarks.egoprocel.files import TASKS, KeystepSpan, KeystepVideo, read_keysteps_json
-from hiero_lib.benchmarks.egoprocel.task import (
-    evaluate,
-    frames_per_node,
-    random_clusters,
-    raw_level_features,
-    score_video,
-    spread_to_frames,
-    uniform_pieces,
-    unmatched_share,
-)
-from hiero_lib.config import ProcedureConfig
-from tests.helpers.shared import SHARED, needs
+from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.benchmarks.controls import CONTROLS, RANDOM, UNIFORM
+from hiero_lib.benchmarks.egoprocel.score import AVERAGE, EgoProceLResult
+from hiero_lib.benchmarks.egoprocel.task import EgoProceLTask, at_positions, open_egoprocel, positions_of
+from hiero_lib.config import Profile, load_profile
+from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
+from hiero_lib.methods.opening import open_methods
+from hiero_lib.models.temporal import radius_graph
+from tests.helpers.tiny import make_checkpoint
 
-REAL = SHARED / "egoprocel/keysteps.json"
-BROWNIE, EGGS = (next(t for t in TASKS if t.name == name) for name in ("Brownie", "Eggs"))
-TENT = next(t for t in TASKS if t.name == "EPIC-Tents")
+CPU = torch.device("cpu")
 
 
-def by_axis(x, n_clusters, temperature):
-    return x.argmax(dim=1)
+def with_settings(task: EgoProceLTask, **settings: object) -> EgoProceLTask:
+    given = {f"egoprocel.{name}": value for name, value in settings.items()}
+    profile = load_profile(Path(task.profile.data_root) / "tiny.yaml", given)
+    return open_egoprocel(profile, device=CPU)
 
 
-def video(uid="v", task=TENT, nodes=(4, 4, 4), frames=64, fps=30.0):
-    """Key-steps 1, 2, ... of the given number of nodes of 64 frames."""
-    edges = np.cumsum([0, *nodes]) * frames
-    spans = tuple(KeystepSpan(int(a), int(b) - 1, k, "") for k, (a, b) in enumerate(pairwise(edges), start=1))
-    return KeystepVideo(uid, task, fps, int(edges[-1]), spans)
+def test_features_are_level_two_and_of_untrained_ones_every_fourth_segment(
+    task: EgoProceLTask, methods: dict[str, Method]
+) -> None:
+    video = task.data.videos[0]
+    segments = task.data.segments(video)
+    assert segments is not None
+    raw = task.features(methods[UNTRAINED], video)
+    assert raw is not None
+    assert torch.equal(raw, segments.x[2::4])
+    for name in (PROBE, HIERO):
+        found = task.features(methods[name], video)
+        assert found is not None
+        torch.testing.assert_close(found, methods[name].levels(segments, cluster=True)[2].x)
 
 
-def features(nodes=(4, 4, 4)):
-    return torch.eye(7)[: len(nodes)].repeat_interleave(torch.tensor(nodes), dim=0)
+def test_released_positions_leave_no_temporal_edge(task: EgoProceLTask, methods: dict[str, Method]) -> None:
+    segments = task.data.segments(task.data.videos[0])
+    assert segments is not None
+    batch = torch.zeros(len(segments.x), dtype=torch.int64)
+    edges = {}
+    for positions in ("paper", "released"):
+        pos = at_positions(segments, positions).pos  # type: ignore[arg-type]
+        edges[positions] = [
+            radius_graph(pos[:: 2**level], batch[:: 2**level], 1.0, scale=2.0**level).edge_index().shape[1]
+            for level in range(3)
+        ]
+    assert min(edges["paper"]) > 0
+    assert edges["released"] == [0, 0, 0]
+    assert float(segments.pos[0]) == pytest.approx(0.5 * 16 / 30)  # what was given is left as it was
 
 
-def test_spreading_equals_repeating_32_times_then_padding_or_cutting():
-    ids = np.arange(5)
-    for num_labels in (100, 160, 163):
-        repeated = np.pad(np.repeat(ids, 32), (0, 200))[:num_labels]
-        np.testing.assert_array_equal(spread_to_frames(ids, num_labels=num_labels, frames_per_node=64), repeated)
+def test_the_positions_follow_the_thread_graph_or_the_setting(
+    task: EgoProceLTask, methods: dict[str, Method], tmp_path: Path
+) -> None:
+    released = load_profile(Path(task.profile.data_root) / "tiny.yaml", {"model.thread_graph": "released"})
+    path = make_checkpoint(tmp_path / "released", released, "hiero")
+    authors = open_methods(released, checkpoints={"hiero": path}, device=CPU)[HIERO]
+    assert positions_of(methods[HIERO], task.profile) == "paper"
+    assert positions_of(authors, task.profile) == "released"
+    for setting in ("paper", "released"):
+        switched = with_settings(task, positions=setting)
+        assert positions_of(methods[HIERO], switched.profile) == positions_of(authors, switched.profile) == setting
+    video = task.data.videos[0]
+    seen = [with_settings(task, positions=p).features(methods[HIERO], video) for p in ("paper", "released")]
+    assert seen[0] is not None
+    assert seen[1] is not None
+    assert not torch.allclose(seen[0], seen[1])
 
 
-def test_spreading_at_another_rate_follows_the_time():
-    # Labels at 10 frames per second, nodes of 64 / 30 s: label frame f lies at f / 10 s.
-    got = spread_to_frames(
-        np.arange(50), num_labels=300, frames_per_node=frames_per_node(video(fps=10.0), stride_frames=16, fps=30.0)
-    )
-    expected = [min(int((2 * j + 1) / 10 / (64 / 30)), 49) for j in range(300)]
-    assert got.tolist() == expected
+def test_planted_steps_score_above_chance(results: dict[str, EgoProceLResult]) -> None:
+    assert list(results) == [RANDOM, UNIFORM, UNTRAINED, PROBE, HIERO]
+    assert results[UNTRAINED].value("F1") > results[RANDOM].value("F1")
+    assert [len(result.videos) for result in results.values()] == [4] * 5
 
 
-def test_raw_features_at_the_rate_of_level_two():
-    x = torch.arange(11.0)[:, None]
-    assert raw_level_features(x).flatten().tolist() == [2, 6, 10]
-    assert raw_level_features(x[:2]).flatten().tolist() == [1]
-    assert raw_level_features(x[:0]).shape == (0, 1)
+def test_videos_without_features_are_counted_and_named(own: Profile) -> None:
+    (Path(own.data_root) / "raw/features/egoprocel/tiny/MECCANO/b.pt").unlink()
+    task = open_egoprocel(own, device=CPU)
+    result = task.score_control(UNIFORM)
+    assert result.counts() == (3, 1)
+    assert result.counts("MECCANO") == (1, 1)
+    assert result.counts("CMU") == (1, 0)
+    assert task.notes({UNIFORM: result}) == ["3 videos scored, 1 left out (labels without features)"]
+    (section,) = task.sections({UNIFORM: result}, {})
+    assert section.extra["excluded"]["videos without features"] == ["b"]
+    metric = result.metrics(resamples=5, seed=0)["F1", AVERAGE]
+    assert (metric.n, metric.excluded) == (3, 1)
 
 
-def test_clusters_that_are_the_steps_score_one():
-    got = score_video(video(), features(), frames_per_node=64, cluster=by_axis)
-    assert (got.scores.f1, got.scores.iou, got.scores.all_f1) == (1.0, 1.0, 1.0)
-    assert got.truth.tolist() == [1] * 128 + [2] * 128 + [3] * 128
+def test_labels_far_beyond_the_features_are_noted(own: Profile) -> None:
+    table = Path(own.data_root) / "raw/annotations/egoprocel/videos.csv"
+    table.write_text(table.read_text().replace("a,30,960", "a,30,1920"))
+    task = open_egoprocel(own, device=CPU)
+    _, note = task.notes({UNIFORM: task.score_control(UNIFORM)})
+    assert note == "1 videos have labels beyond their features (a wrong frame rate?): a"
 
 
-def test_default_clustering_finds_planted_steps():
-    nodes = (20, 15, 30, 25, 10, 12, 18)
-    x = features(nodes) + 0.02 * torch.randn(130, 7, generator=torch.Generator().manual_seed(0))
-    assert score_video(video(nodes=nodes), x, frames_per_node=64).scores.f1 > 0.99
+def test_a_model_without_level_two_is_refused(task: EgoProceLTask, tmp_path: Path) -> None:
+    shallow = load_profile(Path(task.profile.data_root) / "tiny.yaml", {"model.depth": 2})
+    path = make_checkpoint(tmp_path / "shallow", shallow, "hiero")
+    method = open_methods(shallow, checkpoints={"hiero": path}, device=CPU)[HIERO]
+    with pytest.raises(ConfigError, match="level 2"):
+        task.score(method)
 
 
-def test_tasks_are_averaged_before_datasets_and_f1():
-    videos = [video("a", BROWNIE), video("b", BROWNIE), video("c", EGGS), video("d", TENT), video("lost", TENT)]
-    lines = {"a": features(), "b": features()[:, :1].repeat(1, 7), "c": features(), "d": features()}
-    got = evaluate(videos, features_of=lambda v: lines.get(v.video_uid), cluster=by_axis)
-    assert [v.video_uid for v in got.without_features] == ["lost"]
-    assert set(got.tasks) == {("CMU", "Brownie"), ("CMU", "Eggs"), ("EPIC-Tents", "EPIC-Tents")}
-    # Video b is one cluster over three steps; the other two steps are matched to clusters that hold nothing.
-    assert got.tasks["CMU", "Brownie"].recall == pytest.approx((1 + 1 / 3) / 2)
-    assert got.tasks["CMU", "Brownie"].precision == pytest.approx((1 + 1 / 9) / 2)
-    recall, precision = (2 / 3 + 1) / 2, (5 / 9 + 1) / 2
-    assert got.datasets["CMU"].f1 == pytest.approx(2 * recall * precision / (recall + precision))
-    assert got.value("F1") == pytest.approx((got.datasets["CMU"].f1 + 1) / 2)
-    assert got.value("IoU") == pytest.approx((got.datasets["CMU"].iou + 1) / 2)
-
-
-def test_share_of_frames_that_the_published_measure_leaves_out():
-    one = score_video(video(), features(), frames_per_node=64, cluster=by_axis)
-    few = ProcedureConfig(n_clusters=2)
-    two = score_video(video(), features((4, 8)), frames_per_node=64, cluster=by_axis, config=few)
-    assert unmatched_share([one]) == 0.0
-    assert unmatched_share([one, two]) == pytest.approx((1 / 3) / 2)
-
-
-def test_published_protocol_can_be_switched():
-    x, v = features((4, 8)), video(nodes=(4, 8))
-    default = score_video(v, x, frames_per_node=64, cluster=uniform_pieces)
-    pooled = score_video(v, x, frames_per_node=64, cluster=uniform_pieces, config=ProcedureConfig(per_keystep=False))
-    two = score_video(v, x, frames_per_node=64, cluster=uniform_pieces, config=ProcedureConfig(n_clusters=2))
-    assert default.scores.recall != pooled.scores.recall
-    assert two.scores.recall > default.scores.recall
-
-
-def test_controls_give_valid_clusters():
-    x = torch.zeros(50, 3)
-    for control in (random_clusters, uniform_pieces):
-        ids = control(x, 7, 0.5)
-        assert set(ids.tolist()) == set(range(7))
-        assert torch.equal(ids, control(x, 7, 0.5))
-    assert uniform_pieces(x[:7], 3, 0.5).tolist() == [0, 0, 0, 1, 1, 2, 2]
-    assert uniform_pieces(x[:2], 5, 0.5).tolist() == [0, 2]
-
-
-@pytest.mark.parametrize("bad", [torch.zeros(0, 3), torch.full((4, 3), float("nan"))])
-def test_unusable_features_name_the_video(bad):
+def test_a_feature_that_is_not_finite_names_its_file(own: Profile) -> None:
+    file = Path(own.data_root) / "raw/features/egoprocel/tiny/CMU_Kitchens/d.pt"
+    x = torch.load(file, weights_only=True)
+    x[3, 1] = torch.nan
+    torch.save(x, file)
     with pytest.raises(DataError) as error:
-        evaluate([video("that one")], features_of=lambda v: bad)
-    assert (error.value.file, error.value.field) == ("that one", "features")
+        open_egoprocel(own, device=CPU).score_control(RANDOM)
+    assert (error.value.file, error.value.field) == (file, "row 3, channel 1")
 
 
-def test_nothing_to_score():
-    with pytest.raises(DataError, match="no video has features"):
-        evaluate([video()], features_of=lambda v: None)
+def test_controls_do_not_look_at_features(task: EgoProceLTask) -> None:
+    assert set(CONTROLS) == {RANDOM, UNIFORM}
+    entry = task.score_control(UNIFORM).videos[0]
+    assert np.diff(entry.predicted).min() >= 0
 
 
-@needs(REAL)
-def test_real_timelines_go_through_with_random_clusters_and_uniform_pieces():
-    videos = read_keysteps_json(REAL, fps=10)
+def test_a_model_is_scored_with_the_times_that_it_does_not_get_otherwise(
+    task: EgoProceLTask, methods: dict[str, Method], results: dict[str, EgoProceLResult]
+) -> None:
+    ((name, other),) = task.score_at_other_positions(methods[HIERO]).items()
+    assert name == "HiERO, segment times as released (times 4)"
+    assert other.note == "segment times as released (times 4)"
+    expected = with_settings(task, positions="released").score(methods[HIERO])
+    assert other.metrics(resamples=5, seed=0) == expected.metrics(resamples=5, seed=0)
+    ((back, same),) = with_settings(task, positions="released").score_at_other_positions(methods[HIERO]).items()
+    assert back == "HiERO, segment times as they are"
+    assert same.metrics(resamples=5, seed=0) == results[HIERO].metrics(resamples=5, seed=0)
+    assert [results[method].note for method in (UNTRAINED, PROBE)] == ["", ""]  # they have no graph
 
-    def features_of(v):
-        return torch.zeros(int(v.num_frames / v.fps * 30 / 64) + 1, 2)
 
-    for control in (random_clusters, uniform_pieces):
-        got = evaluate(videos, features_of=features_of, feature_fps=30.0, cluster=control)
-        assert len(got.videos) == 1079
-        assert len(got.tasks) == 16
-        assert len(got.datasets) == 6
-        assert 0.05 < got.value("F1") < 0.6
+def test_what_is_recorded_and_written(
+    task: EgoProceLTask, methods: dict[str, Method], results: dict[str, EgoProceLResult], tmp_path: Path
+) -> None:
+    (section,) = task.sections(results, methods)
+    assert section.name == "egoprocel"
+    assert {row.method for row in section.rows if row.result is not None} >= results.keys()
+    assert set(section.extra["tasks"]) == {"MECCANO/MECCANO", "EGTEA/Pizza", "CMU/Eggs"}
+    written = task.save_predictions(results, methods, tmp_path)
+    assert len(written) == len(results) == 5
+    assert all(path.parent == tmp_path / "predictions" for path in written)
+    assert task.summary().startswith("4 labelled videos of 3 tasks in 3 datasets")

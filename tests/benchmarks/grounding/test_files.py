@@ -12,6 +12,7 @@ from hiero_lib.benchmarks.grounding.files import (
     parse_predictions,
     read_grounding,
     read_video_groups,
+    short_uid,
     truth_of,
     write_predictions,
 )
@@ -73,7 +74,7 @@ QUERY = (*ANNOTATION, "language_queries", 0)
 WITHOUT_QUERIES = changed((*CLIP, "annotations"), [])["videos"][0]
 
 
-def test_queries_keep_their_index_and_what_is_left_out_is_counted(tmp_path, caplog):
+def test_queries_keep_their_index_and_what_is_left_out_is_counted(tmp_path):
     (clip,), report = read_grounding(saved(tmp_path / "n.json", DOCUMENT))
     assert [(q.query_idx, q.text) for q in clip.queries] == [
         (0, "Where is it?"),
@@ -83,8 +84,10 @@ def test_queries_keep_their_index_and_what_is_left_out_is_counted(tmp_path, capl
     ]
     assert clip.duration_s == 30.0
     assert (report.queries, report.without_text, report.zero_length, report.beyond_clip) == (6, 2, 1, 1)
-    assert [r.levelname for r in caplog.records] == ["WARNING"]
-    assert "2 without text; kept: 1 that end beyond" in caplog.text
+    assert report.summary() == (
+        "6 queries in 1 clips of 1 videos; excluded: 2 without text; "
+        "kept: 1 that end beyond their clip, 1 of zero length"
+    )
     assert truth_of([clip])["c", "a", 4] == (25.0, 33.0)
 
 
@@ -177,6 +180,12 @@ def test_groups(tmp_path):
     assert group_members("grp-a", groups, released=True) == ("a", "b")
     assert group_members("b", groups, released=True) == ("b",)
     assert group_members("grp-z", groups, released=True) == ("z",)
+
+
+def test_a_short_uid_still_says_that_it_is_a_group():
+    assert short_uid("0123456789-abcd") == "01234567"
+    assert short_uid("grp-0123456789-abcd") == "grp-01234567"
+    assert short_uid("v0") == "v0"
 
 
 @pytest.mark.parametrize("row", ["a, b", "[]", "[1]", "__import__('os').getcwd()", ""])

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hiero_lib.benchmarks.egomcq.files import EgoMCQReport, Question, Window
-from hiero_lib.benchmarks.egomcq.score import EgoMCQResult, ModelScorer, evaluate
+from hiero_lib.benchmarks.egomcq.data import EgoMCQReport, Question, Window
+from hiero_lib.benchmarks.egomcq.score import EgoMCQResult, evaluate
 from hiero_lib.config import AlignmentConfig, EgoMCQConfig, FeatureConfig
 from hiero_lib.data.features import FeatureStore
+from hiero_lib.methods.scorers import ModelScorer
 from hiero_lib.models.alignment import AlignedModel, TextHead, VisualHead
 from hiero_lib.models.hiero import HiERO
 from tests.tools.speed.common import full_size, made_up_video, seconds

@@ -9,8 +9,9 @@ from __future__ import annotations
 import torch
 from sklearn.metrics import adjusted_rand_score
 
+from hiero_lib.benchmarks.egoprocel.data import LEVEL, frames_per_node, raw_level_features
 from hiero_lib.benchmarks.egoprocel.files import TASKS, KeystepSpan, KeystepVideo
-from hiero_lib.benchmarks.egoprocel.task import LEVEL, frames_per_node, raw_level_features, score_video
+from hiero_lib.benchmarks.egoprocel.score import score_video
 from hiero_lib.config import ProcedureConfig
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.models.clustering.spectral import default_cluster
