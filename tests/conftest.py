@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from jaxtyping import install_import_hook
+
+# Shapes and types of what these modules take and give are checked in tests, and only there: users pay nothing. Here,
+# for the hook sees what is imported after it.
+install_import_hook(["hiero_lib.models"], "beartype.beartype")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from hiero_lib.config import AlignmentConfig
@@ -24,7 +25,7 @@ class VisualHead(nn.Module):
             nn.Linear(config.dim, config.dim),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "n H"]) -> Float[Tensor, "n D"]:
         """See the class."""
         return self.net(x)
 
@@ -39,7 +40,7 @@ class TextHead(nn.Module):
         super().__init__()
         self.net = nn.Sequential(nn.Linear(text_dim, config.dim), nn.ReLU(), nn.Linear(config.dim, config.dim))
 
-    def forward(self, text: Tensor) -> Tensor:
+    def forward(self, text: Float[Tensor, "m T"]) -> Float[Tensor, "m D"]:
         """See the class."""
         return self.net(text)
 
@@ -67,7 +68,9 @@ class AlignedModel(nn.Module):
         self.backbone, self.visual_head, self.text_head = backbone, visual_head, text_head
         self.text_encoder = text_encoder
 
-    def forward(self, data, text: Tensor | list[str]) -> tuple[list[HierarchyLevel], Tensor, Tensor]:
+    def forward(
+        self, data, text: Float[Tensor, "M T"] | list[str]
+    ) -> tuple[list[HierarchyLevel], Float[Tensor, "N D"], Float[Tensor, "M D"]]:
         """One training pass.
 
         Args:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 
@@ -39,7 +40,7 @@ class ClipTextTower(nn.Module):
         self.transformer = nn.ModuleDict({"resblocks": nn.Sequential(*blocks)})
         self.ln_final = nn.LayerNorm(width)
 
-    def forward(self, *, input_ids: Tensor, attention_mask: Tensor) -> ClipOutput:
+    def forward(self, *, input_ids: Int[Tensor, "n L"], attention_mask: Int[Tensor, "n L"]) -> ClipOutput:
         """States ``[n, L, width]``; what follows a text cannot reach it, so that the mask is not needed."""
         x = self.token_embedding(input_ids) + self.positional_embedding[: input_ids.shape[1]]
         return ClipOutput(self.ln_final(self.transformer["resblocks"](x)))
@@ -48,7 +49,7 @@ class ClipTextTower(nn.Module):
 class ClipOutput(NamedTuple):
     """``last_hidden_state [n, L, width]``, as transformers names it."""
 
-    last_hidden_state: Tensor
+    last_hidden_state: Float[Tensor, "n L D"]
 
 
 class _QuickGELU(nn.Module):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
@@ -32,11 +33,11 @@ class HierarchyLevel:
     """
 
     level: int
-    x: Tensor
-    pos: Tensor
-    indices: Tensor
-    batch: Tensor
-    assignments: Tensor
+    x: Float[Tensor, "n H"]
+    pos: Float[Tensor, " n"]
+    indices: Int[Tensor, " n"]
+    batch: Int[Tensor, " n"]
+    assignments: Int[Tensor, " n"]
 
 
 class Stage(nn.Module):
@@ -59,7 +60,7 @@ class Stage(nn.Module):
         )
         self.norm = nn.LayerNorm(config.hidden_size)
 
-    def forward(self, x: Tensor, graph: TemporalGraph) -> Tensor:
+    def forward(self, x: Float[Tensor, "N H"], graph: TemporalGraph) -> Float[Tensor, "N H"]:
         """See the class."""
         x = graph.sort(x)
         if torch.is_grad_enabled() or len(x) <= _ROWS_AT_ONCE:

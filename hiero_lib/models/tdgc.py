@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from hiero_lib.models.temporal import TemporalGraph, gated_neighbours
@@ -53,13 +54,13 @@ class TDGC(nn.Module):
             self.lin_rel.weight.copy_(torch.eye(channels))
             self.lin_rel.bias.zero_()
 
-    def gates(self, distance: Tensor) -> Tensor:
+    def gates(self, distance: Float[Tensor, " K"]) -> Float[Tensor, "K H"]:
         """Gates ``[K, H]`` of distances ``[K]``, in the unit of the graph's positions."""
         if not self.use_pos_attr:
             return distance.new_ones((len(distance), self.lin_rel.out_features))
         return getattr(torch, self.pos_act)(self.lin_pos(distance[:, None]))
 
-    def forward(self, x: Tensor, graph: TemporalGraph) -> Tensor:
+    def forward(self, x: Float[Tensor, "N H"], graph: TemporalGraph) -> Float[Tensor, "N H"]:
         """See the class; ``graph`` carries the neighbours, their distances, signs and degrees."""
         root = nn.functional.linear(x, self.lin_root.weight, self.bias[0])
         table = self.gates(graph.distance) * graph.weight[:, None].to(x.dtype)

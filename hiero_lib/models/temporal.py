@@ -13,6 +13,7 @@ import dataclasses
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from hiero_lib.config import Pooling
@@ -30,22 +31,22 @@ class TemporalGraph:
         weight: ``[K]`` ``sign(pos_j - pos_i) / degree_i`` of each kind (without the sign where ``signed`` is false).
     """
 
-    order: Tensor | None
+    order: Int[Tensor, " N"] | None
     offsets: tuple[int, ...]
-    kinds: Tensor
-    distance: Tensor
-    weight: Tensor
+    kinds: Int[Tensor, "O N"]
+    distance: Float[Tensor, " K"]
+    weight: Float[Tensor, " K"]
 
     @property
     def num_nodes(self) -> int:
         """Number of rows N."""
         return self.kinds.shape[1]
 
-    def sort(self, x: Tensor) -> Tensor:
+    def sort(self, x: Shaped[Tensor, "N ..."]) -> Shaped[Tensor, "N ..."]:
         """Rows of ``x`` in the graph's order."""
         return x if self.order is None else x.index_select(0, self.order)
 
-    def unsort(self, x: Tensor) -> Tensor:
+    def unsort(self, x: Shaped[Tensor, "N ..."]) -> Shaped[Tensor, "N ..."]:
         """Rows of ``x``, given in the graph's order, back in the input's order."""
         if self.order is None:
             return x
@@ -57,7 +58,7 @@ class TemporalGraph:
         """The graph of some consecutive sorted rows; edges to rows outside are gone, degrees are as they were."""
         return dataclasses.replace(self, order=None, kinds=self.kinds[:, start:stop])
 
-    def edge_index(self) -> Tensor:
+    def edge_index(self) -> Int[Tensor, "2 E"]:
         """``[2, E]`` the same edges as PyG writes them (source, target), sorted by target; for looking and tests."""
         rows = torch.arange(self.num_nodes, device=self.kinds.device)
         pairs = []
@@ -72,7 +73,13 @@ class TemporalGraph:
 
 
 def radius_graph(
-    pos: Tensor, group: Tensor, radius: float, *, scale: float = 1.0, signed: bool = True, is_sorted: bool = False
+    pos: Float[Tensor, " N"],
+    group: Int[Tensor, " N"],
+    radius: float,
+    *,
+    scale: float = 1.0,
+    signed: bool = True,
+    is_sorted: bool = False,
 ) -> TemporalGraph:
     """Join the nodes of a group whose distance in time is under ``radius`` (strictly, without self loops).
 
@@ -191,7 +198,14 @@ def _blocks(n: int, offset: int, like: Tensor) -> list[tuple[int, int]]:
     return [(start, min(last, start + size)) for start in range(first, last, size)]
 
 
-def gated_neighbours(out: Tensor, h: Tensor, table: Tensor, graph: TemporalGraph, *, slope: float) -> Tensor:
+def gated_neighbours(
+    out: Float[Tensor, "N H"],
+    h: Float[Tensor, "N H"],
+    table: Float[Tensor, "K H"],
+    graph: TemporalGraph,
+    *,
+    slope: float,
+) -> Float[Tensor, "N H"]:
     """``out_i + sum_j table[kind_ij] * LeakyReLU_slope(h_j)`` over the neighbours j of i, differentiable.
 
     Shapes: out, h ``[N, H]`` in the graph's order; table ``[K, H]`` with a zero row for kind 0; result ``[N, H]``
@@ -201,7 +215,7 @@ def gated_neighbours(out: Tensor, h: Tensor, table: Tensor, graph: TemporalGraph
     return _GatedNeighbours.apply(out, h, table, graph.kinds, graph.offsets, slope)
 
 
-def video_pointer(batch: Tensor, num_videos: int) -> Tensor:
+def video_pointer(batch: Int[Tensor, " N"], num_videos: int) -> Int[Tensor, " {num_videos}+1"]:
     """``[num_videos + 1]`` first row of each video in sorted rows; a video without rows gets an empty range."""
     counts = torch.zeros(num_videos, dtype=torch.int64, device=batch.device)
     counts.scatter_add_(0, batch, torch.ones_like(batch))
@@ -209,8 +223,14 @@ def video_pointer(batch: Tensor, num_videos: int) -> Tensor:
 
 
 def interpolate(
-    x: Tensor, pos_x: Tensor, pos_y: Tensor, *, ptr_x: Tensor, batch_y: Tensor, neighbours: int
-) -> Tensor:
+    x: Float[Tensor, "M C"],
+    pos_x: Float[Tensor, " M"],
+    pos_y: Float[Tensor, " N"],
+    *,
+    ptr_x: Int[Tensor, " P"],
+    batch_y: Int[Tensor, " N"],
+    neighbours: int,
+) -> Float[Tensor, "N C"]:
     """Inverse squared distance interpolation from the nearest nodes in time, as ``knn_interpolate``.
 
     Shapes:
@@ -229,8 +249,13 @@ def interpolate(
 
 
 def nearest_nodes(
-    pos_x: Tensor, pos_y: Tensor, *, ptr_x: Tensor, batch_y: Tensor, neighbours: int
-) -> tuple[Tensor, Tensor]:
+    pos_x: Float[Tensor, " M"],
+    pos_y: Float[Tensor, " N"],
+    *,
+    ptr_x: Int[Tensor, " P"],
+    batch_y: Int[Tensor, " N"],
+    neighbours: int,
+) -> tuple[Int[Tensor, "N k"], Float[Tensor, "N k"]]:
     """The nodes of the same video that are nearest in time: rows ``[N, k]`` and squared distances ``[N, k]``.
 
     Where a video has fewer nodes, the distance is infinite and the row is any valid one. Ties go to the earlier node.
@@ -250,8 +275,13 @@ def nearest_nodes(
 
 
 def pool_in_time(
-    x: Tensor, pos: Tensor, indices: Tensor, batch: Tensor, *, pool: Pooling
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    x: Float[Tensor, "N C"],
+    pos: Float[Tensor, " N"],
+    indices: Int[Tensor, " N"],
+    batch: Int[Tensor, " N"],
+    *,
+    pool: Pooling,
+) -> tuple[Float[Tensor, "M C"], Float[Tensor, " M"], Int[Tensor, " M"], Int[Tensor, " M"]]:
     """Halve the temporal resolution (method.md, "Encoder").
 
     ``mean`` and ``max`` pool each node with its index neighbours i - 1 and i + 1 of the same video, then keep even

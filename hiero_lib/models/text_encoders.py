@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from hiero_lib.base.errors import ConfigError, DataError
@@ -33,7 +34,7 @@ _MODEL_TYPES = {"minilm": ("bert",), "distilbert": ("distilbert",), "clip": ("cl
 Pool = Callable[[Tensor, Tensor], Tensor]
 
 
-def mean_pool(states: Tensor, mask: Tensor) -> Tensor:
+def mean_pool(states: Float[Tensor, "n L D"], mask: Int[Tensor, "n L"]) -> Float[Tensor, "n D"]:
     """Mean of ``states [n, L, D]`` over the tokens of ``mask [n, L]`` (sentence-transformers' MiniLM), ``[n, D]``.
 
     Not normalised: sentence-transformers scales the result to length 1, which the text head has no use for.
@@ -42,12 +43,12 @@ def mean_pool(states: Tensor, mask: Tensor) -> Tensor:
     return (states * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
 
 
-def first_token(states: Tensor, mask: Tensor) -> Tensor:
+def first_token(states: Float[Tensor, "n L D"], mask: Int[Tensor, "n L"]) -> Float[Tensor, "n D"]:
     """The state of the first token, ``[CLS]`` (EgoVLP's DistilBERT), ``[n, D]``."""
     return states[:, 0]
 
 
-def last_token(states: Tensor, mask: Tensor) -> Tensor:
+def last_token(states: Float[Tensor, "n L D"], mask: Int[Tensor, "n L"]) -> Float[Tensor, "n D"]:
     """The state of the last token of each text, the end-of-text token of CLIP, ``[n, D]``."""
     return states[torch.arange(len(states), device=states.device), mask.sum(dim=1) - 1]
 
@@ -94,20 +95,20 @@ class TextEncoder(nn.Module):
         """Training mode, unless frozen."""
         return super().train(mode and not self.frozen)
 
-    def forward(self, texts: Sequence[str]) -> Tensor:
+    def forward(self, texts: Sequence[str]) -> Float[Tensor, "n D"]:
         """``[n, dim]``, one vector a text; differentiable unless frozen."""
         return self.encode_ids(*self.tokenize(texts))
 
-    def encode_ids(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    def encode_ids(self, input_ids: Int[Tensor, "n L"], attention_mask: Int[Tensor, "n L"]) -> Float[Tensor, "n D"]:
         """``[n, dim]`` of token ids and their mask, both ``[n, L]``."""
         return self.pool(self._states(input_ids, attention_mask), attention_mask)
 
-    def encode_tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    def encode_tokens(self, texts: Sequence[str]) -> tuple[Float[Tensor, "n L D"], Bool[Tensor, "n L"]]:
         """The state of every token, ``[n, L, dim]``, and which are of the text, ``[n, L]`` bool."""
         input_ids, attention_mask = self.tokenize(texts)
         return self._states(input_ids, attention_mask), attention_mask.bool()
 
-    def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    def tokenize(self, texts: Sequence[str]) -> tuple[Int[Tensor, "n L"], Int[Tensor, "n L"]]:
         """Token ids and attention mask, ``[n, L]`` int64 each, on the encoder's device; L is the longest text's.
 
         Texts are tokenised one by one: the tokenizer's own batches start threads, which would make it print a

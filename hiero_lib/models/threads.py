@@ -6,9 +6,10 @@ A thread-discovery function is any callable of the form of :class:`ThreadDiscove
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from hiero_lib.config import ThreadGraph
@@ -17,10 +18,13 @@ from hiero_lib.models.clustering.kmeans import batched_kmeans
 from hiero_lib.models.temporal import TemporalGraph, interpolate, nearest_nodes, radius_graph, video_pointer
 
 
+@runtime_checkable
 class ThreadDiscovery(Protocol):
     """Finds the threads of every video of a batch, without gradients."""
 
-    def __call__(self, x: Tensor, *, indices: Tensor, batch: Tensor, num_videos: int) -> Tensor:
+    def __call__(
+        self, x: Float[Tensor, "N H"], *, indices: Int[Tensor, " N"], batch: Int[Tensor, " N"], num_videos: int
+    ) -> Int[Tensor, " N"]:
         """Threads of nodes.
 
         Shapes: x ``[N, H]``, indices ``[N]`` increasing within a video, batch ``[N]`` sorted; result ``[N]`` int64,
@@ -47,7 +51,9 @@ class SpectralThreads:
     seed: int = 0
 
     @torch.no_grad()
-    def __call__(self, x: Tensor, *, indices: Tensor, batch: Tensor, num_videos: int) -> Tensor:
+    def __call__(
+        self, x: Float[Tensor, "N H"], *, indices: Int[Tensor, " N"], batch: Int[Tensor, " N"], num_videos: int
+    ) -> Int[Tensor, " N"]:
         """See :class:`ThreadDiscovery`."""
         ptr = video_pointer(batch, num_videos)
         last = torch.zeros(num_videos, dtype=indices.dtype, device=x.device)
@@ -77,7 +83,7 @@ class SpectralThreads:
         return batch * self.num_clusters + clusters[batch, nearest[:, 0]]
 
 
-def ranks_in_threads(threads: Tensor) -> Tensor:
+def ranks_in_threads(threads: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
     """``[N]`` float32 number of each node within its thread: 0, 1, 2, ... in the order of rows, which is time."""
     order = torch.argsort(threads, stable=True)
     ordered = threads[order]
@@ -87,7 +93,7 @@ def ranks_in_threads(threads: Tensor) -> Tensor:
     return ranks
 
 
-def released_slices(threads: Tensor) -> Tensor:
+def released_slices(threads: Int[Tensor, " N"]) -> Int[Tensor, " N"]:
     """``[N]`` the slice that each node falls into when unsorted ids go into torch-cluster's radius search.
 
     The released code hands the thread ids, unsorted, to a search that expects a sorted batch vector and takes
@@ -99,7 +105,7 @@ def released_slices(threads: Tensor) -> Tensor:
     return torch.searchsorted(ptr, torch.arange(len(threads), device=threads.device), right=True)
 
 
-def thread_graph(threads: Tensor, *, variant: ThreadGraph, signed: bool = True) -> TemporalGraph:
+def thread_graph(threads: Int[Tensor, " N"], *, variant: ThreadGraph, signed: bool = True) -> TemporalGraph:
     """Join each node with the one before and after it in its thread (distance in ranks below 1.5).
 
     Args:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 _MASKED = -1e30  # logit of a padded place
@@ -32,7 +33,7 @@ class Dropout(nn.Module):
         super().__init__()
         self.p = p
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         if not self.training or not 0.0 < self.p < 1.0 or x.device.type != "cpu":
             return F.dropout(x, self.p, self.training)
         words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
@@ -57,7 +58,7 @@ class ConvBlock(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(dim, eps=1e-6) for _ in range(num_layers))
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "B L D"]) -> Float[Tensor, "B L D"]:
         for depthwise, pointwise, norm in zip(self.depthwise, self.pointwise, self.norms, strict=True):
             # As an image of height 1 whose channels come last, which is how x lies in memory: nothing is copied.
             lines = norm(x).transpose(1, 2).unsqueeze(2)
@@ -85,7 +86,7 @@ class AttentionBlock(nn.Module):
         self.out = nn.Linear(dim, dim)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "B L D"], mask: Float[Tensor, "B L"]) -> Float[Tensor, "B L D"]:
         y = self.dropout(self.norm_attention(x))
         q, k, v = (
             layer(y).unflatten(2, (self.num_heads, -1)).transpose(1, 2)
@@ -110,7 +111,7 @@ class FeatureEncoder(nn.Module):
         self.conv_block = ConvBlock(dim, dropout=dropout)
         self.attention_block = AttentionBlock(dim, num_heads, dropout=dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "B L D"], mask: Float[Tensor, "B L"]) -> Float[Tensor, "B L D"]:
         x = x + self.positions.weight[: x.shape[1]]
         return self.attention_block(self.conv_block(x), mask)
 
@@ -130,7 +131,13 @@ class ContextQueryAttention(nn.Module):
         self.out = nn.Linear(4 * dim, dim)
         self.dropout = Dropout(dropout)
 
-    def forward(self, video: Tensor, query: Tensor, video_mask: Tensor, query_mask: Tensor) -> Tensor:
+    def forward(
+        self,
+        video: Float[Tensor, "B L D"],
+        query: Float[Tensor, "B T D"],
+        video_mask: Float[Tensor, "B L"],
+        query_mask: Float[Tensor, "B T"],
+    ) -> Float[Tensor, "B L D"]:
         v, q = self.dropout(video), self.dropout(query)
         score = v @ self.video_weight + (q @ self.query_weight).transpose(1, 2)
         score = score + (v * self.product_weight) @ q.transpose(1, 2)
@@ -144,9 +151,9 @@ class ContextQueryAttention(nn.Module):
 class SpanScores(NamedTuple):
     """What the head says of a batch: ``[B, L]`` each; logits are very low at padded places."""
 
-    highlight: Tensor  # probability that a segment belongs to the answer
-    start_logits: Tensor
-    end_logits: Tensor
+    highlight: Float[Tensor, "B L"]  # probability that a segment belongs to the answer
+    start_logits: Float[Tensor, "B L"]
+    end_logits: Float[Tensor, "B L"]
 
 
 class VSLNet(nn.Module):
@@ -192,7 +199,13 @@ class VSLNet(nn.Module):
         )
         self.dropout = Dropout(dropout)
 
-    def forward(self, video: Tensor, video_mask: Tensor, tokens: Tensor, token_mask: Tensor) -> SpanScores:
+    def forward(
+        self,
+        video: Float[Tensor, "B L F"],
+        video_mask: Float[Tensor, "B L"],
+        tokens: Float[Tensor, "B T C"],
+        token_mask: Float[Tensor, "B T"],
+    ) -> SpanScores:
         v = self.encoder(self.video_projection(self.dropout(video)), video_mask)
         q = self.encoder(self.query_projection(tokens), token_mask)
         x = self.attention(v, q, video_mask, token_mask)
@@ -212,18 +225,18 @@ class VSLNet(nn.Module):
 class SpanLoss(NamedTuple):
     """The training loss and its parts (scalars)."""
 
-    total: Tensor
-    span: Tensor
-    highlight: Tensor
+    total: Float[Tensor, ""]
+    span: Float[Tensor, ""]
+    highlight: Float[Tensor, ""]
 
 
 def vslnet_loss(
     scores: SpanScores,
     *,
-    start: Tensor,
-    end: Tensor,
-    highlight: Tensor,
-    video_mask: Tensor,
+    start: Int[Tensor, " B"],
+    end: Int[Tensor, " B"],
+    highlight: Shaped[Tensor, "B L"],
+    video_mask: Float[Tensor, "B L"],
     highlight_weight: float = 5.0,
 ) -> SpanLoss:
     """Cross-entropy of start and end, plus the weighted highlighting loss.
@@ -241,7 +254,9 @@ def vslnet_loss(
     return SpanLoss(span + highlight_weight * lit, span, lit)
 
 
-def highlight_labels(start: Tensor, end: Tensor, lengths: Tensor, *, size: int, extend: float = 0.1) -> Tensor:
+def highlight_labels(
+    start: Int[Tensor, " B"], end: Int[Tensor, " B"], lengths: Int[Tensor, " B"], *, size: int, extend: float = 0.1
+) -> Int[Tensor, "B {size}"]:
     """``[B, size]`` int64: 1 from start to end (both included), widened by ``extend`` of the span on both sides.
 
     The widening is rounded to whole places and cut at the video's ends.
@@ -253,7 +268,9 @@ def highlight_labels(start: Tensor, end: Tensor, lengths: Tensor, *, size: int, 
     return ((place >= first[:, None]) & (place <= last[:, None])).long()
 
 
-def top_spans(scores: SpanScores, *, k: int = 5) -> tuple[Tensor, Tensor, Tensor]:
+def top_spans(
+    scores: SpanScores, *, k: int = 5
+) -> tuple[Int[Tensor, "B k"], Int[Tensor, "B k"], Float[Tensor, "B k"]]:
     """The k most probable spans of the joint start-end distribution, best first.
 
     Returns ``(start, end, probability)``, each ``[B, min(k, L * L)]``; start <= end.
@@ -265,7 +282,7 @@ def top_spans(scores: SpanScores, *, k: int = 5) -> tuple[Tensor, Tensor, Tensor
     return flat // length, flat % length, probability
 
 
-def pool_to_bins(x: Tensor, max_pos_len: int) -> Tensor:
+def pool_to_bins(x: Float[Tensor, "N F"], max_pos_len: int) -> Float[Tensor, "L F"]:
     """``[N, F]`` to ``[min(N, max_pos_len), F]``: means over bins of (nearly) equal length; short ones as they are.
 
     The borders are ``round(i * N / max_pos_len)``, halves to even, and at most N - 1, as in the reference: the last

@@ -51,7 +51,8 @@ def test_an_authors_checkpoint_is_ready_to_answer(frozen: bool, golden: Path, tm
     checkpoint = golden / "authors_checkpoint.pth"
     bare, card = load_model(checkpoint)
     profile = load_profile(make_tiny(tmp_path / "data", dim=card.model.input_size, text__frozen=frozen))
-    lent: Any = SimpleNamespace(tokenizer=SimpleNamespace(encode=lambda text: SimpleNamespace(ids=[1, len(text)])))
+    lent: Any = torch.nn.Module()
+    lent.tokenizer = SimpleNamespace(encode=lambda text: SimpleNamespace(ids=[1, len(text)]))
     embedded = torch.randn(2, bare.text_head.net[0].in_features)
     text = TextSide(profile, device=CPU)
     text.encoder, text.embed = lent, lambda queries: embedded[: len(queries)]  # type: ignore[method-assign]

@@ -19,7 +19,7 @@ pip install --no-compile "$torch" plotly==5.24.1 ipywidgets==7.7.1 notebook==6.5
 echo "floor environment: $SECONDS s"
 export HF_HUB_OFFLINE=1 COLAB_RELEASE_TAG=floor OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 "$scratch/venv/bin/python" tests/tools/colab_floor.py "$scratch"
-pip install pytest
+pip install pytest beartype
 "$scratch/venv/bin/python" -m pytest -q -p no:cacheprovider -W ignore::DeprecationWarning \
     tests/sources/download/test_fetch.py -k "drive or folder or page"
 echo "floor: $SECONDS s in all"

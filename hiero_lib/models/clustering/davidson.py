@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 _STORED_BYTES = 4 * 2**30  # a larger affinity (46,000 segments, 6.8 hours) is computed anew in each product
@@ -33,7 +34,7 @@ class Affinity:
         x: ``[N, H]`` features of any length. run: segments that ``joined`` sums over.
     """
 
-    def __init__(self, x: Tensor, temperature: float, *, run: int) -> None:
+    def __init__(self, x: Float[Tensor, "N H"], temperature: float, *, run: int) -> None:
         self.unit = F.normalize(x.float(), dim=1) * temperature**-0.5
         self.shift, self.n, self.run = 1.0 / temperature, len(x), run
         self.rows = max(_ROWS // run, 1) * run  # so that no run is in two blocks
@@ -53,7 +54,7 @@ class Affinity:
         for index, block in enumerate(self._compute() if self.stored is None else self.stored):
             yield index * self.rows, index * self.rows + len(block), block
 
-    def product(self, rows: Tensor) -> Tensor:
+    def product(self, rows: Float[Tensor, "m N"]) -> Float[Tensor, "m N"]:
         """v W for each row v; ``[m, N]`` to ``[m, N]``."""
         out = torch.zeros_like(rows)
         for first, stop, block in self._blocks():
@@ -61,7 +62,7 @@ class Affinity:
             out[:, stop:] += rows[:, first:stop] @ block[:, stop - first :]
         return out
 
-    def joined(self) -> Tensor:
+    def joined(self) -> Float[Tensor, "C C"]:
         """W summed over runs of segments each way; ``[ceil(N / run)] * 2``."""
         nodes = -(-self.n // self.run)
         out = torch.zeros(nodes, nodes, device=self.unit.device)
@@ -75,7 +76,7 @@ class Affinity:
 
 def largest_eigenpairs(
     product: Callable[[Tensor], Tensor], coarse: CoarseSpace, k: int, *, tolerance: float = 5e-7
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Float[Tensor, " {k}"], Float[Tensor, "{k} N"]]:
     """The k largest eigenpairs (``[k]``, ``[k, N]``) of a symmetric matrix by the block Davidson method.
 
     The space starts as the 2 k best lines of ``coarse`` and grows by the corrected residuals of the k best Ritz
@@ -132,15 +133,15 @@ class CoarseSpace:
         self.column = affinity.degree.sqrt() / weight[self.run]  # of the orthonormal basis, one entry a segment
         self.values, self.vectors = eigh_descending(affinity.joined() / weight / weight[:, None])
 
-    def lift(self, coarse: Tensor) -> Tensor:
+    def lift(self, coarse: Float[Tensor, "m C"]) -> Float[Tensor, "m N"]:
         """``[m, C]`` to ``[m, N]``."""
         return self.column * coarse[:, self.run]
 
-    def restrict(self, fine: Tensor) -> Tensor:
+    def restrict(self, fine: Float[Tensor, "m N"]) -> Float[Tensor, "m C"]:
         """``[m, N]`` to ``[m, C]``, the transpose of ``lift``."""
         return sum_runs((self.column * fine).T, self.length).T
 
-    def correct(self, residual: Tensor, values: Tensor) -> Tensor:
+    def correct(self, residual: Float[Tensor, "m N"], values: Float[Tensor, " m"]) -> Float[Tensor, "m N"]:
         """(value - M)^-1 residual for each row, with M replaced by its restriction to this space (and 0 outside)."""
         part = self.restrict(residual) @ self.vectors
         distance = values[:, None] - self.values
@@ -149,14 +150,14 @@ class CoarseSpace:
         return residual / values[:, None] + inside
 
 
-def sum_runs(x: Tensor, run: int) -> Tensor:
+def sum_runs(x: Float[Tensor, "N ..."], run: int) -> Float[Tensor, "R ..."]:
     """Sums over runs of ``run`` rows, the last one maybe shorter."""
     whole = len(x) // run * run
     parts = [x[:whole].unflatten(0, (-1, run)).sum(1)] if whole else []
     return torch.cat([*parts, x[whole:].sum(0, keepdim=True)]) if whole < len(x) else parts[0]
 
 
-def eigh_descending(matrix: Tensor) -> tuple[Tensor, Tensor]:
+def eigh_descending(matrix: Float[Tensor, "N N"]) -> tuple[Float[Tensor, " N"], Float[Tensor, "N N"]]:
     """All eigenpairs of a symmetric matrix in double precision, eigenvalues falling, as float32 on its device."""
     values, vectors = torch.linalg.eigh((matrix + matrix.T).cpu().double() / 2)
     return values.flip(0).to(matrix), vectors.flip(1).to(matrix)

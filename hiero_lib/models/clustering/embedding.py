@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from hiero_lib.models.clustering.davidson import Affinity, CoarseSpace, eigh_descending, largest_eigenpairs
@@ -12,7 +13,9 @@ _COARSE_NODES = 512  # at most, of the coarse problem that starts and steers the
 _SHORTEST_RUN = 4  # segments of a coarse node; so the coarse problem stays much smaller than the whole one
 
 
-def laplacian_eigenvectors(x: Tensor, num_vectors: int, *, temperature: float) -> Tensor:
+def laplacian_eigenvectors(
+    x: Float[Tensor, "B P H"], num_vectors: int, *, temperature: float
+) -> Float[Tensor, "B P {num_vectors}"]:
     """Eigenvectors of the normalised Laplacian of ``exp(cosine / temperature)``, smallest eigenvalue first.
 
     Args:
@@ -34,7 +37,9 @@ def laplacian_eigenvectors(x: Tensor, num_vectors: int, *, temperature: float) -
     return vectors[..., :num_vectors].to(device=x.device, dtype=torch.float32)
 
 
-def spectral_embedding(x: Tensor, k: int, *, temperature: float) -> tuple[Tensor, Tensor]:
+def spectral_embedding(
+    x: Float[Tensor, "N H"], k: int, *, temperature: float
+) -> tuple[Float[Tensor, " K"], Float[Tensor, "N K"]]:
     """The k largest eigenvalues of D^-1/2 W D^-1/2 (W without diagonal), and D^-1/2 times their eigenvectors.
 
     Returns ``([k], [N, k])`` float32, eigenvalues falling. Within (nearly) equal eigenvalues the vectors are

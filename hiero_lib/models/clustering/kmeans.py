@@ -6,10 +6,13 @@ import warnings
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
-def batched_kmeans(x: Tensor, num_clusters: int, *, restarts: int = 8, iterations: int = 50, seed: int = 0) -> Tensor:
+def batched_kmeans(
+    x: Float[Tensor, "B P C"], num_clusters: int, *, restarts: int = 8, iterations: int = 50, seed: int = 0
+) -> Int[Tensor, "B P"]:
     """Batched k-means with k-means++ starts; the best of ``restarts`` by within-cluster distance.
 
     Args:
@@ -48,7 +51,9 @@ def batched_kmeans(x: Tensor, num_clusters: int, *, restarts: int = 8, iteration
     return cluster.reshape(problems, restarts, points)[torch.arange(problems, device=x.device), best]
 
 
-def scikit_learn_kmeans(rows: np.ndarray, n_clusters: int, seed: int, n_init: int) -> np.ndarray:
+def scikit_learn_kmeans(
+    rows: Float[np.ndarray, "N C"], n_clusters: int, seed: int, n_init: int
+) -> Int[np.ndarray, " N"]:
     """scikit-learn's k-means with the random numbers that its ``SpectralClustering(random_state=seed)`` would use.
 
     On noisy videos k-means has many optima of nearly the same worth, and which one is found depends on the draws.

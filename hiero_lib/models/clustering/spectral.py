@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from hiero_lib.models.clustering.davidson import sum_runs
@@ -28,7 +29,7 @@ def spectral_clustering(
     temperature: float,
     seed: int = 0,
     n_init: int = 10,
-) -> Tensor:
+) -> Int[Tensor, " N"]:
     """Clusters of segments by normalised spectral clustering on exp(cosine / temperature).
 
     The same definition as scikit-learn's ``SpectralClustering(affinity="precomputed")``: the diagonal is left out
@@ -86,7 +87,7 @@ def _partition(
 
 
 def spectral_partition(
-    x: Tensor, *, temperature: float, most_points: int, seed: int = 0, n_init: int = 10
+    x: Float[Tensor, "N H"], *, temperature: float, most_points: int, seed: int = 0, n_init: int = 10
 ) -> Partition:
     """Prepare segments for clustering into one number of clusters after another: a slider's moves.
 
@@ -125,6 +126,6 @@ def spectral_partition(
     return divide
 
 
-def default_cluster(x: Tensor, n_clusters: int, temperature: float) -> Tensor:
+def default_cluster(x: Float[Tensor, "N H"], n_clusters: int, temperature: float) -> Int[Tensor, " N"]:
     """``spectral_clustering`` with its default seed, in the form in which benchmarks take a clustering."""
     return spectral_clustering(x, n_clusters, temperature=temperature)
