@@ -1,7 +1,7 @@
 """Typed settings, and the profiles that fill them."""
 
+from hiero_lib.config.loading import PROFILE_FOLDER, available_profiles, from_dict, load_profile
 from hiero_lib.config.settings import (
-    PROFILE_FOLDER,
     AlignmentConfig,
     EgoMCQConfig,
     EgoNLQConfig,
@@ -19,9 +19,6 @@ from hiero_lib.config.settings import (
     TextConfig,
     ThreadGraph,
     TrainingConfig,
-    available_profiles,
-    from_dict,
-    load_profile,
 )
 
 __all__ = [
