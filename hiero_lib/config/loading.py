@@ -8,19 +8,19 @@ are changed with dotted names: ``load_profile("sample", {"training.epochs": 2})`
 from __future__ import annotations
 
 import dataclasses
-import operator
-import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.config.settings import Profile
+from hiero_lib.config.validation import short
 
 PROFILE_FOLDER = Path(__file__).parent / "profiles"
+_DEPTH = 3  # of sections in a profile: step_grounding.stepg.window
 
 
 def available_profiles() -> list[str]:
@@ -33,7 +33,8 @@ def load_profile(name: str | Path, settings: Mapping[str, Any] | None = None) ->
 
     Args:
         name: the name of a packaged profile, or the path of a YAML file.
-        settings: values that replace the file's; strings are read as YAML scalars.
+        settings: values that replace the file's; strings are read as YAML. Some settings of a section, given as a
+            mapping, leave its others as they are.
 
     Raises:
         ConfigError: unknown profile, section or setting, or a value of the wrong type; the message names it.
@@ -41,10 +42,10 @@ def load_profile(name: str | Path, settings: Mapping[str, Any] | None = None) ->
     path = _profile_path(name)
     raw = _read_profile(path, ())
     for dotted, value in (settings or {}).items():
-        _set_dotted(raw, dotted, _scalar(value, dotted), path)
-    raw.setdefault("name", path.stem)
-    profile: Profile = from_dict(Profile, raw, file=path)
-    _check_ranges(profile, path)
+        given = _parsed(value, setting=dotted) if isinstance(value, str) else value
+        raw = _with_setting(raw, dotted, given, path)
+    profile: Profile = from_dict(Profile, {"name": path.stem} | raw, file=path)
+    _check_together(profile, path)
     return profile
 
 
@@ -61,111 +62,100 @@ def _read_profile(path: Path, derived: tuple[Path, ...]) -> dict[str, Any]:
     if not path.is_file():
         known = f"Known: {', '.join(available_profiles())}"
         raise ConfigError("there is no such profile", file=path, value=path.stem, hint=known)
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"not readable as YAML: {' '.join(str(error).split())}", file=path) from error
+    raw = _parsed(path.read_bytes(), file=path)
     if not isinstance(raw, dict):
         raise ConfigError("a profile is a mapping of sections", file=path)
     base = raw.pop("base", None)
     if base is None:
         return raw
+    if not isinstance(base, str):
+        raise ConfigError("expected the name of a profile or a YAML file", file=path, field="base", value=short(base))
     if path.resolve() in derived:
         raise ConfigError("profiles that start from each other", file=path, field="base", value=base)
-    return _merged(_read_profile(_profile_path(str(base), path.parent), (*derived, path.resolve())), raw)
+    return _merged(_read_profile(_profile_path(base, path.parent), (*derived, path.resolve())), raw)
 
 
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+class _Loader(yaml.SafeLoader):
+    """Keeps each key of ``<<`` once, or a few lines of merged merges would grow to billions of keys."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        node.value = list({_identity(key): (key, value) for key, value in node.value}.values())
+
+
+def _parsed(text: str | bytes, *, file: Path | None = None, setting: str | None = None) -> Any:
+    """The value of a YAML file or of the text that was given for a ``setting``."""
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        twice = _given_twice(node, f"{setting}." if setting else "", set())
+        value = None if node is None or twice else loader.construct_document(node)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        problem = f"not readable as YAML: {' '.join(str(error).split())}"
+        raise ConfigError(problem, file=file, field=setting, value=text if setting else None) from error
+    if twice:
+        raise ConfigError("given twice", file=file, field=twice)
+    return value
+
+
+def _given_twice(node: yaml.Node | None, prefix: str, seen: set[int]) -> str | None:
+    """Dotted name of a key that one mapping of the tree has twice; YAML would take the last in silence."""
+    if node is None or id(node) in seen:  # an alias
+        return None
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        return next(filter(None, (_given_twice(item, prefix, seen) for item in node.value)), None)
+    keys: set[object] = set()
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        name = f"{prefix}{key.value if isinstance(key, yaml.ScalarNode) else '?'}"
+        if _identity(key) in keys:
+            return name
+        keys.add(_identity(key))
+        if twice := _given_twice(value, f"{name}.", seen):
+            return twice
+    return None
+
+
+def _identity(key: yaml.Node) -> object:
+    """What two equal keys share."""
+    return (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else id(key)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any], depth: int = _DEPTH) -> dict[str, Any]:
     """``base`` with ``changes`` put over it, section by section."""
     merged = dict(base)
     for key, value in changes.items():
         under = merged.get(key)
-        merged[key] = _merged(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+        if depth > 1 and isinstance(under, dict) and isinstance(value, dict):
+            value = _merged(under, value, depth - 1)
+        merged[key] = value
     return merged
 
 
-def _scalar(value: Any, name: str) -> Any:
-    """A setting from the command line arrives as text: read it as YAML."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError("not readable as a YAML value", field=name, value=value) from error
+def _with_setting(raw: dict[str, Any], dotted: str, value: Any, path: Path) -> dict[str, Any]:
+    """``raw`` with the setting ``a.b`` (or some of a section ``a``) put over what it holds."""
+    *sections, last = dotted.split(".")
+    node: Any = raw
+    for section in sections:
+        node = node.get(section, {})
+        if not isinstance(node, dict):
+            raise ConfigError("not a section", file=path, field=dotted, value=short(value))
+    changes = {last: value}
+    for section in reversed(sections):
+        changes = {section: changes}
+    return _merged(raw, changes)
 
 
-def _check_ranges(profile: Profile, file: Path) -> None:
-    """Refuse at the boundary what would fail far from its cause."""
-    if profile.model.input_size != profile.features.dim:
-        raise ConfigError(
-            f"the features have {profile.features.dim} channels (features.dim)",
-            file=file,
-            field="model.input_size",
-            value=profile.model.input_size,
-        )
-    at_least: dict[str, float] = {
-        "features.stride_frames": 1,
-        "model.depth": 1,
-        "model.n_layers": 1,
-        "model.n_clusters": 1,
-        "model.clustering_sample_points": profile.model.n_clusters,
-        "training.epochs": 1,
-        "training.batch_size": 1,
-        "training.warmup_epochs": 0,
-        "training.lr": 0,
-        "training.workers": 0,
-        "training.checkpoint_every_steps": 1,
-        "training.keep_checkpoints": 1,
-        "training.validate_every_epochs": 1,
-        "egomcq.context_window": 0,
-        "egomcq.batch_segments": 1,
-        "egomcq.bootstrap_resamples": 1,
-        "egonlq.dim": 1,
-        "egonlq.num_heads": 1,
-        "egonlq.max_pos_len": 1,
-        "egonlq.answers": 1,
-        "egonlq.bootstrap_resamples": 1,
-        "egonlq.epochs": 1,
-        "egonlq.batch_size": 1,
-        "egonlq.validate_every": 1,
-        "egonlq.compared_seeds": 0,
-        "egoprocel.json_fps": 1,
-        "egoprocel.n_clusters": 1,
-        "egoprocel.bootstrap_resamples": 1,
-        "step_grounding.n_clusters": 1,
-        "step_grounding.longer_than": 0,
-        "step_grounding.answers": 1,
-        "step_grounding.bootstrap_resamples": 1,
-        "step_grounding.stepg.coarse_clusters": 1,
-        "step_grounding.stepg.window": 1,
-        "step_grounding.stepg.patience": 0,
-        "step_grounding.stepg.reach": 1,
-        "step_grounding.stepg.min_length_s": 0,
-        "step_grounding.stepg.answers": 1,
-        "step_localization.n_clusters": 1,
-        "step_localization.longer_than": 0,
-        "step_localization.labels": 1,
-    }
-    above_zero = (
-        *("features.fps", "model.radius", "loss.alpha", "loss.temperature", "training.chunk_s"),
-        *("egoprocel.temperature", "step_grounding.temperature", "step_localization.temperature"),
-        *("step_grounding.stepg.temperature", "step_grounding.stepg.ratios", "step_localization.label_temperature"),
-    )
-    shares = (
-        *("model.dropout", "alignment.dropout", "egonlq.dropout", "step_grounding.stepg.coarse_weight"),
-        *("step_grounding.stepg.duplicate_iou", "step_localization.duplicate_iou"),
-    )
-    for name in (*at_least, *above_zero, *shares):
-        given = operator.attrgetter(name)(profile)
-        for value in given if isinstance(given, tuple) else (given,):
-            if name in at_least:
-                fits, expected = value >= at_least[name], f"{at_least[name]:g} or more"
-            elif name in above_zero:
-                fits, expected = value > 0, "more than 0"
-            else:
-                fits, expected = 0 <= value <= 1, "0 to 1"
-            if not fits:
-                raise ConfigError(f"expected {expected}", file=file, field=name, value=value)
+def _check_together(profile: Profile, file: Path) -> None:
+    """Refuse at the boundary settings that do not fit each other, which would fail far from their cause."""
+    model = profile.model
+    if model.input_size != profile.features.dim:
+        problem = f"the features have {profile.features.dim} channels (features.dim)"
+        raise ConfigError(problem, file=file, field="model.input_size", value=model.input_size)
+    if model.clustering_sample_points < model.n_clusters:
+        problem = f"expected {model.n_clusters} or more (model.n_clusters)"
+        name = "model.clustering_sample_points"
+        raise ConfigError(problem, file=file, field=name, value=model.clustering_sample_points)
     seeds, level, heads = profile.egonlq.seeds, profile.egonlq.level, profile.egonlq.num_heads
     if profile.egonlq.dim % heads:
         problem = f"expected a multiple of egonlq.num_heads, {heads}"
@@ -178,71 +168,23 @@ def _check_ranges(profile: Profile, file: Path) -> None:
 
 
 def from_dict(cls: type, raw: Mapping[str, Any], *, file: str | Path | None = None, prefix: str = "") -> Any:
-    """Build the dataclass ``cls`` from nested dictionaries, checking names and types.
+    """Build ``cls``, a dataclass of checked values, and the sections in it from nested dictionaries.
 
     Raises:
-        ConfigError: naming the file, the dotted field and the value.
+        ConfigError: an unknown name, or a value of the wrong type or out of its range; names the file, the dotted
+            field and the value.
     """
+    if not isinstance(raw, Mapping):
+        raise ConfigError("a section of settings is expected", file=file, field=prefix[:-1], value=short(raw))
     hints = typing.get_type_hints(cls)
-    fields = {f.name: f for f in dataclasses.fields(cls)}
-    for key in raw:
-        if key not in fields:
-            raise ConfigError(
-                "unknown setting",
-                file=file,
-                field=f"{prefix}{key}",
-                value=raw[key],
-                hint=f"Known: {', '.join(fields)}",
-            )
     values: dict[str, Any] = {}
-    for key, spec in fields.items():
-        if key not in raw:
-            if spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
-                raise ConfigError("a required setting is missing", file=file, field=f"{prefix}{key}")
-            continue
-        values[key] = _convert(raw[key], hints[key], file, f"{prefix}{key}")
-    return cls(**values)
-
-
-def _convert(value: Any, hint: Any, file: str | Path | None, name: str) -> Any:
-    """``value`` as the annotated type ``hint``, or a ConfigError."""
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        if not isinstance(value, Mapping):
-            raise ConfigError("a section of settings is expected", file=file, field=name, value=value)
-        return from_dict(hint, value, file=file, prefix=f"{name}.")
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        if not any(value == arg and type(value) is type(arg) for arg in args):
-            raise ConfigError(f"expected one of {', '.join(map(str, args))}", file=file, field=name, value=value)
-        return value
-    if origin is tuple:  # of any length; YAML has lists
-        if not isinstance(value, list | tuple) or not value:
-            raise ConfigError("expected a list of one value or more", file=file, field=name, value=value)
-        return tuple(_convert(item, args[0], file, f"{name}[{index}]") for index, item in enumerate(value))
-    if origin in (types.UnionType, typing.Union):
-        if value is None:
-            return None
-        return _convert(value, next(a for a in args if a is not type(None)), file, name)
-    if hint is float and isinstance(value, str):  # YAML reads 1e-5 as a string
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if hint is str and isinstance(value, int) and not isinstance(value, bool):  # a folder named 2024
-        return str(value)
-    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise ConfigError(f"expected {hint.__name__}", file=file, field=name, value=value)
-    return value
-
-
-def _set_dotted(raw: dict[str, Any], dotted: str, value: Any, path: Path) -> None:
-    """Set ``raw["a"]["b"] = value`` for ``"a.b"``."""
-    *sections, last = dotted.split(".")
-    node: Any = raw
-    for section in sections:
-        node = node.setdefault(section, {})
-        if not isinstance(node, dict):
-            raise ConfigError("not a section", file=path, field=dotted, value=value)
-    node[last] = value
+    for key, value in raw.items():
+        hint = hints.get(key)
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+            value = from_dict(hint, value, file=file, prefix=f"{prefix}{key}.")
+        values[str(key)] = value
+    try:
+        return cls(**values)
+    except ConfigError as error:
+        name = f"{prefix}{error.field}"
+        raise ConfigError(error.problem, file=file, field=name, value=error.value, hint=error.hint) from None
