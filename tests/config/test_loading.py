@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import typing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from hiero_lib.base.errors import ConfigError
-from hiero_lib.config import Profile, available_profiles, from_dict, load_profile
+from hiero_lib.config import PROFILE_FOLDER, Profile, available_profiles, from_dict, load_profile
 
 MINIMAL = """
 data_root: data/tiny
@@ -38,6 +40,29 @@ def test_every_packaged_profile_loads_and_survives_json(name: str) -> None:
 
 def test_the_promised_profiles_are_there() -> None:
     assert {"sample", "egovlp", "egovlp_quickstart", "omnivore", "lavila"} <= set(available_profiles())
+
+
+def missing(raw: dict[str, Any], cls: Any = Profile, prefix: str = "") -> list[str]:
+    """Dotted names of the settings that a file leaves to their defaults."""
+    found = []
+    for name, hint in typing.get_type_hints(cls).items():
+        if name not in raw:
+            found.append(f"{prefix}{name}")
+        elif dataclasses.is_dataclass(hint):
+            found += missing(raw[name], hint, f"{prefix}{name}.")
+    return found
+
+
+def test_every_number_of_a_run_stands_in_its_profile() -> None:
+    """A profile says all or starts from one that does; only its name is its file's."""
+    for name in available_profiles():
+        raw = yaml.safe_load((PROFILE_FOLDER / f"{name}.yaml").read_text())
+        assert raw.get("base") in (None, "egovlp", "sample")
+        if "base" not in raw:
+            assert missing(raw) == ["name"], name
+    raw = load_profile("sample").to_dict()
+    del raw["step_grounding"]["stepg"]["window"], raw["loss"]
+    assert missing(raw) == ["loss", "step_grounding.stepg.window"]
 
 
 def test_published_numbers() -> None:
