@@ -174,6 +174,7 @@ class EgoNLQConfig:
     validate_every: Count = 1  # epochs
     bootstrap_resamples: Count = 2000
     bootstrap_seed: Seed = 0
+    workers: Count | None = None  # heads trained at once, a process each; None: one a core on a CPU, one on a GPU
 
 
 @checked_dataclass
@@ -241,6 +242,45 @@ class LocalizationConfig:
 
 
 @checked_dataclass
+class HierarchyConfig:
+    """How a video is divided into threads for people, and where the names of threads come from."""
+
+    temperature: Temperature = 0.5  # of the affinity
+    most_points: Count = 2048  # a longer level is clustered by the means of neighbours
+    coarsest_threads: Count = 4  # and twice as many at each level below
+    vocabulary_videos: Count = 200  # whose narrations give phrases, evenly spread
+    vocabulary_phrases: Count = 2000  # the most frequent ones, of which threads are named
+
+
+@checked_dataclass
+class ThreadRecoveryConfig:
+    """How well threads of the sample are recovered."""
+
+    temperature: Temperature = 0.5  # of the affinity
+    sample_points: Count = 256  # a video is resampled to at most so many
+    bootstrap_resamples: Count = 2000
+    bootstrap_seed: Seed = 0
+
+
+@checked_dataclass
+class SearchConfig:
+    """The search of a collection of videos, and its recall."""
+
+    count: Count = 5  # answers
+    max_overlap: Share | None = 0.5  # of the shorter of two answers; None: overlapping ones are kept
+    bootstrap_resamples: Count = 2000
+    bootstrap_seed: Seed = 0
+
+
+@checked_dataclass
+class OwnVideoConfig:
+    """A video of one's own."""
+
+    fewest_narrations: Count = 8  # with fewer no model is trained on the video
+    num_threads: Count = 8  # of each level
+
+
+@checked_dataclass
 class Profile:
     """Everything that a run needs to know."""
 
@@ -258,6 +298,10 @@ class Profile:
     egoprocel: ProcedureConfig = field(default_factory=ProcedureConfig)
     step_grounding: StepGroundingConfig = field(default_factory=StepGroundingConfig)
     step_localization: LocalizationConfig = field(default_factory=LocalizationConfig)
+    hierarchy: HierarchyConfig = field(default_factory=HierarchyConfig)
+    thread_recovery: ThreadRecoveryConfig = field(default_factory=ThreadRecoveryConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
+    own_video: OwnVideoConfig = field(default_factory=OwnVideoConfig)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dictionaries, as written to ``results.json`` and beside checkpoints."""

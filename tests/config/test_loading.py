@@ -13,6 +13,7 @@ import yaml
 
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.config import PROFILE_FOLDER, Profile, available_profiles, from_dict, load_profile
+from hiero_lib.training.loop import training_digest
 
 MINIMAL = """
 data_root: data/tiny
@@ -99,6 +100,17 @@ def test_published_numbers() -> None:
         "lavila": ("LaViLa-L", 256, 16),
     }
     assert [load_profile(name).text.frozen for name in ("egovlp", "omnivore", "lavila")] == [True, False, True]
+
+
+def test_a_training_begun_before_is_still_the_same() -> None:
+    """Folders of trainings are found by this hash of their settings, values and types; it may not change."""
+    digests = {
+        name: training_digest(load_profile(name, {"data_root": "/no/such/folder"})) for name in ("sample", "egovlp")
+    }
+    assert digests == {
+        "sample": "bab4e26a3cf15229cf83c95f2420c7f3da0b51948ba0fcde811cf36d8b1551e8",
+        "egovlp": "46297b880dcc64dc554c49615d99c24c4bab94ef84197269900a6a054bd4cddc",
+    }
 
 
 def test_the_quick_start_is_one_epoch_of_the_published_run() -> None:

@@ -36,6 +36,7 @@ ZERO = {  # numbers that may be 0
     *("step_grounding.stepg.coarse_weight", "step_grounding.stepg.ceiling", "step_grounding.stepg.patience"),
     *("step_grounding.stepg.min_length_s", "step_grounding.stepg.duplicate_iou"),
     "step_localization.duplicate_iou",
+    *("search.max_overlap", "search.bootstrap_seed", "thread_recovery.bootstrap_seed"),
     *(f"{section}.bootstrap_seed" for section in ("egomcq", "egonlq", "egoprocel", "step_grounding")),
 }
 MINUS_ONE = {"loss.beta", "step_grounding.stepg.ceiling"}  # all negatives; a cosine
@@ -53,7 +54,7 @@ def numbers(cls: Any = Profile, prefix: str = "") -> Iterator[tuple[str, bool]]:
 
 def test_the_walk_finds_the_numbers() -> None:
     found = dict(numbers())
-    assert len(found) > 85
+    assert len(found) > 100
     lists = {"egonlq.seeds", "step_grounding.stepg.ratios", "step_localization.n_clusters"}
     assert {name for name, is_list in found.items() if is_list} == lists
     assert {"egomcq.max_questions", "egonlq.level", "model.depth"} <= found.keys()
@@ -93,6 +94,12 @@ def _default(name: str) -> Any:
     """A value of the setting: of a list the first, 1 where the default is None."""
     value = _of(from_dict(Profile, MINIMAL), name)
     return 1 if value is None else value[0] if isinstance(value, tuple) else value
+
+
+def test_what_may_be_left_out() -> None:
+    raw = MINIMAL | {"search": {"max_overlap": None}, "egonlq": {"workers": None}, "egomcq": {"max_questions": None}}
+    profile = from_dict(Profile, raw)
+    assert (profile.search.max_overlap, profile.egonlq.workers, profile.egomcq.max_questions) == (None, None, None)
 
 
 @pytest.mark.parametrize("name", available_profiles())
