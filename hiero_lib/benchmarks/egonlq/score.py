@@ -32,7 +32,15 @@ from hiero_lib.models.vslnet import (
     vslnet_loss,
 )
 
-_NOT_OF_ONE_TRAINING = {"level", "cluster", "seeds", "compared_seeds", "bootstrap_resamples", "bootstrap_seed"}
+_NOT_OF_ONE_TRAINING = {
+    "level",
+    "cluster",
+    "seeds",
+    "compared_seeds",
+    "bootstrap_resamples",
+    "bootstrap_seed",
+    "workers",
+}
 
 
 @torch.no_grad()

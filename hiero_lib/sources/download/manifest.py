@@ -15,11 +15,12 @@ import yaml
 
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.config import Profile, from_dict
+from hiero_lib.config.validation import checked_dataclass
 
 PACKAGED = Path(__file__).with_name("manifest.yaml")
 
 
-@dataclass(frozen=True)
+@checked_dataclass
 class Mirror:
     """One place that a file comes from; exactly one of the fields is set."""
 
@@ -29,7 +30,7 @@ class Mirror:
     ego4d: str | None = None  # arguments of the ego4d command
 
 
-@dataclass(frozen=True)
+@checked_dataclass
 class Archive:
     """How an archive is unpacked into its target."""
 
@@ -157,7 +158,7 @@ def _item(key: str, raw: Any, path: Path) -> Item:
     return Item(id=key, mirrors=mirrors, archive=archive, under=tuple(under), **vars(item))
 
 
-@dataclass(frozen=True)
+@checked_dataclass
 class _Simple:
     """The fields of an item that are plain values."""
 

@@ -1,0 +1,98 @@
+"""Arguments that commands share: read as they are written, a mistake named."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hiero_lib.base.errors import ConfigError
+from hiero_lib.cli import arguments
+from hiero_lib.config import load_profile
+
+
+def parsed(add: Callable[[argparse.ArgumentParser], None], *given: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add(parser)
+    return parser.parse_args(given)
+
+
+def test_settings_are_given_by_name_the_last_of_a_name_counts() -> None:
+    given = ["--profile", "sample", "--set", "training.lr=1e-4", "--set", " a =x=y", "--set", "training.lr=2e-4"]
+    options = parsed(arguments.add_profile, *given, "--set", "empty=")
+    assert arguments.changed_settings(options) == {"training.lr": "2e-4", "a": "x=y", "empty": ""}
+
+
+@pytest.mark.parametrize("given", ["training.epochs", "=2", ""])
+def test_a_setting_without_name_or_value_is_refused(given: str) -> None:
+    options = parsed(arguments.add_profile, "--profile", "sample", "--set", given)
+    with pytest.raises(ConfigError, match=f"field '--set', value '{given}': write a setting as NAME=VALUE"):
+        arguments.changed_settings(options)
+
+
+def test_a_profile_is_opened_with_its_changed_settings() -> None:
+    sample = load_profile("sample").training
+    given = ["--profile", "sample", "--set", "training={epochs: 2}", "--set", "training.lr=1e-4"]
+    training = arguments.open_profile(parsed(arguments.add_profile, *given)).training
+    assert (training.epochs, training.lr, training.seed) == (2, 1e-4, sample.seed)
+    assert sample.epochs != 2
+    wrong = parsed(arguments.add_profile, "--profile", "sample", "--set", "training.epochs=0")
+    with pytest.raises(ConfigError, match=r"field 'training\.epochs', value 0: expected 1 or more"):
+        arguments.open_profile(wrong)
+
+
+def test_the_profile_must_be_given_unless_there_is_a_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsed(arguments.add_profile)
+    assert "required: --profile" in capsys.readouterr().err
+    options = parsed(lambda command: arguments.add_profile(command, default="own_video"))
+    assert (options.profile, options.settings) == ("own_video", [])
+
+
+def test_a_run_is_named_after_its_profile_unless_it_has_a_name() -> None:
+    profile = load_profile("sample")
+    assert arguments.run_folder(parsed(arguments.add_run), profile) == Path("outputs/sample")
+    assert arguments.run_folder(parsed(arguments.add_run, "--run", "mine"), profile) == Path("outputs/mine")
+
+
+def test_checkpoints_are_none_one_or_many() -> None:
+    assert parsed(arguments.add_checkpoint).checkpoint is None
+    assert parsed(arguments.add_checkpoint, "--checkpoint", "a").checkpoint == Path("a")
+    assert parsed(arguments.add_checkpoints).checkpoints == []
+    many = parsed(arguments.add_checkpoints, "--checkpoint", "a", "--checkpoint", "b.pth")
+    assert many.checkpoints == [Path("a"), Path("b.pth")]
+
+
+def test_one_method_of_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    options = parsed(arguments.add_method)
+    assert (options.run, options.method, options.checkpoint) == (None, "hiero", None)
+    options = parsed(arguments.add_method, "--run", "r", "--method", "probe", "--checkpoint", "c")
+    assert (options.run, options.method, options.checkpoint) == ("r", "probe", Path("c"))
+    with pytest.raises(SystemExit):
+        parsed(arguments.add_method, "--method", "other")
+    assert "untrained" in capsys.readouterr().err
+
+
+def test_an_extractor_and_its_weights() -> None:
+    options = parsed(arguments.add_extractor, "--extractor", "clip", "--weights", "w", "--device", "cpu")
+    assert (options.extractor, options.weights, options.device) == ("clip", "w", "cpu")
+    assert set(vars(parsed(arguments.add_extractor)).values()) == {None}
+
+
+def test_formats() -> None:
+    assert parsed(arguments.add_formats).formats is None
+    assert parsed(lambda command: arguments.add_formats(command, ["html"])).formats == ["html"]
+    assert parsed(arguments.add_formats, "--formats", "csv", "vtt").formats == ["csv", "vtt"]
+
+
+def test_a_number_of_threads_is_positive_or_auto() -> None:
+    assert arguments.thread_count("auto") == "auto"
+    assert arguments.thread_count("12") == 12
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "2.5", "many", "", "²"])
+def test_another_number_of_threads_is_refused(given: str) -> None:
+    with pytest.raises(ConfigError, match=f"field '--threads', value '{given}': a number of threads, or auto"):
+        arguments.thread_count(given)
