@@ -32,7 +32,7 @@ def add_parsers(commands: arguments.Commands) -> None:
     command.add_argument("text", nargs="?", help='for example "cut the onion"')
     arguments.add_profile(command)
     arguments.add_method(command)
-    command.add_argument("--count", type=int, default=5, help="answers (default: %(default)s)")
+    command.add_argument("--count", type=int, help="answers (default: search.count of the profile)")
     command.add_argument("--level", type=int, help="only spans of this level (default: all)")
     command.add_argument(
         "--video", dest="videos", action="append", metavar="VIDEO_UID", help="only in this video; repeatable"
@@ -129,7 +129,7 @@ def _search(options: argparse.Namespace) -> int:
         count=options.count,
         level=options.level,
         videos=options.videos,
-        max_overlap=None if options.overlapping else 0.5,
+        overlapping=options.overlapping,
     )
     print("\n".join(lines))
     return 0

@@ -35,7 +35,7 @@ def add_parsers(commands: arguments.Commands) -> None:
     arguments.add_profile(command, default="own_video")
     arguments.add_extractor(command)
     command.add_argument("--out", type=Path, help="write here (default: outputs/explore/VIDEO)")
-    command.add_argument("--threads", default="8", help="of each level, or auto (default: 8)")
+    command.add_argument("--threads", help="of each level, or auto (default: own_video.num_threads of the profile)")
     arguments.add_formats(command, ["html"])
 
 
@@ -71,7 +71,7 @@ def _extract(options: argparse.Namespace) -> int:
 
 def _explore(options: argparse.Namespace) -> int:
     profile = arguments.open_profile(options)
-    num_threads = arguments.thread_count(options.threads)
+    num_threads = None if options.threads is None else arguments.thread_count(options.threads)
     if not options.video.is_file():
         raise DataError("there is no such file", file=options.video)
 

@@ -266,6 +266,8 @@ class ThreadRecoveryConfig:
 class SearchConfig:
     """The search of a collection of videos, and its recall."""
 
+    num_threads: Count = 8  # of each level, as zero-shot step grounding divides a video
+    temperature: Temperature = 0.05  # of the affinity, likewise
     count: Count = 5  # answers
     max_overlap: Share | None = 0.5  # of the shorter of two answers; None: overlapping ones are kept
     bootstrap_resamples: Count = 2000

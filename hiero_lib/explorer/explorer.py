@@ -282,6 +282,7 @@ class Explorer:
             video_uid=uid,
             project=self.method.project,
             num_threads=self._num_threads,
+            config=self.collection.profile.hierarchy,
         )
         vocabulary = None if self.collection.narrations(uid) else self._vocabulary
         phrases = phrases_for(self.collection, self.method, uid, vocabulary=vocabulary)
@@ -337,7 +338,9 @@ class Explorer:
         options: list[tuple[str, Answer]] = []
         if asked is not None:
             if self.index is not None:
-                best_answers = self.index.find(asked.numpy(), count=12, max_overlap=0.5)
+                best_answers = self.index.find(
+                    asked.numpy(), count=12, max_overlap=self.collection.profile.search.max_overlap
+                )
                 options = [
                     (f"{rank}. {answer_text(answer, self._short)}", answer)
                     for rank, answer in enumerate(best_answers, start=1)

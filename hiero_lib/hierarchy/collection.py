@@ -16,13 +16,10 @@ from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.hierarchy.names import with_names
-from hiero_lib.hierarchy.video import VideoHierarchy, output_partition, video_hierarchy
+from hiero_lib.hierarchy.video import VideoHierarchy, video_hierarchy
 from hiero_lib.methods.levels import read_video
 from hiero_lib.methods.method import Method
 from hiero_lib.models.clustering.spectral import Partition, ThreadCount
-
-_MOST_VIDEOS = 200  # that a vocabulary is taken from, evenly spread
-_MOST_PHRASES = 2000
 
 
 @dataclass(frozen=True)
@@ -62,9 +59,10 @@ class Collection:
         if self.egoclip is None:
             return []
         uids = self.egoclip.video_uids
-        chosen = uids[:: -(-len(uids) // _MOST_VIDEOS)]
+        config = self.profile.hierarchy
+        chosen = uids[:: -(-len(uids) // config.vocabulary_videos)]
         counts = Counter(text for uid in chosen for text in self.egoclip.texts(uid) if not text.startswith("#unsure"))
-        return [text for text, _ in counts.most_common(_MOST_PHRASES)]
+        return [text for text, _ in counts.most_common(config.vocabulary_phrases)]
 
 
 def open_collection(profile: Profile, *, device: torch.device) -> Collection:
@@ -100,7 +98,7 @@ def named_hierarchy(
     *,
     vocabulary: Phrases | None = None,
     num_threads: ThreadCount | Sequence[ThreadCount] | None = "auto",
-    partition: Callable[[Tensor], Partition] = output_partition,
+    partition: Callable[[Tensor], Partition] | None = None,
 ) -> VideoHierarchy:
     """A video's hierarchy as a method sees it, its threads named after its narrations or a vocabulary's phrases.
 
@@ -123,6 +121,7 @@ def named_hierarchy(
         project=method.project,
         num_threads=num_threads,
         partition=partition,
+        config=collection.profile.hierarchy,
     )
     return named(hierarchy, phrases_for(collection, method, video_uid, vocabulary=vocabulary))
 

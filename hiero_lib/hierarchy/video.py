@@ -17,6 +17,7 @@ nest. Three things tie the levels together:
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,18 +26,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hiero_lib.config import HierarchyConfig
 from hiero_lib.hierarchy.spans import Span, in_order_of_appearance, relabelled, shared_seconds, spans_of
 from hiero_lib.models.clustering.spectral import Partition, ThreadCount, spectral_partition
 from hiero_lib.models.hiero import HierarchyLevel
-
-TEMPERATURE = 0.5  # output features are clustered as the paper does for procedure learning
-MOST_POINTS = 2048  # a longer level is clustered by the means of neighbours: 3.7 s each in a video of two hours
-COARSEST_THREADS = 4  # unless asked otherwise, and twice as many at each level below: nodes there last half as long
-
-
-def output_partition(x: Tensor) -> Partition:
-    """How a level is divided unless another way is handed in: spectrally, on exp(cosine / 0.5)."""
-    return spectral_partition(x, temperature=TEMPERATURE, most_points=MOST_POINTS)
 
 
 @dataclass(frozen=True)
@@ -120,7 +113,8 @@ def video_hierarchy(
     video_uid: str = "",
     project: Callable[[Tensor], Tensor] | None = None,
     num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
-    partition: Callable[[Tensor], Partition] = output_partition,
+    partition: Callable[[Tensor], Partition] | None = None,
+    config: HierarchyConfig | None = None,
 ) -> VideoHierarchy:
     """The record of one video.
 
@@ -130,18 +124,25 @@ def video_hierarchy(
         video_uid: its name.
         project: a level's ``x [n, C]`` -> the text space ``[n, D]`` (``Method.project``), for names and search.
         num_threads: how many threads each level has: one number for all, or one a level, level 0 first; "auto"
-            decides by the largest gap between eigenvalues (few, as a rule); None: 4 at the coarsest level and twice
-            as many at each level below. A level of fewer nodes has fewer threads.
+            decides by the largest gap between eigenvalues (few, as a rule); None: ``coarsest_threads`` at the
+            coarsest level and twice as many at each level below, where nodes last half as long. A level of fewer
+            nodes has fewer threads.
         partition: prepares a level's features ``[n, C]``, and returns what divides them into a number of threads:
-            ids ``[n]``, whose values do not matter.
+            ids ``[n]``, whose values do not matter. None: spectrally, on exp(cosine / temperature).
+        config: the profile's section ``hierarchy``; None: its defaults.
 
     Raises:
         ValueError: there is no level or no node, or not as many numbers of threads as levels.
     """
     if not levels or not len(levels[0].x):
         raise ValueError("a hierarchy needs at least one level with a node")
+    config = config or HierarchyConfig()
+    if partition is None:
+        partition = functools.partial(
+            spectral_partition, temperature=config.temperature, most_points=config.most_points
+        )
     if num_threads is None:
-        num_threads = [COARSEST_THREADS * 2**below for below in range(len(levels))][::-1]
+        num_threads = [config.coarsest_threads * 2**below for below in range(len(levels))][::-1]
     counts = [num_threads] * len(levels) if isinstance(num_threads, int | str) else list(num_threads)
     if len(counts) != len(levels):
         raise ValueError(f"{len(counts)} numbers of threads for {len(levels)} levels")

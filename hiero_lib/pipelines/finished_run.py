@@ -65,17 +65,19 @@ def search(
     *,
     method: str = "hiero",
     checkpoint: Path | None = None,
-    count: int = 5,
+    count: int | None = None,
     level: int | None = None,
     videos: Sequence[str] | None = None,
-    max_overlap: float | None = 0.5,
+    overlapping: bool = False,
 ) -> list[str]:
     """A table of the spans of all videos that answer ``text``, and how long it took.
 
     Args:
         profile, run_folder, method, checkpoint: as `open_method`.
         text: in plain words; put into the form of a narration as step grounding does.
-        count, level, videos, max_overlap: as `hiero_lib.search.index.SearchIndex.find`.
+        count: answers; None: ``search.count`` of the profile.
+        level, videos: as `hiero_lib.search.index.SearchIndex.find`.
+        overlapping: keep answers that lie on better ones.
 
     Raises:
         ConfigError: a level or video that is not there, or a count below 1.
@@ -91,7 +93,13 @@ def search(
     query = opened.embed_text([add_tag(text)])[0].float().cpu().numpy()
     embedded = time.perf_counter()
     try:
-        answers = index.find(query, count=count, level=level, videos=videos, max_overlap=max_overlap)
+        answers = index.find(
+            query,
+            count=profile.search.count if count is None else count,
+            level=level,
+            videos=videos,
+            max_overlap=None if overlapping else profile.search.max_overlap,
+        )
     except ValueError as error:
         raise ConfigError(str(error), field="search") from error
     found = time.perf_counter()
@@ -157,7 +165,6 @@ def search_recall(
     profile: Profile,
     run_folder: Path,
     *,
-    count: int = 5,
     say: Callable[[str], None] = say_aside,
     collection: Collection | None = None,
     methods: Mapping[str, Method] | None = None,
@@ -189,12 +196,12 @@ def search_recall(
             open_index(run_folder, collection, method, video_uids=uids, say=say),
             moments,
             embed_text=method.embed_text,
-            count=count,
+            count=profile.search.count,
         )
         for name, method in methods.items()
         if method.text_space
     }
-    rows = recall_rows(found, count=count)
+    rows = recall_rows(found, config=profile.search)
     extra = {"texts": len(moments), "moments": sum(map(len, moments.values())), "videos": uids}
     seconds = time.monotonic() - started
     path = record(run_folder, "search", rows, profile=profile, seconds=seconds, extra=extra)

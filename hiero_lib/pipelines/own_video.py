@@ -39,9 +39,6 @@ if TYPE_CHECKING:
     from hiero_lib.sources.extraction.demo import Demo
     from hiero_lib.viz.timeline import TimelineRow
 
-FEWEST_NARRATIONS = 8  # that a model is trained on
-NUM_THREADS = 8  # of each level
-
 
 @dataclass(frozen=True)
 class Exploration:
@@ -106,7 +103,7 @@ def explore(
     if checkpoint is not None and not refused:
         how = f"threads of the checkpoint {checkpoint}, which was trained on such features"
         chosen: Path | None = Path(checkpoint)
-    elif narrated is not None and len(narrated.times) >= FEWEST_NARRATIONS:
+    elif narrated is not None and len(narrated.times) >= profile.own_video.fewest_narrations:
         how = f"threads of a small model trained on this video alone, on its {len(narrated.times)} narrations"
         say(f"{refused}training a small model on this video's {len(narrated.times)} narrations")
         chosen = _trained(profile, folder, features)
@@ -207,13 +204,13 @@ def _link(video: Path, place: Path) -> None:
 
 
 def write_report(
-    exploration: Exploration, *, num_threads: ThreadCount = NUM_THREADS, formats: Sequence[str] = ("html",)
+    exploration: Exploration, *, num_threads: ThreadCount | None = None, formats: Sequence[str] = ("html",)
 ) -> list[Path]:
     """Write the report of a video, and ``about.json``, into the folder of its exploration; their paths.
 
     Args:
         exploration: from :func:`explore`.
-        num_threads: of each level; a level of fewer nodes has fewer.
+        num_threads: of each level; None: as the profile says. A level of fewer nodes has fewer.
         formats: of :data:`hiero_lib.export.writers.WRITERS`.
 
     Raises:
@@ -224,6 +221,7 @@ def write_report(
 
     check_formats(formats)
     profile = exploration.collection.profile
+    num_threads = num_threads or profile.own_video.num_threads
     record = video_record(exploration.collection, exploration.method, exploration.video_uid, num_threads=num_threads)
     record = dataclasses.replace(record, data_name=f"a video of one's own ({exploration.how})")
     about = exploration.folder / "about.json"

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import file_slug, safe_name
@@ -23,13 +22,12 @@ from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.progress import say
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.hierarchy.collection import Collection, Phrases, named_hierarchy, phrases_of
-from hiero_lib.hierarchy.video import MOST_POINTS, VideoHierarchy
+from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.methods.method import Method
-from hiero_lib.models.clustering.spectral import Partition, spectral_partition
+from hiero_lib.models.clustering.spectral import spectral_partition
 from hiero_lib.search.index import SearchIndex
 from hiero_lib.search.table import FORMAT, SpanTable, join, read_table, source_of, table_of, write_table
 
-NUM_THREADS, TEMPERATURE = 8, 0.05
 _BUILT_BY = 1  # raise it when the same weights give other spans
 
 
@@ -61,8 +59,8 @@ def index_folder(run_folder: str | Path, method: Method, collection: Collection)
     decisive = [
         FORMAT,
         _BUILT_BY,
-        NUM_THREADS,
-        TEMPERATURE,
+        profile.search.num_threads,
+        profile.search.temperature,
         method.fingerprint,
         method.thread_graph,
         profile.model.depth,
@@ -73,22 +71,18 @@ def index_folder(run_folder: str | Path, method: Method, collection: Collection)
     return Path(run_folder) / "search" / f"{file_slug(method.name)}-{key}"
 
 
-def grounding_partition(x: Tensor) -> Partition:
-    """How a level is divided into spans that are searched."""
-    return spectral_partition(x, temperature=TEMPERATURE, most_points=MOST_POINTS)
-
-
 def spans_to_search(
     collection: Collection, method: Method, video_uid: str, *, vocabulary: Phrases | None = None
 ) -> VideoHierarchy:
     """A video's hierarchy divided for search; see `hiero_lib.hierarchy.collection.named_hierarchy`."""
+    config, most_points = collection.profile.search, collection.profile.hierarchy.most_points
     return named_hierarchy(
         collection,
         method,
         video_uid,
         vocabulary=vocabulary,
-        num_threads=NUM_THREADS,
-        partition=grounding_partition,
+        num_threads=config.num_threads,
+        partition=functools.partial(spectral_partition, temperature=config.temperature, most_points=most_points),
     )
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from hiero_lib.config import SearchConfig
 from hiero_lib.results.metric import Metric, mean_metric
 from hiero_lib.results.row import Row
 from hiero_lib.search.index import SearchIndex
@@ -43,9 +44,9 @@ class LevelRecall:
     answer_s: float
     spans: int
 
-    def metric(self) -> Metric:
+    def metric(self, *, resamples: int, seed: int) -> Metric:
         """Share of texts whose right span is found, with its 95 % interval (bootstrap over texts)."""
-        return mean_metric(self.hits.astype(float), excluded=0, resamples=2000, seed=0)
+        return mean_metric(self.hits.astype(float), excluded=0, resamples=resamples, seed=seed)
 
 
 def recall(
@@ -82,14 +83,14 @@ def recall(
     return recalls
 
 
-def recall_rows(recalls: Mapping[str, Sequence[LevelRecall]], *, count: int = 5) -> list[Row]:
-    """Rows of the results table: method -> its levels."""
+def recall_rows(recalls: Mapping[str, Sequence[LevelRecall]], *, config: SearchConfig) -> list[Row]:
+    """Rows of the results table: method -> its levels, with ``config.count`` answers to a text."""
     return [
         Row(
             "Search",
             method,
-            f"recall at {count}, level {level.level}",
-            level.metric(),
+            f"recall at {config.count}, level {level.level}",
+            level.metric(resamples=config.bootstrap_resamples, seed=config.bootstrap_seed),
             note=f"chance {100 * level.by_chance:.1f}; answers of {level.answer_s:.0f} s out of {level.spans} spans",
         )
         for method, levels in recalls.items()

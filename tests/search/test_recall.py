@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from hiero_lib.config import SearchConfig
 from hiero_lib.search.index import SearchIndex
 from hiero_lib.search.recall import _by_chance, recall, recall_rows
 from hiero_lib.search.table import join, table_of
@@ -51,7 +52,7 @@ def test_chance_counts_each_right_span_once() -> None:
 def test_a_row_says_how_long_answers_are_and_what_chance_reaches() -> None:
     moments = {"here": [("v", 12.0)], "nowhere": [("v", 1e6)]}
     levels = recall(index(), moments, embed_text=embed(here=1, nowhere=1), count=1)
-    rows = recall_rows({"HiERO": levels}, count=1)
+    rows = recall_rows({"HiERO": levels}, config=SearchConfig(count=1))
     assert [row.metric for row in rows] == ["recall at 1, level 0", "recall at 1, level 1"]
     assert rows[0].result is not None
     assert (rows[0].result.value, rows[0].result.n) == (0.5, 2)

@@ -109,7 +109,9 @@ class EgoNLQTask:
 
     def evaluate(self, methods: Mapping[str, Method], *, run_folder: Path) -> dict[Head, EgoNLQResult]:
         """Train the heads of the profile in ``<run>/egonlq``, or go on, and score them; see :func:`train_heads`."""
-        with head_processes(self.device) or contextlib.nullcontext() as processes:
+        with (
+            head_processes(self.device, workers=self.profile.egonlq.workers) or contextlib.nullcontext() as processes
+        ):
             return train_heads(self, methods, folder=run_folder / "egonlq", executor=processes)
 
     def notes(self, results: Mapping[Head, EgoNLQResult]) -> list[str]:

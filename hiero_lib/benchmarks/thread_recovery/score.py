@@ -7,13 +7,14 @@ compared with the truth's threads by the adjusted Rand index (0 is chance, 1 is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from hiero_lib.benchmarks.controls import uniform_pieces
+from hiero_lib.config import ThreadRecoveryConfig
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.models.hiero import HierarchyLevel
 from hiero_lib.models.threads import SpectralThreads
@@ -24,15 +25,11 @@ UNIFORM = "uniform pieces"  # what contiguity alone is worth
 LevelFeatures = Callable[[VideoSegments], Sequence[HierarchyLevel]]
 """Maps a video to its features at each level, level 0 first."""
 
-# Output features are clustered as the paper does for procedure learning: spectrally, on exp(cosine / 0.5).
-_TEMPERATURE = 0.5
-_SAMPLE_POINTS = 256  # a video is resampled to at most so many points
 
-
-def find_threads(x: Tensor, num_threads: int) -> np.ndarray:
-    """``[n]`` threads of one video's nodes ``[n, C]``."""
-    points = min(_SAMPLE_POINTS, len(x))
-    discover = SpectralThreads(num_clusters=num_threads, sample_points=points, temperature=_TEMPERATURE)
+def find_threads(x: Tensor, num_threads: int, *, config: ThreadRecoveryConfig) -> np.ndarray:
+    """``[n]`` threads of one video's nodes ``[n, C]``, as the paper clusters for procedure learning."""
+    points = min(config.sample_points, len(x))
+    discover = SpectralThreads(num_clusters=num_threads, sample_points=points, temperature=config.temperature)
     batch = torch.zeros(len(x), dtype=torch.int64, device=x.device)
     indices = torch.arange(len(x), device=x.device)
     return discover(x, indices=indices, batch=batch, num_videos=1).cpu().numpy()
@@ -49,13 +46,16 @@ class ThreadRecovery:
 
     scores: dict[str, list[np.ndarray]]
     threads: dict[str, list[dict[str, tuple[np.ndarray, np.ndarray]]]]
+    config: ThreadRecoveryConfig = field(default_factory=ThreadRecoveryConfig)
 
     def metrics(self) -> dict[tuple[str, int], Metric]:
         """Mean over videos for each (method, level), with its 95 % interval (bootstrap over videos)."""
         found = {}
         for method, levels in self.scores.items():
             for level, values in enumerate(levels):
-                found[method, level] = mean_metric(values, excluded=0, resamples=2000, seed=0)
+                found[method, level] = mean_metric(
+                    values, excluded=0, resamples=self.config.bootstrap_resamples, seed=self.config.bootstrap_seed
+                )
         return found
 
 
@@ -64,6 +64,8 @@ def recover_threads(
     methods: Mapping[str, LevelFeatures],
     videos: Mapping[str, VideoSegments],
     truth: Mapping[str, Callable[[np.ndarray], np.ndarray]],
+    *,
+    config: ThreadRecoveryConfig | None = None,
 ) -> ThreadRecovery:
     """Cluster each method's features of each video and compare with the truth.
 
@@ -71,12 +73,14 @@ def recover_threads(
         methods: name -> features of every level; models in eval mode.
         videos: uid -> the whole video, on the device of the models.
         truth: uid -> the true thread at given times ``[n]`` in seconds, as integers.
+        config: the profile's section ``thread_recovery``; None: its defaults.
 
     Returns:
         the scores, with a row ``uniform pieces`` that shows what contiguity alone is worth.
     """
     from sklearn.metrics import adjusted_rand_score
 
+    config = config or ThreadRecoveryConfig()
     scores: dict[str, list[list[float]]] = {name: [] for name in [*methods, UNIFORM]}
     threads: dict[str, list[dict[str, tuple[np.ndarray, np.ndarray]]]] = {name: [] for name in [*methods, UNIFORM]}
 
@@ -93,7 +97,7 @@ def recover_threads(
                 pos = found.pos.cpu().numpy()
                 true = truth[uid](pos)
                 count = len(np.unique(true))
-                note(name, level, uid, pos, true, find_threads(found.x, count))
+                note(name, level, uid, pos, true, find_threads(found.x, count, config=config))
                 if number == 0:
-                    note(UNIFORM, level, uid, pos, true, uniform_pieces(found.x, count, _TEMPERATURE).numpy())
-    return ThreadRecovery({name: [np.array(v) for v in levels] for name, levels in scores.items()}, threads)
+                    note(UNIFORM, level, uid, pos, true, uniform_pieces(found.x, count, config.temperature).numpy())
+    return ThreadRecovery({name: [np.array(v) for v in levels] for name, levels in scores.items()}, threads, config)

@@ -44,7 +44,8 @@ class ThreadRecoveryTask:
             folder = DataPaths.at(self.profile.data_root).truth
             raise DataError("no held-out video has known threads", file=folder)
         labels = {uid: functools.partial(truth.labels, "thread") for uid, truth in self.truth.items()}
-        return recover_threads({name: method.levels for name, method in methods.items()}, self.videos, labels)
+        levels, config = {name: method.levels for name, method in methods.items()}, self.profile.thread_recovery
+        return recover_threads(levels, self.videos, labels, config=config)
 
     def notes(self, results: ThreadRecovery) -> list[str]:
         """Nothing: what is left out stands in the summary."""

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from hiero_lib.benchmarks.thread_recovery.score import UNIFORM, find_threads, recover_threads
+from hiero_lib.config import ThreadRecoveryConfig
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.methods.levels import level_means
 
@@ -37,7 +38,7 @@ def test_noise_recovers_nothing():
 
 def test_threads_of_a_level_are_as_many_as_are_asked_for_and_found_without_noise():
     centres = torch.randn(3, 8, generator=torch.Generator().manual_seed(1))
-    found = find_threads(centres[THREADS], 3)
+    found = find_threads(centres[THREADS], 3, config=ThreadRecoveryConfig())
     assert found.shape == THREADS.shape
     pairs = set(zip(found.tolist(), THREADS.tolist()))
     assert len(pairs) == 3
