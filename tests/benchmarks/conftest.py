@@ -31,7 +31,9 @@ SETTINGS = {
 def write_truth(root: Path, uid: str, *, split: str = "val", threads: bool = True) -> None:
     """Two threads that take turns over a video of 32 s."""
     turns = [(0.0, 10.0, 3), (10.0, 20.0, 8), (20.0, 32.0, 3)] if threads else []
-    spans = [{"start_s": start, "end_s": end, "id": thread, "text": f"thread {thread}"} for start, end, thread in turns]
+    spans = [
+        {"start_s": start, "end_s": end, "id": thread, "text": f"thread {thread}"} for start, end, thread in turns
+    ]
     levels = {"action": [], "step": [], "thread": spans, "procedure": []}
     truth = {"version": 1, "video_uid": uid, "split": split, "scenario": "", "duration_s": 32.0, "levels": levels}
     write_json(root / "truth" / f"{uid}.json", truth)

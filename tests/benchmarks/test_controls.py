@@ -36,5 +36,5 @@ def test_a_video_without_a_node():
 
 
 def test_the_names_are_those_of_the_tables():
-    assert CONTROLS == {RANDOM: random_clusters, UNIFORM: uniform_pieces}
+    assert {RANDOM: random_clusters, UNIFORM: uniform_pieces} == CONTROLS
     assert (RANDOM, UNIFORM) == ("random clusters", "uniform pieces")

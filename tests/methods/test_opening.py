@@ -13,12 +13,12 @@ import torch
 from hiero_lib.base.errors import DataError
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.methods.levels import read_video
-from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED
+from hiero_lib.methods.method import HIERO, UNTRAINED
 from hiero_lib.methods.opening import load_scorer, open_methods
 from hiero_lib.methods.text import TextSide
 from hiero_lib.models.checkpoints import load_model
-from tests.methods.test_levels import store_of
 from tests.helpers.tiny import make_checkpoint, make_tiny
+from tests.methods.test_levels import store_of
 
 CPU = torch.device("cpu")
 

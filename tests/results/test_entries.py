@@ -18,7 +18,9 @@ from tests.results import test_record
 from tests.results.test_tables import MEASURED, QUOTED
 
 
-def recorded(folder: Path, rows: list[Row] | None = None, *, real: bool = True, features: str = "egovlp") -> dict[str, Any]:
+def recorded(
+    folder: Path, rows: list[Row] | None = None, *, real: bool = True, features: str = "egovlp"
+) -> dict[str, Any]:
     """``results.json`` of a run with one section, ``egomcq``."""
     profile = test_record.REAL if real else test_record.SAMPLE
     profile = dataclasses.replace(profile, features=dataclasses.replace(profile.features, folder=features))
@@ -69,9 +71,7 @@ def test_a_results_file_without_the_newer_fields_is_read(tmp_path: Path) -> None
         for field in ("thread_graph", "seed", "spread"):
             del row[field]
     changed = {"thread_graph": "", "seed": str(test_record.REAL.training.seed), "spread": None}
-    expected = [
-        dataclasses.replace(entry, **changed) if entry.data == REAL else entry for entry in entries(new)
-    ]
+    expected = [dataclasses.replace(entry, **changed) if entry.data == REAL else entry for entry in entries(new)]
     assert entries(old) == expected
 
 

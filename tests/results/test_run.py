@@ -67,7 +67,9 @@ def test_trained_models_are_those_that_notebook_01_recorded(run: RunFolder) -> N
     with pytest.raises(IncompleteResults, match="run notebook 01 first") as error:
         trained_models(run)
     assert str(run.folder / RESULTS_FILE) in str(error.value)
-    trained = {name: {"last_checkpoint": f"{name}/last", "best_checkpoint": f"{name}/best"} for name in ("probe", "hiero")}
+    trained = {
+        name: {"last_checkpoint": f"{name}/last", "best_checkpoint": f"{name}/best"} for name in ("probe", "hiero")
+    }
     record(run.folder, "training", [], profile=run.profile, seconds=1, extra=trained)
     assert trained_models(run) == {"probe": Path("probe/last"), "hiero": Path("hiero/last")}
     assert trained_models(run, which="best")["hiero"] == Path("hiero/best")

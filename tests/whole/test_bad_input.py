@@ -406,7 +406,9 @@ NOT_OF_THE_FORMAT = {
     FEATURES: {"without text": NO_QUERIES, "start after end": NO_SPANS, "an unknown video": NO_VIDEOS},
     NLQ: {"an unknown video": "counted when its features are looked for: benchmarks/egonlq/test_task.py"},
     GOALSTEP: {"an unknown video": "counted when its features are looked for: test_goalstep_bad_input.py"},
-    STEPS: {"an unknown video": "counted when its features are looked for: benchmarks/step_localization/test_task.py"},
+    STEPS: {
+        "an unknown video": "counted when its features are looked for: benchmarks/step_localization/test_task.py"
+    },
     GROUPS: {"without text": NO_QUERIES, "start after end": NO_SPANS},
     LABELS: {"duplicated ids": "a file a video"},
     FRAMES: {"without text": NO_QUERIES, "start after end": NO_SPANS, "an unknown video": "its labels decide"},

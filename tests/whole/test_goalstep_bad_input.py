@@ -1,6 +1,6 @@
 """Bad input of Goal-Step, format by format: an error that names file, field and value, or a counted exclusion.
 
-The two tables below are the list; an answer that ends beyond its clip is neither (``benchmarks/goalstep/test_task.py``).
+The two tables below are the list; an answer that ends beyond its clip is neither (``benchmarks/goalstep/test_task``).
 """
 
 from __future__ import annotations

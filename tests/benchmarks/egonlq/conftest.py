@@ -59,6 +59,4 @@ def change_validation(own: Profile) -> Callable[[Change], Path]:
 
 def edit_query(**changes: Any) -> Callable[[dict[str, Any]], object]:
     """Changes the first query of a document."""
-    return lambda document: (
-        document["videos"][0]["clips"][0]["annotations"][0]["language_queries"][0].update(changes)
-    )
+    return lambda document: document["videos"][0]["clips"][0]["annotations"][0]["language_queries"][0].update(changes)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -110,7 +109,10 @@ def test_official_files_of_validation_and_test(
 
 
 def test_features_are_computed_once(
-    task: EgoNLQTask, methods: dict[str, Method], trained: dict[Head, EgoNLQResult], capsys: pytest.CaptureFixture[str]
+    task: EgoNLQTask,
+    methods: dict[str, Method],
+    trained: dict[Head, EgoNLQResult],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def fail(video: object, **options: object) -> None:
         raise AssertionError("the backbone ran again")
@@ -131,7 +133,11 @@ COUNTED: dict[str, tuple[Change, dict[str, int], str]] = {
         {"n": 8, "excluded": 4},
         "",
     ),
-    "answer beyond its clip": (edit_query(clip_end_sec=45.0), {"n": 12, "excluded": 0}, "1 that end beyond their clip"),
+    "answer beyond its clip": (
+        edit_query(clip_end_sec=45.0),
+        {"n": 12, "excluded": 0},
+        "1 that end beyond their clip",
+    ),
     "answer of no length": (
         edit_query(clip_end_sec=0.0, clip_start_sec=0.0),
         {"n": 12, "excluded": 0},

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.benchmarks.controls import RANDOM, UNIFORM, random_clusters, uniform_pieces
+from hiero_lib.benchmarks.controls import random_clusters, uniform_pieces
 from hiero_lib.benchmarks.egoprocel.files import TASKS, KeystepSpan, KeystepVideo, read_keysteps_json
 from hiero_lib.benchmarks.egoprocel.score import (
     AVERAGE,
@@ -271,7 +271,9 @@ def some_result():
     return score_videos(videos, features_of=lambda v: lines[v.video_uid], cluster=by_axis)
 
 
-@pytest.mark.parametrize(("measure", "dataset"), [("F1", AVERAGE), ("IoU", "CMU"), ("F1 over all labels", "EPIC-Tents")])
+@pytest.mark.parametrize(
+    ("measure", "dataset"), [("F1", AVERAGE), ("IoU", "CMU"), ("F1 over all labels", "EPIC-Tents")]
+)
 def test_intervals_are_those_of_videos_drawn_anew_in_each_task(measure, dataset):
     result = some_result()
     metric = result.metrics(resamples=4000, seed=0)[measure, dataset]

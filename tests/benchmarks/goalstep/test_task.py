@@ -63,9 +63,7 @@ def test_parts_are_left_out_where_they_are_not_asked_for(task: GoalStepTask, met
 def test_switches_of_the_released_code(root: Path, methods: dict[str, Method]) -> None:
     released = load_profile(root / "tiny.yaml", {"step_grounding.released_runs": True})
     task = open_goalstep(released, device=CPU)
-    strategies = {
-        name: s for name, s in strategies_of(released.step_grounding).items() if "zero" in name
-    }
+    strategies = {name: s for name, s in strategies_of(released.step_grounding).items() if "zero" in name}
     found = task.ground(methods[HIERO], "val", strategies)
     assert found.predictions[ZERO_SHOT] == found.predictions[RELEASED_RUNS]
     assert set(found.scores) == {ZERO_SHOT, RELEASED_RUNS}

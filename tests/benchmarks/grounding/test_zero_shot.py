@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import pytest
 import torch
 
 from hiero_lib.benchmarks.grounding.zero_shot import VideoFeatures, compress, remembering, run_means, zero_shot

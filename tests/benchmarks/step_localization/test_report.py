@@ -26,7 +26,9 @@ from hiero_lib.methods.method import HIERO, PROBE, Method
 NO_SCORES = DetectionScores({}, 0.0, 0, 0, 0, 0)
 
 
-def found(*spans: tuple[float, float, str, float], uid: str = "v", missing: tuple[str, ...] = ()) -> LocalizationResult:
+def found(
+    *spans: tuple[float, float, str, float], uid: str = "v", missing: tuple[str, ...] = ()
+) -> LocalizationResult:
     predictions = [LabelledSpan(uid, *span) for span in spans]
     return LocalizationResult(NO_SCORES, predictions, missing)
 
@@ -91,7 +93,9 @@ def test_the_best_scored_label_of_a_moment_is_shown_and_stretches_of_it_are_join
     assert best_labels(result.predictions, "nowhere") == []
 
 
-def test_labels_have_the_colour_of_their_step(results: dict[str, LocalizationResult], task: StepLocalizationTask) -> None:
+def test_labels_have_the_colour_of_their_step(
+    results: dict[str, LocalizationResult], task: StepLocalizationTask
+) -> None:
     (video,) = example_videos(task.videos, results, count=1)
     truth, predicted = localized_rows(video, {HIERO: results[HIERO]})
     assert [(run.start_s, run.end_s, run.label) for run in truth.runs] == [(0.0, 12.0, 0), (12.0, 30.0, 1)]

@@ -31,4 +31,6 @@ def test_videos_come_whole_with_their_truth(profile: Profile) -> None:
     for uid, video in videos.items():
         assert (video.x.shape, video.video_uid) == ((60, 12), uid)
         labels = truths[uid].labels("thread", video.pos)
-        assert labels.tolist() == [3] * 19 + [8] * 18 + [3] * 23  # turns end at 10 and 20 s, after 18.75 and 37.5 segments
+        assert (
+            labels.tolist() == [3] * 19 + [8] * 18 + [3] * 23
+        )  # turns end at 10 and 20 s, after 18.75 and 37.5 segments

@@ -47,9 +47,7 @@ def test_metrics_are_means_over_videos():
     centres = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
     noise = torch.randn(240, 8, generator=torch.Generator().manual_seed(0))
     videos = {"clean": video(centres[THREADS]), "noisy": video(noise)}
-    found = recover_threads(
-        {"raw": lambda v: level_means(v.x, v, levels=1)}, videos, dict.fromkeys(videos, truth)
-    )
+    found = recover_threads({"raw": lambda v: level_means(v.x, v, levels=1)}, videos, dict.fromkeys(videos, truth))
     metric = found.metrics()["raw", 0]
     assert list(found.threads["raw"][0]) == ["clean", "noisy"]
     assert found.scores["raw"][0][0] > 0.97 > 0.1 > found.scores["raw"][0][1]
