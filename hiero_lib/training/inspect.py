@@ -49,7 +49,7 @@ def first_batch(profile: Profile) -> Batch:
     if profile.text.frozen:
         encoder = load_text_encoder(profile.text, data_root=profile.data_root)
         with torch.no_grad():
-            item.text = encoder(item.texts)
+            item.narration_embedding = encoder(item.narration_texts)
     return Batch.from_data_list([item], follow_batch=list(FOLLOW_BATCH))
 
 
@@ -67,7 +67,7 @@ def untrained_pass(profile: Profile, batch: Batch, *, device: torch.device) -> F
 
 def batch_rows(batch: Batch) -> list[tuple[str, str, str]]:
     """For each part of a batch of one chunk: its name, its shape, and what it holds."""
-    (uid,), (texts,) = batch.video_uid, batch.texts
+    (uid,), (texts,) = batch.video_uid, batch.narration_texts
     first, count = int(batch.first_index[0]), len(batch.x)
     rows = [
         ("x", _shape(batch.x), f"features of the segments: rows {first} to {first + count - 1} of video {uid}"),
@@ -77,7 +77,7 @@ def batch_rows(batch: Batch) -> list[tuple[str, str, str]]:
         ("texts", str(len(texts)), f"what is narrated; first “{texts[0]}”"),
     ]
     if "text" in batch:
-        rows.append(("text", _shape(batch.text), "the frozen text encoder's output for each of them"))
+        rows.append(("text", _shape(batch.narration_embedding), "the frozen text encoder's output for each of them"))
     return rows
 
 

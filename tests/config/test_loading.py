@@ -13,7 +13,7 @@ import yaml
 
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.config import PROFILE_FOLDER, Profile, available_profiles, from_dict, load_profile
-from hiero_lib.training.loop import training_digest
+from hiero_lib.training.checkpointing import training_digest
 
 MINIMAL = """
 data_root: data/tiny

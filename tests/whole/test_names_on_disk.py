@@ -22,7 +22,7 @@ from hiero_lib.data.token_cache import TokenCache
 from hiero_lib.models.text_encoders import TextEncoder, last_token, mean_pool
 from hiero_lib.sources.extraction.extract import Extraction
 from hiero_lib.sources.extraction.extractors.base import fingerprint_of
-from hiero_lib.training.loop import training_digest
+from hiero_lib.training.checkpointing import training_digest
 
 
 def layer() -> torch.nn.Linear:

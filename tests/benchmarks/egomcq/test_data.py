@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.benchmarks.egomcq.data import Window, clip_window, load_questions, read_windows
-from hiero_lib.config import FeatureConfig
+from hiero_lib.benchmarks.egomcq.data import Question, Window, clip_window, load_questions, moments_of, read_windows
+from hiero_lib.config import FeatureConfig, load_profile
 from hiero_lib.data.features import FeatureStore
 from tests.benchmarks.egomcq.test_files import entry
 
@@ -142,3 +142,11 @@ def test_windows_of_a_video_come_out_of_one_read_as_they_would_alone(tmp_path, m
 def test_a_malformed_file_is_not_asked_from(tmp_path):
     with pytest.raises(DataError, match=r"egomcq\.json.*question 0: answer"):
         load(tmp_path, {"0": entry(answer=7)})
+
+
+def test_moments_are_the_middles_of_the_right_clips() -> None:
+    windows = tuple(Window(f"v{k}", 10 * k, 5) for k in range(5))
+    asked = [Question("0", "a", windows, 2, 1), Question("1", "a", windows, 3, 2), Question("2", "a", windows, 2, 1)]  # type: ignore[arg-type]
+    assert moments_of(asked, load_profile("sample").features) == {
+        "a": [("v2", pytest.approx(22.5 * 16 / 30)), ("v3", pytest.approx(32.5 * 16 / 30))]
+    }

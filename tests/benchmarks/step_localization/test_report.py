@@ -98,16 +98,16 @@ def test_labels_have_the_colour_of_their_step(
 ) -> None:
     (video,) = example_videos(task.videos, results, count=1)
     truth, predicted = localized_rows(video, {HIERO: results[HIERO]})
-    assert [(run.start_s, run.end_s, run.label) for run in truth.runs] == [(0.0, 12.0, 0), (12.0, 30.0, 1)]
+    assert [(run.start_s, run.end_s, run.label) for run in truth.spans] == [(0.0, 12.0, 0), (12.0, 30.0, 1)]
     assert truth.names[0] == "cuts the onion"
-    assert {run.label for run in predicted.runs} <= {-1, 0, 1}
+    assert {run.label for run in predicted.spans} <= {-1, 0, 1}
 
 
 def test_a_sub_step_has_the_colour_of_its_step_and_a_foreign_label_is_grey() -> None:
     video = StepVideo("v", (Step(0, 4, "cook", "", 0, (Step(0, 2, "chop", "", 1),)), Step(4, 9, "eat", "")))
     result = found((0, 2, "chop", 0.9), (2, 4, "cook", 0.9), (4, 6, "sleep", 0.9), (6, 9, "eat", 0.9))
     truth, predicted = localized_rows(video, {"m": result})
-    assert [run.label for run in predicted.runs] == [0, 0, -1, 1]
+    assert [run.label for run in predicted.spans] == [0, 0, -1, 1]
     assert truth.names == predicted.names == {0: "cook", 1: "eat", -1: "a step of other videos"}
 
 
