@@ -14,13 +14,17 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from hiero_lib.config.validation import (
+    Channels,
     Count,
     CountOr0,
     Factor,
     Hertz,
+    Layers,
     Norm,
     Number,
+    Processes,
     Rate,
+    Resamples,
     Seconds,
     SecondsOr0,
     Seed,
@@ -52,7 +56,7 @@ class FeatureConfig:
     """Segment features on disk, described by data: segment i is centred at (i + 0.5) * stride / fps s."""
 
     folder: Text  # name of the folder under <data root>/raw/features
-    dim: Count  # F, channels of a segment
+    dim: Channels  # F, channels of a segment
     stride_frames: Count = 16
     window_frames: Count = 16
     fps: Hertz = 30.0
@@ -70,7 +74,7 @@ class TextConfig:
 
     encoder: Literal["minilm", "distilbert", "clip"]
     source: Text
-    dim: Count  # channels of the encoder's output
+    dim: Channels  # channels of the encoder's output
     weights: Text | None = None  # released weights put over the source's, a file under the data root
     frozen: bool = True  # frozen text is encoded once and cached on disk
     max_tokens: Count = 77
@@ -80,16 +84,16 @@ class TextConfig:
 class ModelConfig:
     """The backbone (paper section 3; ``input_size`` is the features' F)."""
 
-    input_size: Count
-    hidden_size: Count = 768
-    depth: Count = 3  # levels 0..depth-1 come out
-    n_layers: Count = 3  # TDGC layers of a stage
+    input_size: Channels
+    hidden_size: Channels = 768
+    depth: Annotated[int, Field(ge=1, le=16)] = 3  # levels 0..depth-1 come out
+    n_layers: Layers = 3  # TDGC layers of a stage
     radius: Seconds = 1.0  # seconds at level 0; strict
     dropout: Share = 0.1
     pool: Pooling = "mean"
     n_clusters: Count = 4  # activity threads per video and level
     clustering_sample_points: Count = 32
-    pos_hidden_channels: Count = 256
+    pos_hidden_channels: Channels = 256
     pos_act: Literal["tanh", "sigmoid", "relu"] = "tanh"
     use_signed_temporal_distance: bool = True
     use_pos_attr: bool = True
@@ -102,7 +106,7 @@ class ModelConfig:
 class AlignmentConfig:
     """The heads that put segments and text in one space."""
 
-    dim: Count = 768
+    dim: Channels = 768
     dropout: Share = 0.0
 
 
@@ -134,7 +138,7 @@ class TrainingConfig:
     gradient_clip: Norm = 1.0
     seed: Seed = 1234567891
     precision: Literal["auto", "no", "fp16", "bf16"] = "no"
-    workers: CountOr0 = 0  # DataLoader processes
+    workers: Annotated[int, Field(ge=0, le=1024)] = 0  # DataLoader processes
     checkpoint_every_steps: Count = 500
     keep_checkpoints: Count = 2
     validate_every_epochs: Count = 1
@@ -146,7 +150,7 @@ class EgoMCQConfig:
 
     context_window: CountOr0 = 4  # segments added on both sides of a clip
     batch_segments: Count = 4096  # segments of a forward pass, many windows together
-    bootstrap_resamples: Count = 2000
+    bootstrap_resamples: Resamples = 2000
     bootstrap_seed: Seed = 0
     max_questions: Count | None = None  # a prefix of the questions, for quick looks; None: all
 
@@ -159,7 +163,7 @@ class EgoNLQConfig:
     cluster: bool = True  # find threads when the features are computed
     seeds: Several[Seed] = (1, 2, 3)  # a training each, for every method
     compared_seeds: CountOr0 = 3  # of those, so many for the comparison of HiERO's levels; 0: no comparison
-    dim: Count = 128
+    dim: Channels = 128
     num_heads: Count = 8
     max_pos_len: Count = 128  # bins of a clip, and most tokens of a query
     dropout: Share = 0.2
@@ -172,9 +176,9 @@ class EgoNLQConfig:
     highlight_extend: Weight = 0.1
     answers: Count = 5
     validate_every: Count = 1  # epochs
-    bootstrap_resamples: Count = 2000
+    bootstrap_resamples: Resamples = 2000
     bootstrap_seed: Seed = 0
-    workers: Count | None = None  # heads trained at once, a process each; None: one a core on a CPU, one on a GPU
+    workers: Processes | None = None  # heads trained at once, a process each; None: one a core on a CPU, one on a GPU
 
 
 @checked_dataclass
@@ -189,7 +193,7 @@ class ProcedureConfig:
     positions: Positions = "auto"
     per_keystep: bool = True  # average over the matched labels; false pools their frames
     skip_background: bool = False  # true: the background is no label
-    bootstrap_resamples: Count = 1000  # over the videos of each task, for the 95 % intervals
+    bootstrap_resamples: Resamples = 1000  # over the videos of each task, for the 95 % intervals
     bootstrap_seed: Seed = 0
 
 
@@ -224,7 +228,7 @@ class StepGroundingConfig:
     answers: Count = 5
     released_runs: bool = False  # the last run starts one segment early, as in the authors' code
     released_groups: bool = False  # any first member of a group is read as the whole group, as in the authors' code
-    bootstrap_resamples: Count = 2000
+    bootstrap_resamples: Resamples = 2000
     bootstrap_seed: Seed = 0
     stepg: StepGConfig = field(default_factory=StepGConfig)
 
@@ -258,7 +262,7 @@ class ThreadRecoveryConfig:
 
     temperature: Temperature = 0.5  # of the affinity
     sample_points: Count = 256  # a video is resampled to at most so many
-    bootstrap_resamples: Count = 2000
+    bootstrap_resamples: Resamples = 2000
     bootstrap_seed: Seed = 0
 
 
@@ -270,7 +274,7 @@ class SearchConfig:
     temperature: Temperature = 0.05  # of the affinity, likewise
     count: Count = 5  # answers
     max_overlap: Share | None = 0.5  # of the shorter of two answers; None: overlapping ones are kept
-    bootstrap_resamples: Count = 2000
+    bootstrap_resamples: Resamples = 2000
     bootstrap_seed: Seed = 0
 
 

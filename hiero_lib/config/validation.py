@@ -46,10 +46,14 @@ Several = Annotated[tuple[T, ...], BeforeValidator(_tuple), Field(min_length=1)]
 # Upper bounds are generous: they refuse what can only be a mistake, before memory or arithmetic does far from here.
 Count = Annotated[int, Field(ge=1, le=10**9)]
 CountOr0 = Annotated[int, Field(ge=0, le=10**9)]
+Channels = Annotated[int, Field(ge=1, le=10**5)]
+Layers = Annotated[int, Field(ge=1, le=64)]
+Processes = Annotated[int, Field(ge=1, le=1024)]
+Resamples = Annotated[int, Field(ge=1, le=10**6)]  # of a bootstrap, which are held in memory
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what numpy takes
 Share = Annotated[Number, Field(ge=0, le=1)]
 Similarity = Annotated[Number, Field(ge=-1, le=1)]  # a cosine
-Temperature = Annotated[Number, Field(ge=1e-3, le=1e3)]
+Temperature = Annotated[Number, Field(ge=2e-3, le=1e3)]  # exp(1 / 0.001), of two equal segments, is no float64
 Weight = Annotated[Number, Field(ge=0, le=1e6)]
 Factor = Annotated[Number, Field(ge=1e-3, le=1e6)]
 Rate = Annotated[Number, Field(ge=0, le=1e38)]  # times a gradient; a float32 ends above 1e38

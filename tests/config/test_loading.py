@@ -111,6 +111,8 @@ def test_a_training_begun_before_is_still_the_same() -> None:
         "sample": "bab4e26a3cf15229cf83c95f2420c7f3da0b51948ba0fcde811cf36d8b1551e8",
         "egovlp": "46297b880dcc64dc554c49615d99c24c4bab94ef84197269900a6a054bd4cddc",
     }
+    written = {"training.warmup_epochs": "5", "training.lr": "1e-5", "model.radius": 1, "loss.beta": "-1"}
+    assert training_digest(load_profile("egovlp", {"data_root": "/no/such/folder"} | written)) == digests["egovlp"]
 
 
 def test_the_quick_start_is_one_epoch_of_the_published_run() -> None:
@@ -151,6 +153,7 @@ def test_dotted_settings_replace_the_files(minimal: Path) -> None:
         ({"training.epochs": 0}, "field 'training.epochs', value 0: expected 1 or more"),
         ({"model.clustering_sample_points": 3}, "value 3: expected 4 or more"),
         ({"features.fps": 0}, "field 'features.fps', value 0: expected 0.001 or more"),
+        ({"model.depth": 17}, "field 'model.depth', value 17: expected 16 or less"),
         ({"loss.alpha": ".nan"}, "value nan: expected a finite number"),
         ({"egonlq.seeds": 1}, "field 'egonlq.seeds', value 1: expected a list"),
         ({"egonlq.seeds": [1, "a"]}, r"field 'egonlq.seeds\[1\]', value 'a': expected int"),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 from hiero_lib.base.errors import ConfigError
-from hiero_lib.config.validation import Count, Number, Several, Text, checked_dataclass, short
+from hiero_lib.config.validation import Count, Number, Several, Temperature, Text, checked_dataclass, short
+from hiero_lib.models.threads import spectral_embedding
 
 
 @checked_dataclass
@@ -59,6 +61,18 @@ def test_a_wrong_value_is_refused_by_name(values: dict[str, Any], message: str) 
 def test_a_value_without_its_name_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="field 'weight', value 'heavy': expected float"):
         Recipe(1, "heavy")  # type: ignore[arg-type]
+
+
+@checked_dataclass
+class Oven:
+    temperature: Temperature
+
+
+def test_the_lowest_temperature_is_one_that_segments_can_be_clustered_with() -> None:
+    x = torch.randn(1, 10, 4, generator=torch.Generator().manual_seed(0))
+    assert spectral_embedding(x, 3, temperature=Oven(2e-3).temperature).isfinite().all()
+    with pytest.raises(ConfigError, match=r"field 'temperature', value 0\.001: expected 0\.002 or more"):
+        Oven(1e-3)
 
 
 def test_a_value_is_cut_before_it_is_written_out() -> None:
