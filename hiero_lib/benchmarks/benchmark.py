@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 
 from hiero_lib.base.errors import ConfigError
+from hiero_lib.base.progress import say
 from hiero_lib.config import Profile
 from hiero_lib.methods.method import Method
 from hiero_lib.results.record import record
@@ -78,7 +79,7 @@ def run_benchmark(
     *,
     device: torch.device,
     extra: Mapping[str, Any],
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say,
 ) -> list[Path]:
     """Open a benchmark, score methods and record it in the run's ``results.json``; the files of predictions.
 

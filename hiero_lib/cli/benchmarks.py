@@ -37,7 +37,6 @@ def _run(name: str, options: argparse.Namespace) -> int:
         folder,
         device=device,
         extra={"checkpoints": list(checkpoints)},
-        say=functools.partial(print, flush=True),
     )
     print((folder / TABLE_FILE).read_text("utf-8"))
     print("Predictions:", *written, sep="\n")

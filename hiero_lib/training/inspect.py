@@ -74,10 +74,16 @@ def batch_rows(batch: Batch) -> list[tuple[str, str, str]]:
         ("pos", _shape(batch.pos), f"the segments' centres in the video, {_range(batch.pos)} s"),
         ("indices", _shape(batch.indices), f"the segments' places in the chunk, {_range(batch.indices, digits=0)}"),
         ("narration_time", _shape(batch.narration_time), f"when is narrated, {_range(batch.narration_time)} s"),
-        ("texts", str(len(texts)), f"what is narrated; first “{texts[0]}”"),
+        ("narration_texts", str(len(texts)), f"what is narrated; first “{texts[0]}”"),
     ]
-    if "text" in batch:
-        rows.append(("text", _shape(batch.narration_embedding), "the frozen text encoder's output for each of them"))
+    if "narration_embedding" in batch:
+        rows.append(
+            (
+                "narration_embedding",
+                _shape(batch.narration_embedding),
+                "the frozen text encoder's output for each of them",
+            )
+        )
     return rows
 
 

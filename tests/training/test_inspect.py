@@ -76,10 +76,10 @@ def test_the_batch_is_described(tmp_path: Path) -> None:
     assert rows["x"] == ("23 × 12", "features of the segments: rows 37 to 59 of video v0")
     assert rows["pos"] == ("23", "the segments' centres in the video, 20.0 to 31.7 s")
     assert rows["indices"] == ("23", "the segments' places in the chunk, 0 to 22")
-    count = rows["texts"][0]
+    count = rows["narration_texts"][0]
     assert rows["narration_time"][0] == count
-    assert rows["text"][0] == f"{count} × {profile.text.dim}"
-    assert "first “#C C " in rows["texts"][1]
+    assert rows["narration_embedding"][0] == f"{count} × {profile.text.dim}"
+    assert "first “#C C " in rows["narration_texts"][1]
     trained = load_profile(tmp_path / "data/tiny.yaml", {"text.frozen": False})
     assert "text" not in {name for name, _, _ in batch_rows(first_batch(trained))}
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import hashlib
-import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,8 +19,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from hiero_lib.base.executors import local_processes
 from hiero_lib.base.files import file_slug
-from hiero_lib.base.progress import Progress
+from hiero_lib.base.fingerprint import Fingerprint
+from hiero_lib.base.progress import Progress, say
 from hiero_lib.benchmarks.benchmark import Section
 from hiero_lib.benchmarks.egonlq import score as egonlq
 from hiero_lib.benchmarks.egonlq.data import NLQData, clip_bins_of, prepare
@@ -184,12 +184,7 @@ def head_processes(device: torch.device, *, workers: int | None = None) -> Proce
     The head is too small for the threads of one process to keep two cores busy.
     """
     workers = workers or (os.cpu_count() or 1 if device.type == "cpu" else 1)
-    if workers == 1:
-        return None
-    import multiprocessing
-
-    spawn = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-    return ProcessPoolExecutor(workers, mp_context=spawn, initializer=torch.set_num_threads, initargs=(1,))
+    return None if workers == 1 else local_processes(workers, threads=1)
 
 
 def train_heads(
@@ -199,7 +194,7 @@ def train_heads(
     folder: str | Path,
     heads: Sequence[Head] | None = None,
     executor: Executor | None = None,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say,
 ) -> dict[Head, EgoNLQResult]:
     """Train the heads, or go on where ``folder`` stopped; one that is done is only read.
 
@@ -260,14 +255,13 @@ def train_heads(
 
 def _digest(data: Sequence[NLQData], *settings: object) -> str:
     """8 digits that differ where features, queries or settings do."""
-    found = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    fingerprint = Fingerprint().json(settings)
     for part in data:
-        found.update(repr(part.queries).encode())
+        fingerprint.text(repr(part.queries))
         for uid in sorted(part.clips):
             clip = part.clips[uid]
-            found.update(f"{uid} {clip.duration_s} {clip.lead_s}".encode())
-            found.update(clip.bins.numpy().data)
-    return found.hexdigest()[:8]
+            fingerprint.text(f"{uid} {clip.duration_s} {clip.lead_s}").data(clip.bins.numpy().data)
+    return fingerprint.digits(8)
 
 
 def save_predictions(

@@ -66,25 +66,30 @@ def _take(path: Path, token: str, void_after_s: float) -> bool:
 
 
 def _remove_void(path: Path, void_after_s: float) -> bool:
-    """Whether the claim was void; it is then gone."""
+    """Whether the claim was void; it is then gone.
+
+    One process at a time removes: between reading a void claim and removing it another one may have taken its place.
+    """
     seen = _read(path)
     if seen is None:
         return True
     if not _is_void(path, seen, void_after_s):
         return False
-    aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    turn = path.with_name(f"{path.name}.turn")
     try:
-        os.rename(path, aside)
-    except FileNotFoundError:  # another process was faster
+        os.close(os.open(turn, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:  # another process is removing it, or died while it did
+        with contextlib.suppress(FileNotFoundError):
+            if _now_of(path.parent) - turn.stat().st_mtime > void_after_s:
+                turn.unlink()
         return False
-    # Between reading and renaming another process may have renewed it: then it goes back.
-    if _read(aside) != seen:
-        with contextlib.suppress(OSError):
-            os.link(aside, path)
-        aside.unlink(missing_ok=True)
-        return False
-    aside.unlink(missing_ok=True)
-    return True
+    try:
+        if _read(path) != seen:
+            return False
+        path.unlink(missing_ok=True)
+        return True
+    finally:
+        turn.unlink(missing_ok=True)
 
 
 def _is_void(path: Path, text: str, void_after_s: float) -> bool:

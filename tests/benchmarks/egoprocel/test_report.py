@@ -29,7 +29,7 @@ def few(results: dict[str, EgoProceLResult]) -> dict[str, EgoProceLResult]:
 
 def test_tables(few: dict[str, EgoProceLResult]) -> None:
     header, rows = report.dataset_table(few)
-    columns = ["MECCANO (2)", "EGTEA (1)", "CMU (1)", "average over all labels", "runs a video (true: 6)"]
+    columns = ["MECCANO (2)", "EGTEA (1)", "CMU (1)", "average over all labels", "spans a video (true: 6)"]
     assert header == ["method", AVERAGE, *columns]
     assert rows[1][-1] == "7"
     assert [row[0] for row in rows] == [RANDOM, UNIFORM, UNTRAINED]
@@ -77,8 +77,8 @@ def test_videos_for_pictures_are_spread_over_the_ranking(few: dict[str, EgoProce
 def test_a_cluster_has_the_number_of_its_key_step(few: dict[str, EgoProceLResult]) -> None:
     truth, found, pieces = report.keystep_rows(few, "a", methods=[UNTRAINED, UNIFORM])
     assert truth.names == {BACKGROUND: "background", 1: "step 1", 2: "step 2", 3: "step 3"}
-    assert [run.label for run in truth.runs] == [BACKGROUND, 1, BACKGROUND, 2, BACKGROUND, 3]
-    assert truth.runs[-1].end_s == pytest.approx(32.0)  # 960 frames at 30 per second
+    assert [span.label for span in truth.spans] == [BACKGROUND, 1, BACKGROUND, 2, BACKGROUND, 3]
+    assert truth.spans[-1].end_s == pytest.approx(32.0)  # 960 frames at 30 per second
     entry = report.of_video(few[UNTRAINED], "a")
     seconds = {label: 0.0 for label in entry.matched.values()}
     for span in found.spans:
@@ -88,7 +88,7 @@ def test_a_cluster_has_the_number_of_its_key_step(few: dict[str, EgoProceLResult
         assert seconds[label] == pytest.approx((entry.predicted == cluster).sum() / 15)
     unmatched = [span.label for span in pieces.spans if span.label > 17]
     assert {pieces.names[label] for label in unmatched} == {"no key-step"}
-    assert len({run.label for run in pieces.runs}) == 7
+    assert len({span.label for span in pieces.spans}) == 7
     assert report.video_title(few[UNTRAINED], "a") == "Key-steps of a (MECCANO)"
     assert report.video_title(few[UNTRAINED], "c") == "Key-steps of c (EGTEA, Pizza)"
     figure = plot_timeline([truth, found, pieces], title="a")
@@ -138,7 +138,5 @@ def test_only_datasets_that_are_there_are_quoted_and_hiero_is_compared_where_it_
     assert {row.thread_graph for row in rows} == {None}
 
 
-def test_stretches_of_equal_labels() -> None:
-    assert report.label_runs(np.array([3, 3, 0, 5, 5, 5])) == [(0, 1, 3), (2, 2, 0), (3, 5, 5)]
-    assert report.label_runs(np.array([0])) == [(0, 0, 0)]
-    assert report.runs_a_video([np.array([1, 1, 2, 1]), np.array([4])]) == 2.0
+def test_spans_of_equal_labels_are_counted() -> None:
+    assert report.spans_a_video([np.array([1, 1, 2, 1]), np.array([4])]) == 2.0
