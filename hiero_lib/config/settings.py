@@ -157,7 +157,7 @@ class EgoMCQConfig:
 
 @checked_dataclass
 class EgoNLQConfig:
-    """EgoNLQ: the features that feed the head, the head (VSLNet) and its training (method.md, "EgoNLQ")."""
+    """EgoNLQ: the features that feed the head, the head (VSLNet) and its training (METHOD.md, "Benchmarks")."""
 
     level: Annotated[FeatureLevel, BeforeValidator(_level)] = 0  # what the authors fed is not known
     cluster: bool = True  # find threads when the features are computed
@@ -183,7 +183,7 @@ class EgoNLQConfig:
 
 @checked_dataclass
 class ProcedureConfig:
-    """EgoProceL, zero-shot (method.md, "Benchmarks"); the defaults are the published protocol."""
+    """EgoProceL, zero-shot (METHOD.md, "Benchmarks"); the defaults are the published protocol."""
 
     feature_folder: Text | None = None  # under raw/features/egoprocel; None: features.folder
     labels: Text | None = None  # folder of label csv files, or keysteps.json; None: raw/annotations/egoprocel

@@ -39,7 +39,7 @@ def row_at(time_s: float, features: FeatureConfig) -> int:
 
     The reference takes this for the start of a window and ``ceil(time_s * fps // stride)`` for its end; since
     ``//`` has floored already, its ceil changes nothing and both ends are floors. That is reproduced, with Python's
-    own floor division (method.md, "Where the released code departs from the paper").
+    own floor division (METHOD.md, "Where the released code departs from the paper").
     """
     return int(time_s * features.fps // features.stride_frames)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class DataPaths:
-    """The folders of ``<root>`` (method.md, "Where things are").
+    """The folders of ``<root>`` (METHOD.md, "Files").
 
     ``raw/annotations`` and ``raw/features/<folder>`` hold what was given or downloaded, ``processed`` what was
     made from it (indices, text caches) and ``truth`` the sample's latent hierarchy.

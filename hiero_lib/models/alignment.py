@@ -10,7 +10,7 @@ from hiero_lib.models.hiero import HierarchyLevel
 
 
 class VisualHead(nn.Module):
-    """Dropout, linear H -> D, LayerNorm, ReLU, linear D -> D (method.md, "Alignment").
+    """Dropout, linear H -> D, LayerNorm, ReLU, linear D -> D (METHOD.md, "Formulas").
 
     Shapes: ``[n, H]`` -> ``[n, D]``.
     """

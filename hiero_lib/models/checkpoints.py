@@ -131,7 +131,7 @@ def load_model(path: str | Path, *, text_encoder: nn.Module | None = None) -> tu
 def load_authors_model(path: str | Path) -> tuple[AlignedModel, ModelCard]:
     """A model from a checkpoint of the authors' trainer; its DistilBERT comes along where the file has one.
 
-    The thread graph is ``released`` and the dimensions are the file's (method.md, "Where things are").
+    The thread graph is ``released`` and the dimensions are the file's (METHOD.md, "Files").
 
     Args:
         path: the ``.pth``.

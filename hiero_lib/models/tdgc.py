@@ -14,7 +14,7 @@ from hiero_lib.models.temporal import TemporalGraph, gated_neighbours
 class TDGC(nn.Module):
     r"""Graph convolution whose messages are gated by the distance in time and signed by its direction.
 
-    For node i with neighbours N(i) (paper section 3.2; the sign is the released code's, see method.md)::
+    For node i with neighbours N(i) (paper section 3.2; the sign is the released code's, see METHOD.md)::
 
         h_j  = LeakyReLU_0.2(W_rel x_j + b_rel)
         g_ij = act(W2 LeakyReLU_0.01(W1 |pos_j - pos_i| + b1) + b2)

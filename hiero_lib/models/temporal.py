@@ -282,7 +282,7 @@ def pool_in_time(
     *,
     pool: Pooling,
 ) -> tuple[Float[Tensor, "M C"], Float[Tensor, " M"], Int[Tensor, " M"], Int[Tensor, " M"]]:
-    """Halve the temporal resolution (method.md, "Encoder").
+    """Halve the temporal resolution (METHOD.md, "Formulas").
 
     ``mean`` and ``max`` pool each node with its index neighbours i - 1 and i + 1 of the same video, then keep even
     indices (in the mean the node itself counts twice, as in the released code); ``video_subsampling`` only keeps

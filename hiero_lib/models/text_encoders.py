@@ -58,7 +58,7 @@ class TextEncoder(nn.Module):
 
     A frozen encoder has no gradients and stays in eval mode whatever ``train()`` says, so that its output is a
     function of the text alone (to rounding, whatever the batch) and can be cached. The reference leaves the dropout
-    of a frozen encoder on in training; that is not reproduced (method.md).
+    of a frozen encoder on in training; that is not reproduced (METHOD.md).
 
     Args:
         network: called with ``input_ids`` and ``attention_mask`` (both ``[n, L]`` int64), gives an object whose
@@ -152,7 +152,7 @@ def load_text_encoder(config: TextConfig, *, data_root: str | Path) -> TextEncod
     and the tokenizer come from the source, and every weight from that file.
 
     EgoVLP's and LaViLa's own text weights could not be had where this was written: that their names and shapes are
-    those of DistilBERT and of CLIP is taken from method.md. Where names start with ``text_model.`` (or another known
+    those of DistilBERT and of CLIP is taken from METHOD.md. Where names start with ``text_model.`` (or another known
     prefix) only those are read, and they must fit exactly; but for ``position_ids``, BERT's pooler and CLIP's
     ``text_projection``, which no encoder here has.
 

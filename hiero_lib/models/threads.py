@@ -98,7 +98,7 @@ def released_slices(threads: Int[Tensor, " N"]) -> Int[Tensor, " N"]:
 
     The released code hands the thread ids, unsorted, to a search that expects a sorted batch vector and takes
     slices of it: with ``ptr = bucketize(arange(B + 1), ids)``, B the largest id plus one, node i is compared with
-    the nodes of the slice that holds i (method.md, "Where the released code departs").
+    the nodes of the slice that holds i (METHOD.md, "Where the released code departs").
     """
     boundaries = torch.arange(int(threads.max()) + 2, device=threads.device)
     ptr = torch.bucketize(boundaries, threads)

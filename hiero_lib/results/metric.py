@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class Metric:
 
 
 def mean_metric(
-    values: np.ndarray, *, excluded: int, resamples: int, seed: int, groups: Sequence[object] | None = None
+    values: np.ndarray, *, excluded: int, resamples: int, seed: int, groups: Sequence[Any] | None = None
 ) -> Metric:
     """The mean of ``values`` with the 95 % percentile interval of a bootstrap; NaN where there is no value.
 
@@ -36,7 +37,7 @@ def mean_metric(
         resamples: draws of the bootstrap.
         seed: of the draws.
         groups: ``[n]`` what each item belongs to, for example its video: items of one group are drawn together,
-            for they share its features. None: items are drawn one by one.
+            for they share its features; of a kind that sorts. None: items are drawn one by one.
     """
     if not len(values):
         return Metric(value=float("nan"), n=0, excluded=excluded)
@@ -46,7 +47,8 @@ def mean_metric(
         distinct, counts = np.unique(values, return_counts=True)
         means = rng.multinomial(len(values), counts / counts.sum(), size=resamples) @ distinct / len(values)
     else:
-        group = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
+        number = {name: at for at, name in enumerate(sorted(set(groups)))}
+        group = np.array([number[name] for name in groups])
         sums, sizes = np.bincount(group, weights=values), np.bincount(group)
         draws = rng.integers(0, len(sums), (resamples, len(sums)))
         means = sums[draws].sum(1) / sizes[draws].sum(1)

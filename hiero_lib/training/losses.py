@@ -1,4 +1,4 @@
-"""The two losses of HiERO as pure functions (paper section 3.4; method.md, "Alignment").
+"""The two losses of HiERO as pure functions (paper section 3.4; METHOD.md, "Formulas").
 
 The softmax mass on the positives is kept as differences of log-sums of exponentials. Those add up over blocks
 exactly, so a batch whose ``[segments x narrations]`` matrix would not fit is worked off block by block.

@@ -1,4 +1,4 @@
-"""Where files lie is the authors' choice (method.md, "Where things are")."""
+"""Where files lie is the authors' choice (METHOD.md, "Files")."""
 
 from __future__ import annotations
 

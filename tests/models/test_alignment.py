@@ -1,4 +1,4 @@
-"""The heads by their definition (method.md, "Alignment"), and the pass that training takes."""
+"""The heads by their definition (METHOD.md, "Formulas"), and the pass that training takes."""
 
 import pytest
 import torch

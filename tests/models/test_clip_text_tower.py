@@ -45,7 +45,7 @@ def test_lavila_names_load_and_compute_clip():
 
 
 def test_lavila_at_its_true_size():
-    """Width 768, 12 layers, context 77, vocabulary 49408: the shapes of method.md fill every weight."""
+    """Width 768, 12 layers, context 77, vocabulary 49408: the shapes of METHOD.md fill every weight."""
     with torch.device("meta"):
         tower = ClipTextTower(vocab_size=49408, context=77, width=768, n_layers=12, n_heads=12)
     expected = lavila_state(width=8, n_layers=12, vocab_size=3, context=2).keys() - {"text_projection"}

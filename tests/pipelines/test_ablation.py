@@ -5,16 +5,21 @@ from __future__ import annotations
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.benchmarks.egomcq.task import open_egomcq
+from hiero_lib.benchmarks.goalstep.score import ZERO_SHOT, Answers, StepGroundingReport
+from hiero_lib.benchmarks.grounding.metrics import GroundingScores
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.data.paths import DataPaths
+from hiero_lib.methods.method import Method
 from hiero_lib.methods.opening import open_methods
 from hiero_lib.models.checkpoints import read_card
+from hiero_lib.pipelines import ablation
 from hiero_lib.pipelines.ablation import (
     F1,
     GROUNDING,
@@ -31,6 +36,7 @@ from hiero_lib.pipelines.ablation import (
 )
 from hiero_lib.pipelines.sweep import SweepResult, run_sweep
 from hiero_lib.results.entries import entries
+from hiero_lib.results.metric import Metric
 from hiero_lib.results.published import published_figures
 from hiero_lib.results.record import load, record
 from hiero_lib.results.tables import markdown
@@ -124,10 +130,28 @@ def test_measures_are_those_of_the_benchmarks_where_a_method_can_be_measured(tin
         row.metric: row.result.value for measure in MEASURES.values() for row in measure(spoken, method) if row.result
     }
     assert list(values) == [MCQ_INTER, MCQ_INTRA, F1, IOU, R1_LOOSE, R1_STRICT, GROUNDING]
-    assert values[GROUNDING] == pytest.approx((values[R1_LOOSE] + values[R1_STRICT]) / 2)
     assert method.scorer is not None
     accuracies = open_egomcq(spoken, device=device).answer(method.scorer).metrics()
     assert values[MCQ_INTRA] == accuracies["intra"].value
+
+
+def test_grounding_is_the_first_answer_at_both_thresholds_and_their_mean(
+    tiny: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recall = {(1, 0.3): 0.4, (1, 0.5): 0.1, (5, 0.3): 0.9}
+    scores = GroundingScores(recall, 0.2, n=7, excluded=2, per_query={})
+    answers = Answers({}, StepGroundingReport(7, {}), {ZERO_SHOT: scores})
+    asked = []
+    task = SimpleNamespace(ground=lambda method, split, strategies: asked.append((split, [*strategies])) or answers)
+    monkeypatch.setattr(ablation, "open_goalstep", lambda profile, device: task)
+    method = Method("HiERO", None, None, None, object(), None, "")  # type: ignore[arg-type]
+    rows = ablation.measure_grounding(tiny, method)
+    assert asked == [("val", [ZERO_SHOT])]
+    assert {row.metric: row.result for row in rows} == {
+        R1_LOOSE: Metric(0.4, 7, 2),
+        R1_STRICT: Metric(0.1, 7, 2),
+        GROUNDING: Metric(0.25, 7, 2),
+    }
 
 
 def test_what_is_not_trained_is_measured_once_and_again_on_other_data(tmp_path: Path) -> None:

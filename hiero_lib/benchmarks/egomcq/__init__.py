@@ -1,4 +1,4 @@
-"""EgoMCQ: which of five clips does a narration describe? (method.md, "Benchmarks")"""
+"""EgoMCQ: which of five clips does a narration describe? (METHOD.md, "Benchmarks")"""
 
 from hiero_lib.benchmarks.benchmark import Benchmark
 from hiero_lib.benchmarks.egomcq.report import METRICS, question_table

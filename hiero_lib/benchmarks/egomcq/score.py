@@ -1,4 +1,4 @@
-"""EgoMCQ: which of five clips does a narration describe? (method.md, "Benchmarks")
+"""EgoMCQ: which of five clips does a narration describe? (METHOD.md, "Benchmarks")
 
 Each clip's window goes through the backbone without clustering; the projection of its middle node is compared with
 the query by cosine. Windows of many questions share a forward pass, a window that several questions ask for is

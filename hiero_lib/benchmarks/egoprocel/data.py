@@ -1,6 +1,6 @@
 """EgoProceL under a data root: which tasks are there, in which layout, and where a video's features lie.
 
-raw/annotations/egoprocel/<task folder>/<video>.csv    labels (method.md, "File formats")
+raw/annotations/egoprocel/<task folder>/<video>.csv    labels (METHOD.md, "Files")
 raw/annotations/egoprocel/videos.csv                   video,fps,num_frames: frame rates and counts, or
 raw/videos/egoprocel/**/<video>.mp4                    the videos themselves, which know both
 raw/annotations/egoprocel/keysteps.json                labels of all tasks, where there is no csv

@@ -56,7 +56,7 @@ def _tasks() -> tuple[Task, ...]:
     )
 
 
-TASKS: tuple[Task, ...] = _tasks()  # method.md, "EgoProceL"; 16 tasks of 6 datasets
+TASKS: tuple[Task, ...] = _tasks()  # METHOD.md, "Benchmarks"; 16 tasks of 6 datasets
 
 
 class KeystepSpan(NamedTuple):

@@ -1,7 +1,4 @@
-"""Measures of temporal grounding: recall at rank and IoU (Ego4D NLQ and Goal-Step), and detection mAP.
-
-Both are pure functions over spans in seconds; no file is read here.
-"""
+"""The measure of temporal grounding: recall at rank and IoU, and mIoU (Ego4D NLQ and Goal-Step)."""
 
 from __future__ import annotations
 

@@ -13,14 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hiero_lib.benchmarks.controls import uniform_pieces
+from hiero_lib.benchmarks.controls import UNIFORM, uniform_pieces
 from hiero_lib.config import ThreadRecoveryConfig
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.models.hiero import HierarchyLevel
 from hiero_lib.models.threads import SpectralThreads
 from hiero_lib.results.metric import Metric, mean_metric
-
-UNIFORM = "uniform pieces"  # what contiguity alone is worth
 
 LevelFeatures = Callable[[VideoSegments], Sequence[HierarchyLevel]]
 """Maps a video to its features at each level, level 0 first."""

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from hiero_lib.benchmarks.egonlq import report
 from hiero_lib.benchmarks.egonlq.report import (
     MEASURES,
     egonlq_rows,
@@ -20,6 +21,7 @@ from hiero_lib.benchmarks.egonlq.report import (
 )
 from hiero_lib.benchmarks.egonlq.score import FED, EgoNLQResult, Head, measures
 from hiero_lib.benchmarks.egonlq.task import EgoNLQTask
+from hiero_lib.benchmarks.grounding.metrics import grounding_scores
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method
 
 
@@ -91,13 +93,24 @@ def test_shares_of_a_query_are_means_over_the_seeds(trained: dict[Head, EgoNLQRe
         assert shares.mean() == pytest.approx(np.mean([measures(scores)[measure] for scores in both]))
 
 
-def test_chance_is_drawn_inside_the_clips_and_alike_each_time(
-    task: EgoNLQTask, trained: dict[Head, EgoNLQResult]
+def test_chance_is_drawn_inside_the_clips_as_long_as_training_answers_and_alike_each_time(
+    task: EgoNLQTask, trained: dict[Head, EgoNLQResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    draws, again = random_scores(task, trained), random_scores(task, trained)
-    assert [scores.per_query for scores in draws] == [scores.per_query for scores in again]
+    drawn: list[tuple[float, float]] = []
+
+    def spy(truth, answers):
+        drawn.extend(span for spans in answers.values() for span in spans)
+        return grounding_scores(truth, answers)
+
+    monkeypatch.setattr(report, "grounding_scores", spy)
+    draws = random_scores(task, trained)
+    assert len(drawn) == 20 * 12 * 5  # draws, queries, answers
+    assert all(start >= 0.0 and end <= 30.0 for start, end in drawn)
+    assert {round(end - start, 6) for start, end in drawn} == {4.0}
+    starts = np.array([start for start, _ in drawn])
+    assert 12.0 < starts.mean() < 14.0  # anywhere from 0 to 26 s
+    assert [scores.per_query for scores in draws] == [scores.per_query for scores in random_scores(task, trained)]
     assert len({scores.mean_iou for scores in draws}) > 10
-    assert {(scores.n, len(ious)) for scores in draws for ious in scores.per_query.values()} == {(12, 5)}
 
 
 def test_methods_that_fed_no_head_have_no_rows(task: EgoNLQTask, trained: dict[Head, EgoNLQResult]) -> None:
