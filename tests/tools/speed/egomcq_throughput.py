@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from hiero_lib.benchmarks.egomcq.data import EgoMCQReport, Question, Window
-from hiero_lib.benchmarks.egomcq.score import EgoMCQResult, evaluate
+from hiero_lib.benchmarks.egomcq.score import EgoMCQResult, answer_questions
 from hiero_lib.config import AlignmentConfig, EgoMCQConfig, FeatureConfig
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.methods.scorers import ModelScorer
@@ -59,7 +59,7 @@ def run(device: torch.device) -> None:
         def answer(some: list[Question], settings: EgoMCQConfig) -> EgoMCQResult:
             # a store of its own, so that no run profits from what another one opened
             store = FeatureStore(folder, dim=DIM)
-            return evaluate(
+            return answer_questions(
                 scorer, some, store=store, features=features, report=report, config=settings, device=device
             )
 
