@@ -1,6 +1,7 @@
 """HiERO-StepG (arXiv 2605.31227), the zero-shot refinement that came second at the 2026 Step Grounding challenge.
 
-A strategy for :func:`hiero_lib.benchmarks.goalstep.score.compare_strategies`. Each part is a function of its own and can be switched off.
+A strategy for :func:`hiero_lib.benchmarks.goalstep.score.compare_strategies`. Each part is a function of its own and
+can be switched off.
 """
 
 from __future__ import annotations

@@ -1,7 +1,13 @@
 """Are the activity threads of the sample found again? Only a generated sample knows the true ones."""
 
 from hiero_lib.benchmarks.benchmark import Benchmark
-from hiero_lib.benchmarks.thread_recovery.report import recovered_rows, thread_table, truth_row, typical_video
+from hiero_lib.benchmarks.thread_recovery.report import (
+    recovered_rows,
+    thread_table,
+    truth_of_video,
+    truth_row,
+    typical_video,
+)
 from hiero_lib.benchmarks.thread_recovery.task import needed_files, open_thread_recovery
 
 BENCHMARK = Benchmark("Thread recovery", needed_files, open_thread_recovery)
@@ -12,6 +18,7 @@ __all__ = [
     "open_thread_recovery",
     "recovered_rows",
     "thread_table",
+    "truth_of_video",
     "truth_row",
     "typical_video",
 ]
