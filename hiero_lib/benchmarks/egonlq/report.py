@@ -56,7 +56,7 @@ def egonlq_rows(
 ) -> list[Row]:
     """Chance, each method at the profile's level, HiERO against raw features, and the published figures.
 
-    Values are means over the seeds, with the spread over them and the 95 % bootstrap interval over queries.
+    Values are means over the seeds, with the spread over them and the 95 % bootstrap interval over videos.
     ``methods`` tell which thread graph each was made with.
     """
     config = task.profile.egonlq
@@ -218,7 +218,16 @@ def _scores(results: Sequence[EgoNLQResult]) -> list[GroundingScores]:
 
 
 def _metric(task: EgoNLQTask, scores: GroundingScores, values: np.ndarray) -> Metric:
-    """Mean over queries; excluded are those without text and those whose video has no features."""
+    """Mean over queries; excluded are those without text and those whose video has no features.
+
+    The interval is over resampled videos, for the queries of a video share its features.
+    """
     config = task.profile.egonlq
-    excluded = scores.excluded + task.reports["val"].without_text
-    return mean_metric(values, excluded=excluded, resamples=config.bootstrap_resamples, seed=config.bootstrap_seed)
+    video_of = {clip.clip_uid: clip.video_uid for clip in task.clips["val"]}
+    return mean_metric(
+        values,
+        excluded=scores.excluded + task.reports["val"].without_text,
+        resamples=config.bootstrap_resamples,
+        seed=config.bootstrap_seed,
+        groups=[video_of[key[0]] for key in sorted(scores.per_query)],
+    )

@@ -82,14 +82,15 @@ def _excluded(task: GoalStepTask, answers: Answers) -> int:
 
 
 def _mean(task: GoalStepTask, answers: Answers, strategy: str, values: np.ndarray) -> Metric:
-    """The mean over queries; the interval is over resampled clips, for the queries of a clip share its features."""
+    """The mean over queries; the interval is over resampled videos, for the queries of a video share its features."""
     config = task.profile.step_grounding
+    video_of = {clip.clip_uid: clip.video_uid for clip in task.splits["val"].clips}
     return mean_metric(
         values,
         excluded=_excluded(task, answers),
         resamples=config.bootstrap_resamples,
         seed=config.bootstrap_seed,
-        groups=[key[0] for key in answers.scores[strategy].per_query],
+        groups=[video_of[key[0]] for key in answers.scores[strategy].per_query],
     )
 
 

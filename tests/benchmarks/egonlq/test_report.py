@@ -23,6 +23,7 @@ from hiero_lib.benchmarks.egonlq.score import FED, EgoNLQResult, Head, measures
 from hiero_lib.benchmarks.egonlq.task import EgoNLQTask
 from hiero_lib.benchmarks.grounding.metrics import grounding_scores
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method
+from hiero_lib.results.metric import mean_metric
 
 
 def test_rows_have_the_mean_the_spread_and_what_was_published(
@@ -55,6 +56,22 @@ def test_rows_have_the_mean_the_spread_and_what_was_published(
     assert len(quoted) == 20
     assert quoted["HiERO (EgoVLP)", "R1@0.3"] == 0.1141
     assert quoted["LaViLa", "R5@0.5"] == 0.1544
+
+
+def test_intervals_draw_the_queries_of_a_video_together(
+    task: EgoNLQTask, methods: dict[str, Method], trained: dict[Head, EgoNLQResult]
+) -> None:
+    rows = {(row.method, row.metric): row.result for row in egonlq_rows(task, trained, methods)}
+    results = [result for head, result in trained.items() if (head.method, head.level) == (HIERO, 0)]
+    values = per_query([result.scores for result in results], "mIoU")
+    video_of = {query.key: clip.video_uid for clip in task.clips["val"] for query in clip.queries}
+    videos = [video_of[key] for key in sorted(results[0].scores.per_query)]
+    assert 1 < len(set(videos)) < len(videos)
+    config = task.profile.egonlq
+    draws = {"resamples": config.bootstrap_resamples, "seed": config.bootstrap_seed}
+    expected = mean_metric(values, excluded=0, groups=videos, **draws)
+    assert rows[HIERO, "mIoU"] == expected
+    assert expected.interval != mean_metric(values, excluded=0, **draws).interval
 
 
 def test_levels_are_compared_on_the_same_seeds(
