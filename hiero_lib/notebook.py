@@ -196,20 +196,20 @@ def check_results(
     from hiero_lib.results.run import IncompleteResults
 
     path = run.folder / RESULTS_FILE
-    found = load(run.folder)["sections"].get(section)
-    if found is None:
+    recorded = load(run.folder)["sections"].get(section)
+    if recorded is None:
         raise IncompleteResults(f"{path} has no section {section!r}")
-    if datetime.fromisoformat(found["finished"]).timestamp() < int(run.started):
+    if datetime.fromisoformat(recorded["finished"]).timestamp() < int(run.started):
         raise IncompleteResults(f"{path}, section {section!r}: written before this notebook ran")
-    if not found["rows"] and set(found["extra"]) == {"missing"}:
-        print(f"No data: {path}, section {section!r} has no rows; missing: {', '.join(found['extra']['missing'])}")
+    if not recorded["rows"] and set(recorded["extra"]) == {"missing"}:
+        print(f"No data: {path}, section {section!r} has no rows; missing: {', '.join(recorded['extra']['missing'])}")
         return
-    measured = {(row["method"], row["metric"]) for row in found["rows"] if row["result"] is not None}
+    measured = {(row["method"], row["metric"]) for row in recorded["rows"] if row["result"] is not None}
     missing = [f"{method}: {metric}" for method, metric in rows if (method, metric) not in measured]
-    missing += [f"extra.{name}" for name in extra if not found["extra"].get(name)]
+    missing += [f"extra.{name}" for name in extra if not recorded["extra"].get(name)]
     if missing:
         raise IncompleteResults(f"{path}, section {section!r} lacks {', '.join(missing)}")
-    print(f"Complete: {path}, section {section!r}, {len(found['rows'])} rows, {run.seconds:.0f} s")
+    print(f"Complete: {path}, section {section!r}, {len(recorded['rows'])} rows, {run.seconds:.0f} s")
 
 
 def run_methods(run: RunFolder, *, device: torch.device, which: str = "last") -> dict[str, Method]:

@@ -79,14 +79,18 @@ class FeatureStore:
         Raises:
             DataError: there is none, or there is one of each format.
         """
-        found = self._candidates(video_uid)
-        if not found:
+        candidates = self._candidates(video_uid)
+        if not candidates:
             raise DataError("the video has no feature file", file=self.folder, field="video_uid", value=video_uid)
-        if len(found) > 1:
+        if len(candidates) > 1:
             raise DataError(
-                "two feature files for one video", file=found[0], field="video_uid", value=video_uid, hint="Keep one"
+                "two feature files for one video",
+                file=candidates[0],
+                field="video_uid",
+                value=video_uid,
+                hint="Keep one",
             )
-        return found[0]
+        return candidates[0]
 
     def header(self, video_uid: str) -> FeatureHeader:
         """Shape and dtype of the video's features, without reading them."""

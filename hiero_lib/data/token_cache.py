@@ -71,10 +71,10 @@ class TokenCache:
             missing = sorted({text for text in texts if text not in self._tokens}, key=lambda text: (len(text), text))
             if missing:
                 self._encode(missing)
-        found = [self._tokens[text] for text in texts]
-        values = torch.zeros(len(found), max(map(len, found), default=0), self.encoder.dim)
+        of_texts = [self._tokens[text] for text in texts]
+        values = torch.zeros(len(of_texts), max(map(len, of_texts), default=0), self.encoder.dim)
         mask = torch.zeros(values.shape[:2], dtype=torch.bool)
-        for row, tokens in enumerate(found):
+        for row, tokens in enumerate(of_texts):
             values[row, : len(tokens)] = torch.from_numpy(np.array(tokens))
             mask[row, : len(tokens)] = True
         return values, mask

@@ -102,11 +102,11 @@ def search(
         )
     except ValueError as error:
         raise ConfigError(str(error), field="search") from error
-    found = time.perf_counter()
+    answered = time.perf_counter()
     timing = (
         f"{opened.name}: {len(index):,} spans of {len(index.spans.video_uids)} videos; "
         f"index {loaded - started:.2f} s, text {1e3 * (embedded - loaded):.1f} ms, "
-        f"search {1e3 * (found - embedded):.1f} ms"
+        f"search {1e3 * (answered - embedded):.1f} ms"
     )
     return [*_table(answers), timing]
 
@@ -191,7 +191,7 @@ def search_recall(
         raise DataError(f"not one of {report.total} questions has features for its clips", file=paths.egomcq)
     uids = sorted({uid for places in moments.values() for uid, _ in places})
     methods = methods or open_methods(profile, checkpoints=_trained(profile, run_folder), device=device)
-    found = {
+    recalls = {
         name: recall(
             open_index(run_folder, collection, method, video_uids=uids, say=say),
             moments,
@@ -201,7 +201,7 @@ def search_recall(
         for name, method in methods.items()
         if method.text_space
     }
-    rows = recall_rows(found, config=profile.search)
+    rows = recall_rows(recalls, config=profile.search)
     extra = {"texts": len(moments), "moments": sum(map(len, moments.values())), "videos": uids}
     seconds = time.monotonic() - started
     path = record(run_folder, "search", rows, profile=profile, seconds=seconds, extra=extra)

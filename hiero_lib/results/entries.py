@@ -58,7 +58,7 @@ class Entry:
 
 def entries(results: Mapping[str, Any]) -> list[Entry]:
     """The lines of one run, in the order in which they were recorded."""
-    found: list[Entry] = []
+    lines: list[Entry] = []
     for name, section in results["sections"].items():
         rows, folder = section["rows"], section["config"].get("features", {}).get("folder", "")
         beside = [None if row["result"] is None else counterpart(row, rows, folder) for row in rows]
@@ -71,7 +71,7 @@ def entries(results: Mapping[str, Any]) -> list[Entry]:
             measured = row["result"] is not None
             data = (SAMPLE if section["is_sample"] else REAL) if measured else PUBLISHED
             low, high = result.get("interval") or (None, None)
-            found.append(
+            lines.append(
                 Entry(
                     run=results["run"],
                     section=name,
@@ -93,7 +93,7 @@ def entries(results: Mapping[str, Any]) -> list[Entry]:
                     note=row["note"],
                 )
             )
-    return found
+    return lines
 
 
 def command_line(section: Mapping[str, Any]) -> str:
@@ -110,7 +110,7 @@ def command_line(section: Mapping[str, Any]) -> str:
 
 def all_entries(runs: Sequence[Mapping[str, Any]]) -> list[Entry]:
     """The lines of all runs; what several runs quote alike stands there once."""
-    found: list[Entry] = []
+    lines: list[Entry] = []
     quoted: set[tuple[str, str, str]] = set()
     for entry in (entry for run in runs for entry in entries(run)):
         key = (entry.benchmark, entry.method, entry.metric)
@@ -118,14 +118,14 @@ def all_entries(runs: Sequence[Mapping[str, Any]]) -> list[Entry]:
             if key in quoted:
                 continue
             quoted.add(key)
-        found.append(entry)
-    return found
+        lines.append(entry)
+    return lines
 
 
-def by_benchmark(found: Sequence[Entry]) -> dict[str, list[Entry]]:
+def by_benchmark(lines: Sequence[Entry]) -> dict[str, list[Entry]]:
     """Lines by table, what was measured above what is quoted."""
     grouped: dict[str, list[Entry]] = {}
-    for entry in sorted(found, key=lambda entry: entry.data == PUBLISHED):
+    for entry in sorted(lines, key=lambda entry: entry.data == PUBLISHED):
         grouped.setdefault(entry.benchmark, []).append(entry)
     return grouped
 

@@ -42,18 +42,18 @@ def latex(runs: Sequence[Mapping[str, Any]]) -> str:
     """The same for a document with the packages booktabs and longtable: first methods against measures, then all."""
     lines = ["% needs \\usepackage{booktabs,longtable}"]
     several = len(runs) > 1
-    for benchmark, found in by_benchmark(all_entries(runs)).items():
-        caption = _tex(_caption(benchmark, found))
-        if overview := _overview(found, several=several):
+    for benchmark, entries in by_benchmark(all_entries(runs)).items():
+        caption = _tex(_caption(benchmark, entries))
+        if overview := _overview(entries, several=several):
             columns, *rows = _tex_table(overview)
             lines += ["\\begin{table}", "\\centering\\footnotesize", f"\\caption{{{caption}}}"]
             lines += [f"\\begin{{tabular}}{{{columns}}}", *rows, "\\bottomrule", "\\end{tabular}", "\\end{table}", ""]
-        columns, top, header, middle, *rows = _tex_table(_cells(found, several=several, quoted=not overview))
+        columns, top, header, middle, *rows = _tex_table(_cells(entries, several=several, quoted=not overview))
         lines += ["{\\footnotesize\\setlength{\\tabcolsep}{3pt}", f"\\begin{{longtable}}{{{columns}}}"]
         lines += [f"\\caption{{{caption}}}\\\\", top, header, middle, "\\endhead", *rows]
         lines += ["\\bottomrule", "\\end{longtable}"]
-        remarks = [f"({at}) {note}." for at, note in enumerate(_notes(found), start=1)]
-        remarks += [f"Made with: {command}." for command in _commands(found)]
+        remarks = [f"({at}) {note}." for at, note in enumerate(_notes(entries), start=1)]
+        remarks += [f"Made with: {command}." for command in _commands(entries)]
         lines += [f"\\noindent {_tex(remark)}\\par" for remark in remarks] + ["}", ""]
     return "\n".join(lines)
 
@@ -89,18 +89,18 @@ def _introduction(runs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _tables(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     lines: list[str] = []
-    for benchmark, found in by_benchmark(all_entries(runs)).items():
+    for benchmark, entries in by_benchmark(all_entries(runs)).items():
         several = len(runs) > 1
-        overview = _overview(found, several=several)
+        overview = _overview(entries, several=several)
         lines += [f"## {benchmark}", "", *([*_markdown_table(overview), ""] if overview else [])]
-        cells = _cells(found, several=several, quoted=not overview)
+        cells = _cells(entries, several=several, quoted=not overview)
         folded = bool(overview and cells)  # no cells: there are only quoted values, and the overview has them
         lines += ["<details><summary>Every value with its interval, n and making</summary>", ""] * folded
         lines += [*_markdown_table(cells), ""] if cells else []
         lines += ["</details>", ""] * folded
-        notes = _notes(found)
+        notes = _notes(entries)
         lines += [f"{at}. {note}" for at, note in enumerate(notes, start=1)] + [""] * bool(notes)
-        commands = _commands(found)
+        commands = _commands(entries)
         lines += [
             f"Command{'s' * (len(commands) > 1)}: {', '.join(f'`{command}`' for command in commands)}",
             "",
@@ -108,15 +108,15 @@ def _tables(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _overview(found: Sequence[Entry], *, several: bool) -> list[tuple[str, ...]]:
+def _overview(entries: Sequence[Entry], *, several: bool) -> list[tuple[str, ...]]:
     """Methods down and measures across, as papers have it; nothing where the lines of all values are few enough."""
-    metrics = list(dict.fromkeys(entry.metric for entry in found))
+    metrics = list(dict.fromkeys(entry.metric for entry in entries))
     if len(metrics) < _MANY_METRICS:
         return []
-    percent, notes = _percent_of(found), _notes(found)
+    percent, notes = _percent_of(entries), _notes(entries)
     rows: dict[tuple[str, str, str], dict[str, str]] = {}
     marks: dict[tuple[str, str, str], list[str]] = {}
-    for entry in found:
+    for entry in entries:
         row = entry.data, entry.run if several and entry.data != PUBLISHED else "", entry.method
         rows.setdefault(row, {})[entry.metric] = _value(entry, percent)
         mark = str(notes.index(entry.note) + 1) if entry.note else ""
@@ -155,13 +155,13 @@ def _outcome(notebook: Mapping[str, Any]) -> str:
     return f"{notebook['status']}{' in' if seconds else ''}{seconds}"
 
 
-def _cells(found: Sequence[Entry], *, several: bool, quoted: bool) -> list[tuple[str, ...]]:
+def _cells(entries: Sequence[Entry], *, several: bool, quoted: bool) -> list[tuple[str, ...]]:
     """Header and lines of one table, without the columns that say nothing in any line.
 
     ``quoted``: with the lines that only quote, which an overview has already.
     """
-    notes = {note: str(at) for at, note in enumerate(_notes(found), start=1)}
-    percent = _percent_of(found)
+    notes = {note: str(at) for at, note in enumerate(_notes(entries), start=1)}
+    percent = _percent_of(entries)
     columns: dict[str, Callable[[Entry], str]] = {
         "data": lambda entry: entry.data,
         "run": lambda entry: entry.run if several and entry.data != PUBLISHED else "",
@@ -177,7 +177,7 @@ def _cells(found: Sequence[Entry], *, several: bool, quoted: bool) -> list[tuple
         "seed": lambda entry: entry.seed,
         "note": lambda entry: notes.get(entry.note, ""),
     }
-    lines = [entry for entry in found if quoted or entry.data != PUBLISHED]
+    lines = [entry for entry in entries if quoted or entry.data != PUBLISHED]
     return _without_empty_columns(list(zip(*((name, *map(cell, lines)) for name, cell in columns.items()))))
 
 
@@ -185,9 +185,9 @@ def _without_empty_columns(cells: Sequence[Sequence[str]]) -> list[tuple[str, ..
     return list(zip(*(column for column in zip(*cells) if any(column[1:]))))
 
 
-def _percent_of(found: Sequence[Entry]) -> Callable[..., str]:
+def _percent_of(entries: Sequence[Entry]) -> Callable[..., str]:
     """Writes fractions of a table as percentages, with as many decimals as its published ones have."""
-    digits = max((_digits(entry.published) for entry in found if entry.published is not None), default=1)
+    digits = max((_digits(entry.published) for entry in entries if entry.published is not None), default=1)
 
     def percent(value: float | None, sign: str = "") -> str:
         return "" if value is None else f"{100 * value:{sign}z.{digits}f}"
@@ -213,17 +213,17 @@ def _digits(fraction: float) -> int:
     return 1 if f"{100 * fraction:.2f}".endswith("0") else 2
 
 
-def _notes(found: Sequence[Entry]) -> list[str]:
+def _notes(entries: Sequence[Entry]) -> list[str]:
     """The remarks of a table, each once; the note column has their numbers."""
-    return list(dict.fromkeys(entry.note for entry in found if entry.note))
+    return list(dict.fromkeys(entry.note for entry in entries if entry.note))
 
 
-def _commands(found: Sequence[Entry]) -> list[str]:
-    return list(dict.fromkeys(entry.command for entry in found if entry.command))
+def _commands(entries: Sequence[Entry]) -> list[str]:
+    return list(dict.fromkeys(entry.command for entry in entries if entry.command))
 
 
-def _caption(benchmark: str, found: Sequence[Entry]) -> str:
-    sample = any(entry.data == SAMPLE for entry in found)
+def _caption(benchmark: str, entries: Sequence[Entry]) -> str:
+    sample = any(entry.data == SAMPLE for entry in entries)
     return f"{benchmark}, in percent" + (", on the generated sample" if sample else "")
 
 

@@ -70,7 +70,7 @@ def clip_bins(
     Raises:
         DataError: features with NaN or infinity (names the video).
     """
-    found: dict[str, ClipBins] = {}
+    bins_of: dict[str, ClipBins] = {}
     for clip in clips:
         first, stop = math.floor(clip.start_s / stride_s), math.ceil(clip.end_s / stride_s)
         x = features_of(clip.video_uid, first, stop)
@@ -79,8 +79,8 @@ def clip_bins(
         if not bool(torch.isfinite(x).all()):
             raise DataError("the features hold NaN or infinity", file=clip.video_uid, field=f"rows {first} to {stop}")
         bins = pool_to_bins(x.float(), max_pos_len).cpu()
-        found[clip.clip_uid] = ClipBins(bins, len(x) * stride_s, clip.start_s - first * stride_s)
-    return found
+        bins_of[clip.clip_uid] = ClipBins(bins, len(x) * stride_s, clip.start_s - first * stride_s)
+    return bins_of
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def clip_bins_of(
     by_video: dict[str, list[GroundingClip]] = defaultdict(list)
     for clip in clips:
         by_video[clip.video_uid].append(clip)
-    found: dict[str, ClipBins] = {}
+    bins_of: dict[str, ClipBins] = {}
     for number, (uid, mine) in enumerate(by_video.items(), start=1):
         path = Path(folder) / f"{uid}.safetensors"
         spans = [[clip.clip_uid, clip.start_s, clip.end_s] for clip in mine]
@@ -209,10 +209,10 @@ def clip_bins_of(
             if levels is not None:
                 _write(path, made_of, mine, levels, stride_s=stride_s, max_pos_len=max_pos_len)
                 bins = _read(path, made_of, level)
-        found |= bins or {}
+        bins_of |= bins or {}
         if on_video is not None:
             on_video(number, len(by_video))
-    return found
+    return bins_of
 
 
 def _write(
@@ -228,14 +228,14 @@ def _write(
     times: dict[str, list[float]] = {}
     for number in range(len(levels)):
         spread = features_at(levels, number)  # type: ignore[arg-type]  # a level that is there
-        found = clip_bins(
+        of_clip = clip_bins(
             clips,
             features_of=lambda uid, first, stop, spread=spread: spread[first:stop],  # type: ignore[misc]
             stride_s=stride_s,
             max_pos_len=max_pos_len,
         )
-        tensors |= {f"{number}/{uid}": entry.bins.contiguous() for uid, entry in found.items()}
-        times |= {uid: [entry.duration_s, entry.lead_s] for uid, entry in found.items()}
+        tensors |= {f"{number}/{uid}": entry.bins.contiguous() for uid, entry in of_clip.items()}
+        times |= {uid: [entry.duration_s, entry.lead_s] for uid, entry in of_clip.items()}
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={"made_of": made_of, "times": json.dumps(times)})
 
@@ -250,10 +250,10 @@ def _read(path: Path, made_of: str, level: FeatureLevel) -> dict[str, ClipBins] 
             if metadata.get("made_of") != made_of:
                 return None
             names = set(stream.keys())
-            found = {}
+            bins_of = {}
             for uid, (duration_s, lead_s) in json.loads(metadata["times"]).items():
                 wanted = sorted(n for n in names if n.partition("/")[2] == uid and level in ("all", int(n[0])))
-                found[uid] = ClipBins(torch.cat([stream.get_tensor(n) for n in wanted], dim=1), duration_s, lead_s)
-            return found
+                bins_of[uid] = ClipBins(torch.cat([stream.get_tensor(n) for n in wanted], dim=1), duration_s, lead_s)
+            return bins_of
     except SafetensorError:  # cut off by something else than a kill, which leaves no half file
         return None

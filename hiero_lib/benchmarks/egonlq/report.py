@@ -40,15 +40,15 @@ def random_scores(task: EgoNLQTask, trained: Mapping[Head, EgoNLQResult]) -> lis
     lengths = np.asarray([end - start for start, end in spans])
     durations = {query.key: clip.duration_s for clip in task.clips["val"] for query in clip.queries}
     truth, answered = truth_of(task.clips["val"]), next(iter(trained.values())).predictions
-    found = []
+    draws = []
     for _ in range(_RANDOM_DRAWS):
         answers = {}
         for key in answered:
             length = np.minimum(rng.choice(lengths, size=task.profile.egonlq.answers), durations[key])
             start = rng.uniform(0.0, durations[key] - length)
             answers[key] = list(zip(start.tolist(), (start + length).tolist()))
-        found.append(grounding_scores(truth, answers))
-    return found
+        draws.append(grounding_scores(truth, answers))
+    return draws
 
 
 def egonlq_rows(
@@ -60,19 +60,19 @@ def egonlq_rows(
     ``methods`` tell which thread graph each was made with.
     """
     config = task.profile.egonlq
-    found = {name: _results(trained, name, config.level) for name in FED}
+    of_method = {name: _results(trained, name, config.level) for name in FED}
     chance = random_scores(task, trained)
     note = f"as long as training answers, at random places; mean of {_RANDOM_DRAWS} draws"
     draws = [(measure, _metric(task, chance[0], per_query(chance, measure))) for measure in MEASURES]
     seed = config.bootstrap_seed
     rows = [Row(BENCHMARK, RANDOM, measure, metric, note=note, seed=seed) for measure, metric in draws]
     graph = None
-    for name, results in found.items():
+    for name, results in of_method.items():
         if results:
             graph = methods[name].thread_graph if methods else None
             rows += _rows(task, BENCHMARK, name, results, graph=graph)
-    if all(found.values()):
-        rows += [_difference(task, found[HIERO], found[UNTRAINED], measure, graph) for measure in MEASURES]
+    if all(of_method.values()):
+        rows += [_difference(task, of_method[HIERO], of_method[UNTRAINED], measure, graph) for measure in MEASURES]
     return rows + published_rows("egonlq", BENCHMARK)
 
 
@@ -98,8 +98,8 @@ def level_table(task: EgoNLQTask, trained: Mapping[Head, EgoNLQResult]) -> tuple
     for level, results in _compared(task, trained).items():
         channels = results[0].video_dim
         cells = [level_name(level), str(channels), ", ".join(str(result.seed) for result in results)]
-        found = mean_and_spread(results)
-        for mean, spread in (found[measure] for measure in MEASURES):
+        spreads = mean_and_spread(results)
+        for mean, spread in (spreads[measure] for measure in MEASURES):
             cells.append(f"{100 * mean:.1f}" + (f" ± {100 * spread:.1f}" if len(results) > 1 else ""))
         rows.append(cells)
     return ["features", "channels", "seeds", *MEASURES], rows

@@ -54,7 +54,7 @@ def predict(
     """
     _check_tokens(max_tokens, config)
     head = head.to(device).eval()
-    found: dict[QueryKey, list[tuple[float, float]]] = {}
+    predictions: dict[QueryKey, list[tuple[float, float]]] = {}
     for start in range(0, len(data.queries), config.batch_size):
         indices = range(start, min(start + config.batch_size, len(data.queries)))
         batch = pad_batch(data, indices, max_pos_len=config.max_pos_len, max_tokens=max_tokens)
@@ -69,8 +69,8 @@ def predict(
                 if p > 0 and b < len(clip.bins):  # short clips have fewer spans than answers are asked for
                     begin, end = bins_to_span(a, b, duration_s=clip.duration_s, num_bins=len(clip.bins))
                     spans.append((max(begin - clip.lead_s, 0.0), end - clip.lead_s))
-            found[query.key] = spans
-    return found
+            predictions[query.key] = spans
+    return predictions
 
 
 @dataclass(frozen=True)
@@ -305,8 +305,8 @@ class Head(NamedTuple):
 
 def planned_heads(config: EgoNLQConfig, *, depth: int) -> list[Head]:
     """The trainings of a profile: both methods at its level, then HiERO at the other levels, on fewer seeds."""
-    found = [Head(method, config.level, seed) for method in FED for seed in config.seeds]
-    return found + [
+    heads = [Head(method, config.level, seed) for method in FED for seed in config.seeds]
+    return heads + [
         Head(HIERO, level, seed)
         for level in compared_levels(config, depth=depth)
         for seed in config.seeds[: config.compared_seeds]

@@ -87,7 +87,7 @@ class EgoNLQTask:
             if video_uid not in self.store:
                 return None
             video = read_video(self.store, self.profile, video_uid, device=self.device)
-            return [found.x for found in method.levels(video, cluster=config.cluster)]
+            return [level.x for level in method.levels(video, cluster=config.cluster)]
 
         paths = DataPaths.at(self.profile.data_root)
         made_by = method.fingerprint + ("" if config.cluster else "-without-threads")
@@ -284,9 +284,9 @@ def save_predictions(
             best, settings = load_head(result.folder / "best")
             max_tokens = max(settings["max_tokens"], data.longest)
             answers["test"] = predict(best, data, config=config, max_tokens=max_tokens, device=task.device)
-        for split, found in answers.items():
+        for split, predictions in answers.items():
             name = f"egonlq_{file_slug(head.method)}_seed{head.seed}_{split}.json"
             path = Path(run_folder) / "predictions" / name
-            write_predictions(path, found, challenge=NLQ_CHALLENGE)
+            write_predictions(path, predictions, challenge=NLQ_CHALLENGE)
             written.append(path)
     return written

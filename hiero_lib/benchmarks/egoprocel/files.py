@@ -283,8 +283,8 @@ def read_step_names(path: str | Path) -> dict[int, str]:
     with reading_csv(path) as stream:
         lines = stream.read().splitlines()
     for index, line in enumerate(lines, start=1):
-        found = re.fullmatch(r"(\d+)\s+(\S.*)", line)
-        if found is None or int(found[1]) in names:
+        match = re.fullmatch(r"(\d+)\s+(\S.*)", line)
+        if match is None or int(match[1]) in names:
             raise DataError("expected '<id> <name>', each id once", file=path, field=f"line {index}", value=line)
-        names[int(found[1])] = found[2].replace("_", " ").strip()
+        names[int(match[1])] = match[2].replace("_", " ").strip()
     return names

@@ -192,13 +192,13 @@ def egoprocel_rows(
     datasets = [AVERAGE, *next(iter(results.values())).datasets]
     rows = []
     for name, result in results.items():
-        found = result.metrics(resamples=config.bootstrap_resamples, seed=config.bootstrap_seed)
+        metrics = result.metrics(resamples=config.bootstrap_resamples, seed=config.bootstrap_seed)
         method = methods.get(name)
         graph = None if method is None else method.thread_graph
         for measure in MEASURES:
             for dataset in datasets if measure in ("F1", "IoU") else [AVERAGE]:
                 metric = metric_name(measure, dataset)
-                value = found[measure, dataset]
+                value = metrics[measure, dataset]
                 rows.append(Row(BENCHMARK, name, metric, value, note=result.note, thread_graph=graph))
     draws = {"resamples": config.bootstrap_resamples, "seed": config.bootstrap_seed}
     for name in [name for name in (UNTRAINED, PROBE) if name in results and HIERO in results]:

@@ -103,12 +103,12 @@ def save_answers(answers: Mapping[str, Mapping[str, Answers]], run_folder: str |
     """
     written = []
     for split, of in answers.items():
-        for method, found in of.items():
+        for method, given in of.items():
             for strategy in (ZERO_SHOT, FULL_STEPG):
                 name = f"step_grounding_{split}_{file_slug(method)}_{file_slug(strategy)}.json"
                 path = Path(run_folder) / "predictions" / name
-                if found.report.predicted:  # an official file holds one answer at least
-                    write_predictions(path, found.predictions[strategy], challenge=GOALSTEP_CHALLENGE)
+                if given.report.predicted:  # an official file holds one answer at least
+                    write_predictions(path, given.predictions[strategy], challenge=GOALSTEP_CHALLENGE)
                     written.append(path)
     return written
 
@@ -125,8 +125,8 @@ def extra(task: GoalStepTask, answers: Mapping[str, Mapping[str, Answers]]) -> d
             split: {
                 "file": task.splits[split].report.summary(),
                 "beyond_clip": task.splits[split].report.beyond_clip,
-                "answered": {name: found.report.predicted for name, found in of.items()},
-                "excluded": {name: found.report.excluded for name, found in of.items()},
+                "answered": {name: given.report.predicted for name, given in of.items()},
+                "excluded": {name: given.report.excluded for name, given in of.items()},
             }
             for split, of in answers.items()
         },
@@ -136,7 +136,7 @@ def extra(task: GoalStepTask, answers: Mapping[str, Mapping[str, Answers]]) -> d
 def excluded_lines(answers: Mapping[str, Mapping[str, Answers]]) -> list[str]:
     """A line a split and method: how many queries were answered, and why others were not."""
     return [
-        f"{split}, {name}: {found.report.summary()}" for split, of in answers.items() for name, found in of.items()
+        f"{split}, {name}: {given.report.summary()}" for split, of in answers.items() for name, given in of.items()
     ]
 
 
@@ -159,11 +159,11 @@ def ablation_table(answers: Mapping[str, Answers]) -> tuple[list[str], list[list
     """Header and rows: R1@0.3 / R5@0.3 / mIoU in hundredths of each strategy (rows) and method (columns)."""
     strategies = list(next(iter(answers.values())).scores)
 
-    def cell(found: Answers, strategy: str) -> str:
-        scores = found.scores[strategy]
+    def cell(given: Answers, strategy: str) -> str:
+        scores = given.scores[strategy]
         return " / ".join(f"{100 * v:.1f}" for v in (scores.recall[1, 0.3], scores.recall[5, 0.3], scores.mean_iou))
 
-    rows = [[strategy, *(cell(found, strategy) for found in answers.values())] for strategy in strategies]
+    rows = [[strategy, *(cell(given, strategy) for given in answers.values())] for strategy in strategies]
     return ["strategy", *answers], rows
 
 
@@ -179,7 +179,7 @@ def example_panels(task: GoalStepTask, answers: Mapping[str, Answers], *, count:
     panels = []
     for at in np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int):
         clip, query = queries[order[at]]
-        spans = {name: found.predictions[ZERO_SHOT][query.key] for name, found in answers.items()}
+        spans = {name: given.predictions[ZERO_SHOT][query.key] for name, given in answers.items()}
         spans[FULL_STEPG] = answers[judge].predictions[FULL_STEPG][query.key]
         truth = None if query.start_s is None or query.end_s is None else (query.start_s, query.end_s)
         panels.append(GroundingPanel(f"{query.text} ({short_uid(clip.video_uid)})", clip.end_s, truth, spans))

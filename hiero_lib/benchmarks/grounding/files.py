@@ -260,7 +260,7 @@ def parse_predictions(
     if document.get("challenge") not in (NLQ_CHALLENGE, GOALSTEP_CHALLENGE):
         raise DataError("unknown challenge", file=file, field="challenge", value=document.get("challenge"))
     known = None if clips is None else {q.key for c in clips for q in c.queries}
-    found: dict[QueryKey, list[tuple[float, float]]] = {}
+    predictions: dict[QueryKey, list[tuple[float, float]]] = {}
     for r, raw in enumerate(_list(document, "results", file, "results")):
         at = f"results[{r}]"
         entry = _object(raw, file, at)
@@ -268,7 +268,7 @@ def parse_predictions(
         if not isinstance(index, int) or isinstance(index, bool) or index < 0:
             raise DataError("expected a whole number from 0", file=file, field=f"{at}.query_idx", value=index)
         key = _text(entry, "clip_uid", file, at), _text(entry, "annotation_uid", file, at), index
-        if key in found:
+        if key in predictions:
             raise DataError("the query is answered twice", file=file, field=at, value=key)
         if known is not None and key not in known:
             raise DataError("no such query in the annotations", file=file, field=at, value=key)
@@ -282,10 +282,10 @@ def parse_predictions(
             spans.append((float(span[0]), float(span[1])))
         if not spans:
             raise DataError("a query needs at least one answer", file=file, field=f"{at}.predicted_times", value=[])
-        found[key] = spans
-    if not found:
+        predictions[key] = spans
+    if not predictions:
         raise DataError("there is no prediction", file=file, field="results")
-    return found
+    return predictions
 
 
 def _is_number(value: Any) -> bool:
@@ -299,23 +299,23 @@ def _object(value: Any, path: str | Path | None, at: str) -> dict[str, Any]:
 
 
 def _list(value: dict[str, Any], name: str, path: str | Path | None, at: str) -> list[Any]:
-    found = value.get(name)
-    if not isinstance(found, list):
-        raise DataError("expected a list", file=path, field=at if at == name else f"{at}.{name}", value=found)
-    return found
+    entry = value.get(name)
+    if not isinstance(entry, list):
+        raise DataError("expected a list", file=path, field=at if at == name else f"{at}.{name}", value=entry)
+    return entry
 
 
 def _text(value: dict[str, Any], name: str, path: str | Path | None, at: str) -> str:
-    found = value.get(name)
-    if not isinstance(found, str) or not found:
-        raise DataError("expected a text", file=path, field=f"{at}.{name}", value=found)
-    return found
+    text = value.get(name)
+    if not isinstance(text, str) or not text:
+        raise DataError("expected a text", file=path, field=f"{at}.{name}", value=text)
+    return text
 
 
 def _seconds(value: dict[str, Any], name: str, path: str | Path, at: str) -> float | None:
-    found = value.get(name)
-    if found is None:
+    seconds = value.get(name)
+    if seconds is None:
         return None
-    if not _is_number(found):
-        raise DataError("expected a finite number of seconds", file=path, field=f"{at}.{name}", value=found)
-    return float(found)
+    if not _is_number(seconds):
+        raise DataError("expected a finite number of seconds", file=path, field=f"{at}.{name}", value=seconds)
+    return float(seconds)

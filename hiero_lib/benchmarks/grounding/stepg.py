@@ -141,15 +141,15 @@ def stepg(
     lines = similarity.double().cpu().numpy()
     path = viterbi_order(lines) if config.use_order else None
     duration_s = len(features.fine) * features.stride_s
-    found = []
+    answers = []
     for index, line in enumerate(lines):
         peaks = find_peaks(line, window=config.window).tolist()
         if path is not None:
             low, high = path[max(index - 1, 0)], path[min(index + 1, len(path) - 1)]
             near = [p for p in peaks if low <= p <= high and p != path[index]]
             peaks = [int(path[index]), *near, *(p for p in peaks if not low <= p <= high)]
-        found.append(_spans_of_peaks(line, peaks, config, features.stride_s, duration_s))
-    return found
+        answers.append(_spans_of_peaks(line, peaks, config, features.stride_s, duration_s))
+    return answers
 
 
 def _spans_of_peaks(

@@ -38,15 +38,15 @@ class StepVideo:
 
     def all_steps(self) -> list[Step]:
         """Steps and sub-steps in one list, each step before its sub-steps."""
-        found: list[Step] = []
+        steps_of_all: list[Step] = []
 
         def walk(steps: Sequence[Step]) -> None:
             for step in steps:
-                found.append(step)
+                steps_of_all.append(step)
                 walk(step.substeps)
 
         walk(self.steps)
-        return found
+        return steps_of_all
 
 
 def read_goalstep(path: str | Path) -> list[StepVideo]:

@@ -62,18 +62,20 @@ def best_labels(predictions: Sequence[LabelledSpan], video_uid: str, *, step_s: 
     """One label at a time, for a picture: at each moment that of the best-scored span."""
     spans = [span for span in predictions if span.video_uid == video_uid]
     end_s = max((span.end_s for span in spans), default=0.0)
-    found: list[LabelledSpan] = []
+    labels: list[LabelledSpan] = []
     for moment in np.arange(0.0, end_s, step_s).tolist():
         over = [span for span in spans if span.start_s <= moment + step_s / 2 < span.end_s]
         if not over:
             continue
         best = max(over, key=lambda span: span.score)
         stop = min(moment + step_s, end_s)
-        if found and found[-1].label == best.label and found[-1].end_s == moment:
-            found[-1] = LabelledSpan(video_uid, found[-1].start_s, stop, best.label, max(found[-1].score, best.score))
+        if labels and labels[-1].label == best.label and labels[-1].end_s == moment:
+            labels[-1] = LabelledSpan(
+                video_uid, labels[-1].start_s, stop, best.label, max(labels[-1].score, best.score)
+            )
         else:
-            found.append(LabelledSpan(video_uid, moment, stop, best.label, best.score))
-    return found
+            labels.append(LabelledSpan(video_uid, moment, stop, best.label, best.score))
+    return labels
 
 
 def localization_rows(
@@ -86,9 +88,9 @@ def localization_rows(
         scores, graph = result.scores, methods[name].thread_graph
         named = {f"mAP@{threshold}": value for threshold, value in scores.mean_ap.items()}
         for metric, value in {**named, "mAP, average": scores.average}.items():
-            found = Metric(value, scores.n_truth, total - scores.n_truth)
+            precision = Metric(value, scores.n_truth, total - scores.n_truth)
             note = f"{scores.n_labels} categories"
-            rows.append(Row(BENCHMARK, name, metric, found, note=note, thread_graph=graph))
+            rows.append(Row(BENCHMARK, name, metric, precision, note=note, thread_graph=graph))
     return rows
 
 
@@ -99,11 +101,11 @@ def save_localization(results: Mapping[str, LocalizationResult], run_folder: str
     """
     written = []
     for method, result in results.items():
-        found: dict[str, list[dict[str, Any]]] = {}
+        by_video: dict[str, list[dict[str, Any]]] = {}
         for span in result.predictions:
             entry = {"segment": [span.start_s, span.end_s], "label": span.label, "score": span.score}
-            found.setdefault(span.video_uid, []).append(entry)
+            by_video.setdefault(span.video_uid, []).append(entry)
         path = Path(run_folder) / "predictions" / f"step_localization_{file_slug(method)}.json"
-        write_json(path, {"version": "1.0", "results": found})
+        write_json(path, {"version": "1.0", "results": by_video})
         written.append(path)
     return written

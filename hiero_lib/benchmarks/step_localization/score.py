@@ -140,14 +140,14 @@ def localize_steps(
             for value, index in zip(scores, indices):
                 span = value, start * stride_s, (start + length) * stride_s
                 candidates.setdefault(labels[index], []).append(span)
-    found = []
+    predictions = []
     for name, spans in candidates.items():
         best_of = {(start, end): score for score, start, end in sorted(spans)}  # the highest score comes last
         order = sorted(best_of, key=lambda span: -best_of[span])
-        found += [
+        predictions += [
             LabelledSpan(video_uid, *span, name, best_of[span]) for span in suppress(order, iou=config.duplicate_iou)
         ]
-    return sorted(found, key=lambda span: -span.score)
+    return sorted(predictions, key=lambda span: -span.score)
 
 
 @dataclass(frozen=True)

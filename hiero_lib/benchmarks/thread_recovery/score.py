@@ -48,13 +48,13 @@ class ThreadRecovery:
 
     def metrics(self) -> dict[tuple[str, int], Metric]:
         """Mean over videos for each (method, level), with its 95 % interval (bootstrap over videos)."""
-        found = {}
+        metrics = {}
         for method, levels in self.scores.items():
             for level, values in enumerate(levels):
-                found[method, level] = mean_metric(
+                metrics[method, level] = mean_metric(
                     values, excluded=0, resamples=self.config.bootstrap_resamples, seed=self.config.bootstrap_seed
                 )
-        return found
+        return metrics
 
 
 @torch.no_grad()
@@ -82,20 +82,20 @@ def recover_threads(
     scores: dict[str, list[list[float]]] = {name: [] for name in [*methods, UNIFORM]}
     threads: dict[str, list[dict[str, tuple[np.ndarray, np.ndarray]]]] = {name: [] for name in [*methods, UNIFORM]}
 
-    def note(method: str, level: int, uid: str, pos: np.ndarray, true: np.ndarray, found: np.ndarray) -> None:
+    def note(method: str, level: int, uid: str, pos: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> None:
         while len(scores[method]) <= level:
             scores[method].append([])
             threads[method].append({})
-        scores[method][level].append(float(adjusted_rand_score(true, found)))
-        threads[method][level][uid] = (pos, found)
+        scores[method][level].append(float(adjusted_rand_score(true, predicted)))
+        threads[method][level][uid] = (pos, predicted)
 
     for uid, video in videos.items():
         for number, (name, features) in enumerate(methods.items()):
-            for level, found in enumerate(features(video)):
-                pos = found.pos.cpu().numpy()
+            for level, nodes in enumerate(features(video)):
+                pos = nodes.pos.cpu().numpy()
                 true = truth[uid](pos)
                 count = len(np.unique(true))
-                note(name, level, uid, pos, true, find_threads(found.x, count, config=config))
+                note(name, level, uid, pos, true, find_threads(nodes.x, count, config=config))
                 if number == 0:
-                    note(UNIFORM, level, uid, pos, true, uniform_pieces(found.x, count, config.temperature).numpy())
+                    note(UNIFORM, level, uid, pos, true, uniform_pieces(nodes.x, count, config.temperature).numpy())
     return ThreadRecovery({name: [np.array(v) for v in levels] for name, levels in scores.items()}, threads, config)
