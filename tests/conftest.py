@@ -8,7 +8,7 @@ from jaxtyping import install_import_hook
 
 # Shapes and types of what these modules take and give are checked in tests, and only there: users pay nothing. Here,
 # for the hook sees what is imported after it.
-install_import_hook(["hiero_lib.models"], "beartype.beartype")
+install_import_hook(["hiero_lib.models", "hiero_lib.training.losses"], "beartype.beartype")
 
 
 @pytest.fixture(scope="session")

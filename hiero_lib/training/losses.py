@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from torch_geometric.utils import to_dense_batch
@@ -45,16 +45,16 @@ class PairGeometry:
 
 
 def video_narration_loss(
-    segments: Tensor,
-    narrations: Tensor,
+    segments: Float[Tensor, "N D"],
+    narrations: Float[Tensor, "M D"],
     geometry: PairGeometry,
     *,
     alpha: float = 1.0,
     beta: float = -1.0,
-    mode: Literal["sym", "v2t", "t2v"] = "sym",
+    mode: str = "sym",
     temperature: float = 0.05,
     block: int = 8192,
-) -> Tensor:
+) -> Float[Tensor, ""]:
     """L_vna: a segment and a narration of the same video are positives within ``2^level / alpha`` seconds.
 
     With ``beta > 0`` the negatives are the narrations of the same video within ``2^level * beta / alpha`` seconds
@@ -113,12 +113,12 @@ def video_narration_loss(
 
 
 def functional_threads_loss(
-    levels: Iterable[tuple[Tensor, Tensor, Tensor]],
+    levels: Iterable[tuple[Float[Tensor, "_ H"], Int[Tensor, " _"], Int[Tensor, " _"]]],
     *,
     temperature: float = 0.05,
     num_nodes: Tensor | None = None,
     block: int = 4096,
-) -> Tensor:
+) -> Float[Tensor, ""]:
     """L_ft: every node should be closest to the nodes of its own thread.
 
     For each node, over the nodes of the same video and level (itself included), ``-log`` of the softmax mass

@@ -9,7 +9,7 @@ import torch
 
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.config.validation import Count, Number, Several, Temperature, Text, checked_dataclass, short
-from hiero_lib.models.threads import spectral_embedding
+from hiero_lib.models.clustering.embedding import laplacian_eigenvectors
 
 
 @checked_dataclass
@@ -70,7 +70,7 @@ class Oven:
 
 def test_the_lowest_temperature_is_one_that_segments_can_be_clustered_with() -> None:
     x = torch.randn(1, 10, 4, generator=torch.Generator().manual_seed(0))
-    assert spectral_embedding(x, 3, temperature=Oven(2e-3).temperature).isfinite().all()
+    assert laplacian_eigenvectors(x, 3, temperature=Oven(2e-3).temperature).isfinite().all()
     with pytest.raises(ConfigError, match=r"field 'temperature', value 0\.001: expected 0\.002 or more"):
         Oven(1e-3)
 

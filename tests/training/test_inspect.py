@@ -72,7 +72,7 @@ def test_the_batch_is_described(tmp_path: Path) -> None:
     profile = tiny(tmp_path, videos=1, training__chunk_s=20.0, training__seed=3)
     batch = first_batch(profile)
     rows = {name: (shape, what) for name, shape, what in batch_rows(batch)}
-    assert list(rows) == ["x", "pos", "indices", "narration_time", "texts", "text"]
+    assert list(rows) == ["x", "pos", "indices", "narration_time", "narration_texts", "narration_embedding"]
     assert rows["x"] == ("23 × 12", "features of the segments: rows 37 to 59 of video v0")
     assert rows["pos"] == ("23", "the segments' centres in the video, 20.0 to 31.7 s")
     assert rows["indices"] == ("23", "the segments' places in the chunk, 0 to 22")
@@ -81,7 +81,7 @@ def test_the_batch_is_described(tmp_path: Path) -> None:
     assert rows["narration_embedding"][0] == f"{count} × {profile.text.dim}"
     assert "first “#C C " in rows["narration_texts"][1]
     trained = load_profile(tmp_path / "data/tiny.yaml", {"text.frozen": False})
-    assert "text" not in {name for name, _, _ in batch_rows(first_batch(trained))}
+    assert "narration_embedding" not in {name for name, _, _ in batch_rows(first_batch(trained))}
 
 
 def test_levels_and_threads_are_described(tmp_path: Path) -> None:

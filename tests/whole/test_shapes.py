@@ -15,6 +15,7 @@ from hiero_lib.models.clustering.kmeans import batched_kmeans
 from hiero_lib.models.hiero import HierarchyLevel
 from hiero_lib.models.temporal import interpolate, video_pointer
 from hiero_lib.models.text_encoders import mean_pool
+from hiero_lib.training.losses import PairGeometry, video_narration_loss
 
 
 def test_a_wrong_number_of_dimensions() -> None:
@@ -65,3 +66,9 @@ def test_nothing_is_checked_outside_of_tests() -> None:
     root = str(Path(__file__).parents[2])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": root})
     assert done.returncode == 0, done.stderr
+
+
+def test_segments_and_narrations_of_a_loss_share_their_space() -> None:
+    geometry = PairGeometry(torch.zeros(2), torch.zeros(2).long(), torch.zeros(3), torch.zeros(3).long())
+    with pytest.raises(TypeCheckError, match="narrations"):
+        video_narration_loss(torch.zeros(2, 4), torch.zeros(3, 5), geometry)
