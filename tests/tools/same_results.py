@@ -1,8 +1,8 @@
-"""``python -m tests.tools.same_results BEFORE AFTER``: what differs between two results.json, times and versions apart.
+"""``python -m tests.tools.same_results BEFORE AFTER``: what differs between two results.json, times apart.
 
-For changes that are to change nothing: run the sample before and after (``reproduce --profile sample``), then compare.
-Left out are times, seconds, commits, versions, commands and the folders that paths begin with. Exit status
-1 where anything else differs.
+For changes that are to change nothing: run the sample before and after (``reproduce --profile sample``), compare.
+Times, commits, versions, commands and the folders that paths begin with are left out. Exit status 1 where anything
+else differs.
 """
 
 from __future__ import annotations
