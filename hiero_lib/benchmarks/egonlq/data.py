@@ -95,6 +95,14 @@ class NLQData:
     zero_length: int
     outside: int  # answers that lie wholly outside their clip: nothing to learn from
 
+    def left_out(self) -> dict[str, int]:
+        """Why queries were left out -> how many."""
+        return {
+            "without features": self.without_features,
+            "of zero length": self.zero_length,
+            "outside their clip": self.outside,
+        }
+
     @property
     def longest(self) -> int:
         """Tokens of the longest query."""

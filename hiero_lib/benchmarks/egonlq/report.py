@@ -125,6 +125,7 @@ def head_records(trained: Mapping[Head, EgoNLQResult]) -> list[dict[str, Any]]:
             "last_loss": result.history[-1]["loss"],
             **measures(result.scores),
             "folder": str(result.folder),
+            "left_out_of_training": result.left_out,
         }
         for head, result in trained.items()
     ]

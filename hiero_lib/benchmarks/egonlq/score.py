@@ -84,6 +84,7 @@ class EgoNLQResult:
     history: tuple[dict[str, float], ...]  # an entry per epoch: epoch, loss and, where validated, its measures
     folder: Path
     video_dim: int  # channels of the features that fed the head
+    left_out: dict[str, int]  # why training queries were left out -> how many
 
 
 def train(
@@ -149,7 +150,7 @@ def train(
                     _save(best, head, settings | {"epoch": epoch})
             history.append(entry)
             _save(last, head, settings | {"history": history}, optimizer)
-        return _result(folder, validation, truth, config, history, seed, device)
+        return _result(folder, training, validation, truth, config, history, seed, device)
 
 
 def _check_tokens(max_tokens: int, config: EgoNLQConfig) -> None:
@@ -267,6 +268,7 @@ def _resume(
 
 def _result(
     folder: Path,
+    training: NLQData,
     validation: NLQData,
     truth: dict[QueryKey, tuple[float, float]],
     config: EgoNLQConfig,
@@ -277,9 +279,8 @@ def _result(
     head, saved = load_head(folder / "best")
     answers = predict(head, validation, config=config, max_tokens=saved["max_tokens"], device=device)
     # Queries whose clip has no features are in the truth and not in the answers: counted as excluded.
-    return EgoNLQResult(
-        seed, saved["epoch"], grounding_scores(truth, answers), answers, tuple(history), folder, saved["video_dim"]
-    )
+    scores, dim = grounding_scores(truth, answers), saved["video_dim"]
+    return EgoNLQResult(seed, saved["epoch"], scores, answers, tuple(history), folder, dim, training.left_out())
 
 
 def mean_and_spread(results: Sequence[EgoNLQResult]) -> dict[str, tuple[float, float]]:

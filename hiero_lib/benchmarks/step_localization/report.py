@@ -94,6 +94,18 @@ def localization_rows(
     return rows
 
 
+def extra(results: Mapping[str, LocalizationResult]) -> dict[str, Any]:
+    """What ``results.json`` has beside the rows: videos left out, and how many spans were scored and were not.
+
+    Spans of labels that the truth of these videos lacks are left out of the measure, as official.
+    """
+    return {
+        "videos without features": list(next(iter(results.values())).without_features),
+        "spans": {name: result.scores.n_predictions for name, result in results.items()},
+        "spans of unknown labels": {name: result.scores.unknown_labels for name, result in results.items()},
+    }
+
+
 def save_localization(results: Mapping[str, LocalizationResult], run_folder: str | Path) -> list[Path]:
     """Write the steps that each method found to ``predictions/step_localization_<method>.json``.
 

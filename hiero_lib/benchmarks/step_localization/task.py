@@ -12,7 +12,7 @@ from torch import Tensor
 from hiero_lib.benchmarks.benchmark import Section
 from hiero_lib.benchmarks.step_localization.data import taxonomy
 from hiero_lib.benchmarks.step_localization.files import StepVideo, read_goalstep
-from hiero_lib.benchmarks.step_localization.report import localization_rows, save_localization
+from hiero_lib.benchmarks.step_localization.report import extra, localization_rows, save_localization
 from hiero_lib.benchmarks.step_localization.score import LocalizationResult, localize_videos
 from hiero_lib.config import Profile
 from hiero_lib.data.features import FeatureStore
@@ -64,13 +64,19 @@ class StepLocalizationTask:
         return {name: self.localize(method) for name, method in methods.items()}
 
     def notes(self, results: Mapping[str, LocalizationResult]) -> list[str]:
-        """How many videos have no features."""
+        """How many videos have no features, and how many spans each method gives."""
         missing = len(next(iter(results.values())).without_features)
-        return [f"{missing} of {len(self.videos)} videos have no features and are left out"] if missing else []
+        lines = [f"{missing} of {len(self.videos)} videos have no features and are left out"] if missing else []
+        for name, result in results.items():
+            scores = result.scores
+            unknown = f", {scores.unknown_labels:,} of labels that these videos lack" if scores.unknown_labels else ""
+            lines.append(f"{name}: {scores.n_predictions:,} spans{unknown}")
+        return lines
 
     def sections(self, results: Mapping[str, LocalizationResult], methods: Mapping[str, Method]) -> list[Section]:
         """One section, ``step_localization``."""
-        return [Section("step_localization", localization_rows(self.videos, results, methods))]
+        rows = localization_rows(self.videos, results, methods)
+        return [Section("step_localization", rows, extra(results))]
 
     def save_predictions(
         self, results: Mapping[str, LocalizationResult], methods: Mapping[str, Method], run_folder: Path

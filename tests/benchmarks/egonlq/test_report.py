@@ -98,6 +98,7 @@ def test_queries_to_look_at(task: EgoNLQTask, trained: dict[Head, EgoNLQResult])
     assert len(query_table(task, count=5)) == 5
     (record, *_) = head_records(trained)
     assert (record["method"], record["seed"], record["epochs"]) == (UNTRAINED, 3, 2)
+    assert record["left_out_of_training"] == {"without features": 0, "of zero length": 0, "outside their clip": 0}
     json.dumps(record)
 
 

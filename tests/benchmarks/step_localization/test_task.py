@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,12 @@ def test_what_is_recorded_and_written(
 ) -> None:
     (section,) = task.sections(results, methods)
     assert (section.name, len(section.rows)) == ("step_localization", 3 * 6)
-    assert task.notes(results) == []
+    assert task.notes(results) == [f"{name}: {len(result.predictions):,} spans" for name, result in results.items()]
+    assert section.extra == {
+        "videos without features": [],
+        "spans": {name: len(result.predictions) for name, result in results.items()},
+        "spans of unknown labels": dict.fromkeys(results, 0),
+    }
     written = task.save_predictions(results, methods, tmp_path)
     assert [path.parent for path in written] == [tmp_path / "predictions"] * 3
 
@@ -69,8 +75,18 @@ def test_videos_without_features_are_noted(own: Profile, methods: dict[str, Meth
     task = open_step_localization(own, device=CPU)
     results = task.evaluate({UNTRAINED: methods[UNTRAINED]})
     assert results[UNTRAINED].without_features == ("v0",)
-    assert task.notes(results) == ["1 of 2 videos have no features and are left out"]
+    spans = results[UNTRAINED].predictions
+    assert task.notes(results) == [
+        "1 of 2 videos have no features and are left out",
+        f"untrained features: {len(spans):,} spans",
+    ]
     (section,) = task.sections(results, methods)
+    assert section.extra["videos without features"] == ["v0"]
+    scores = dataclasses.replace(results[UNTRAINED].scores, unknown_labels=7)
+    foreign = {UNTRAINED: dataclasses.replace(results[UNTRAINED], scores=scores)}
+    assert task.notes(foreign)[-1].endswith(" spans, 7 of labels that these videos lack")
+    (section,) = task.sections(foreign, methods)
+    assert section.extra["spans of unknown labels"] == {UNTRAINED: 7}
     assert {(row.result.n, row.result.excluded) for row in section.rows if row.result is not None} == {(3, 3)}
     (features / "v2.pt").unlink()
     with pytest.raises(DataError, match="no video has both steps and features"):
