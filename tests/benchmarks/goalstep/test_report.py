@@ -75,7 +75,7 @@ def test_rows_of_every_method_strategy_and_part(
     assert stepg.value == pytest.approx(scores[FULL_STEPG].mean_iou)
     assert found[STEPG, HIERO, "mIoU"].thread_graph == "within_threads"
     parts = {method for benchmark, method, _ in found if benchmark == ABLATION}
-    assert len(parts) == 5
+    assert len(parts) == 6
     assert FULL_STEPG in parts
     assert (GROUNDING, "HiERO, runs as released", "mIoU") in found
     difference = found[GROUNDING, f"{HIERO} minus {UNTRAINED}", "R1@0.3"].result
