@@ -138,6 +138,14 @@ def test_what_is_excluded_is_counted_in_every_row(
     assert excluded_lines({"val": {HIERO: found[HIERO]}}) == [f"val, HiERO: {report.summary()}"]
 
 
+def test_results_say_which_reading_of_the_method_was_used(
+    task: GoalStepTask, answers: dict[str, dict[str, Answers]]
+) -> None:
+    kept = extra(task, answers)
+    assert kept["released"] == {"runs": False, "groups": False}
+    assert kept["stepg"] == {"released": {"runs": True, "times": False}, "coarse_features": "level2"}
+
+
 def test_without_hiero_there_are_neither_parts_nor_differences(
     task: GoalStepTask, answers: dict[str, dict[str, Answers]], methods: dict[str, Method]
 ) -> None:

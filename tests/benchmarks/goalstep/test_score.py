@@ -94,6 +94,24 @@ def test_features_with_nan_name_the_video(name):
     assert (error.value.file, error.value.field) == ("a", name)
 
 
+def test_a_strategy_knows_where_the_clip_starts():
+    features, queries = pieces(10, 10)
+    starts = []
+
+    def strategy(features, texts):
+        starts.append(features.clip_start_s)
+        return [[(0.0, 1.0)]] * len(texts)
+
+    compare_strategies(
+        [clip("a", "x"), dataclasses.replace(clip("b", "x"), start_s=7.5)],
+        groups={},
+        features_of=lambda members: features,
+        embed=lambda texts: queries[: len(texts)],
+        strategies={"": strategy},
+    )
+    assert starts == [0.0, 7.5]
+
+
 def test_a_groups_reading_is_the_released_one_where_that_is_asked_for():
     features, queries = pieces(10, 10)
     asked = []

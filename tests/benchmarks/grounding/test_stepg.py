@@ -366,6 +366,14 @@ def test_stepg_tells_repeated_steps_apart_by_their_order() -> None:
     assert stepg(features, queries[:0], cluster=by_axis) == []
 
 
+def test_as_released_widening_stops_at_the_start_of_the_clip() -> None:
+    axes = torch.eye(2)
+    features = VideoFeatures(axes[[0] * 10 + [1] + [0] * 9], axes[[0] * 5], 1.0, clip_start_s=10.0)
+    for released, expected in ((False, (9.5, 11.5)), (True, (0.0, 1.5))):
+        config = StepGConfig(released_times=released)
+        assert stepg(features, axes[1:], config=config, cluster=by_axis)[0][0] == expected
+
+
 def test_each_part_of_stepg_changes_the_answers() -> None:
     features, queries = repeated()
     generator = torch.Generator().manual_seed(1)
