@@ -30,7 +30,6 @@ from hiero_lib.config.validation import (
     Seed,
     Several,
     Share,
-    Similarity,
     Temperature,
     Text,
     Weight,
@@ -41,6 +40,8 @@ ThreadGraph = Literal["within_threads", "released"]
 Positions = Literal["auto", "paper", "released"]
 """Times of EgoProceL's segments: as they are, or times 4 as released; auto: released where the thread graph is."""
 Pooling = Literal["mean", "max", "video_subsampling", "batch_subsampling"]
+CoarseFeatures = Literal["level2", "level0"]
+"""What a run of HiERO-StepG's coarse level is the mean of; level 2 is never aligned with text in training."""
 FeatureLevel = Literal[0, 1, 2, "all"]  # "all": the channels of all levels, one after the other
 
 
@@ -199,14 +200,21 @@ class ProcedureConfig:
 
 @checked_dataclass
 class StepGConfig:
-    """The numbers of HiERO-StepG (arXiv 2605.31227), and a switch for each of its parts."""
+    """The numbers of HiERO-StepG (arXiv 2605.31227) as released, and a switch for each of its parts."""
 
     coarse_weight: Share = 0.3  # of the coarse similarity; the fine one has the rest
     coarse_clusters: Count = 16
     temperature: Temperature = 0.05
-    window: Count = 5  # segments in which a peak is the highest
-    ratios: Several[Factor] = (0.5, 0.6, 0.4)  # tried in turn
-    ceiling: Similarity = 0.4  # growing never asks for more similarity than this
+    coarse_longer_than: CountOr0 = 1  # nodes of level 2; shorter runs are dropped
+    coarse_features: CoarseFeatures = "level2"  # whose mean a run has
+    released_runs: bool = True  # the last coarse run starts one node early, as in the authors' code
+    released_times: bool = False  # from the start of the clip, not of its video, as in the authors' code
+    order_slack_s: SecondsOr0 = 1.0  # a step may begin this much before the one before it
+    peaks: Count = 15  # at most, near the Viterbi node, and again of the whole video
+    window: Count = 5  # segments on both sides of a peak in which there is no other
+    margin: CountOr0 = 2  # segments beyond the Viterbi nodes of the steps before and after
+    ratios: Several[Factor] = (0.5, 0.6, 0.4)  # each peak is grown with each, in turn
+    ceiling: Share = 0.4  # growing never asks for more similarity than this
     patience: CountOr0 = 3  # segments below the threshold that growing steps over
     reach: Count = 150  # segments, each way
     min_length_s: SecondsOr0 = 2.0

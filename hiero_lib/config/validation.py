@@ -52,7 +52,6 @@ Processes = Annotated[int, Field(ge=1, le=1024)]
 Resamples = Annotated[int, Field(ge=1, le=10**6)]  # of a bootstrap, which are held in memory
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what numpy takes
 Share = Annotated[Number, Field(ge=0, le=1)]
-Similarity = Annotated[Number, Field(ge=-1, le=1)]  # a cosine
 Temperature = Annotated[Number, Field(ge=2e-3, le=1e3)]  # exp(1 / 0.001), of two equal segments, is no float64
 Weight = Annotated[Number, Field(ge=0, le=1e6)]
 Factor = Annotated[Number, Field(ge=1e-3, le=1e6)]

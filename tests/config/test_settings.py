@@ -34,12 +34,13 @@ ZERO = {  # numbers that may be 0
     *("egonlq.highlight_weight", "egonlq.highlight_extend"),
     *("step_grounding.longer_than", "step_localization.longer_than"),
     *("step_grounding.stepg.coarse_weight", "step_grounding.stepg.ceiling", "step_grounding.stepg.patience"),
-    *("step_grounding.stepg.min_length_s", "step_grounding.stepg.duplicate_iou"),
+    *("step_grounding.stepg.min_length_s", "step_grounding.stepg.duplicate_iou", "step_grounding.stepg.margin"),
+    *("step_grounding.stepg.coarse_longer_than", "step_grounding.stepg.order_slack_s"),
     "step_localization.duplicate_iou",
     *("search.max_overlap", "search.bootstrap_seed", "thread_recovery.bootstrap_seed"),
     *(f"{section}.bootstrap_seed" for section in ("egomcq", "egonlq", "egoprocel", "step_grounding")),
 }
-MINUS_ONE = {"loss.beta", "step_grounding.stepg.ceiling"}  # all negatives; a cosine
+MINUS_ONE = {"loss.beta"}  # all negatives
 
 
 def numbers(cls: Any = Profile, prefix: str = "") -> Iterator[tuple[str, bool]]:

@@ -121,6 +121,10 @@ def extra(task: GoalStepTask, answers: Mapping[str, Mapping[str, Answers]]) -> d
     config = task.profile.step_grounding
     return {
         "released": {"runs": config.released_runs, "groups": config.released_groups},
+        "stepg": {
+            "released": {"runs": config.stepg.released_runs, "times": config.stepg.released_times},
+            "coarse_features": config.stepg.coarse_features,
+        },
         "splits": {
             split: {
                 "file": task.splits[split].report.summary(),

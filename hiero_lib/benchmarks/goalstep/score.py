@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -123,6 +123,7 @@ def compare_strategies(
                     field=name,
                     value=", ".join(members or ()),
                 )
+        features = replace(features, clip_start_s=clip.start_s)
         texts = embed([add_tag(query.text) for query in clip.queries]).to(features.fine)
         for name, strategy in strategies.items():
             for query, spans in zip(clip.queries, strategy(features, texts), strict=True):

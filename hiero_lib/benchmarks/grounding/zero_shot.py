@@ -30,6 +30,7 @@ class VideoFeatures:
     fine: Tensor
     coarse: Tensor
     stride_s: float  # seconds from one segment of ``fine`` to the next
+    clip_start_s: float = 0.0  # where the clip that is asked about starts on the timeline (only HiERO-StepG reads it)
 
 
 Strategy = Callable[[VideoFeatures, Tensor], list[list[Interval]]]  # features, queries [Q, D] -> spans of each query

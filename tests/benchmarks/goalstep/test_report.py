@@ -75,7 +75,7 @@ def test_rows_of_every_method_strategy_and_part(
     assert stepg.value == pytest.approx(scores[FULL_STEPG].mean_iou)
     assert found[STEPG, HIERO, "mIoU"].thread_graph == "within_threads"
     parts = {method for benchmark, method, _ in found if benchmark == ABLATION}
-    assert len(parts) == 5
+    assert len(parts) == 6
     assert FULL_STEPG in parts
     assert (GROUNDING, "HiERO, runs as released", "mIoU") in found
     difference = found[GROUNDING, f"{HIERO} minus {UNTRAINED}", "R1@0.3"].result
@@ -136,6 +136,14 @@ def test_what_is_excluded_is_counted_in_every_row(
     assert kept["excluded"][HIERO] == report.excluded
     assert kept["answered"][HIERO] == 5
     assert excluded_lines({"val": {HIERO: found[HIERO]}}) == [f"val, HiERO: {report.summary()}"]
+
+
+def test_results_say_which_reading_of_the_method_was_used(
+    task: GoalStepTask, answers: dict[str, dict[str, Answers]]
+) -> None:
+    kept = extra(task, answers)
+    assert kept["released"] == {"runs": False, "groups": False}
+    assert kept["stepg"] == {"released": {"runs": True, "times": False}, "coarse_features": "level2"}
 
 
 def test_without_hiero_there_are_neither_parts_nor_differences(
