@@ -14,6 +14,10 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
+def quiet(line: str) -> None:
+    """Say nothing: the default where there may be thousands of lines, and a caller asks for them."""
+
+
 def say_aside(line: str) -> None:
     """`say` on stderr, where stdout is for the result."""
     print(line, file=sys.stderr, flush=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -55,16 +55,22 @@ class Benchmark:
         needed_files: files and folders without which there is nothing to score.
         open: reads them; called with a profile and ``device=``.
         needs_text: whether only methods with a text space can be scored.
+        only: names of the methods that it can score; None: all.
     """
 
     title: str
     needed_files: Callable[[Profile], list[Path]]
     open: Callable[..., Task]
     needs_text: bool = False
+    only: Collection[str] | None = None
 
     def scorable(self, methods: Mapping[str, Method]) -> dict[str, Method]:
         """The methods that can be scored; ConfigError where there is none."""
-        kept = {name: method for name, method in methods.items() if method.text_space or not self.needs_text}
+        kept = {
+            name: method
+            for name, method in methods.items()
+            if (method.text_space or not self.needs_text) and (self.only is None or name in self.only)
+        }
         if not kept:
             hint = "The profile's features have no text projection: name a --checkpoint"
             raise ConfigError(f"{self.title} has nothing to score", field="--checkpoint", hint=hint)
@@ -74,7 +80,7 @@ class Benchmark:
 def run_benchmark(
     benchmark: Benchmark,
     profile: Profile,
-    methods: Mapping[str, Method],
+    methods: Callable[[], Mapping[str, Method]],
     run_folder: Path,
     *,
     device: torch.device,
@@ -86,7 +92,8 @@ def run_benchmark(
     Args:
         benchmark: which one.
         profile: the settings.
-        methods: of :func:`hiero_lib.methods.opening.open_methods`; those that cannot be scored are left out.
+        methods: opens them (:func:`hiero_lib.methods.opening.open_methods`), after the data, whose faults are seen
+            sooner. Those that cannot be scored are left out, and said.
         run_folder: ``outputs/<run>``.
         device: where to compute.
         extra: kept beside the rows of every section.
@@ -96,14 +103,19 @@ def run_benchmark(
         ConfigError: no method can be scored.
         DataError: a file is missing or cannot be used.
     """
-    started, methods = time.monotonic(), benchmark.scorable(methods)
+    started = time.monotonic()
     task = benchmark.open(profile, device=device)
     say(task.summary())
-    results = task.evaluate(methods, run_folder=run_folder)
+    opened = methods()
+    scored = benchmark.scorable(opened)
+    for name in opened:
+        if name not in scored:
+            say(f"not scored on {benchmark.title}: {name}")
+    results = task.evaluate(scored, run_folder=run_folder)
     for note in task.notes(results):
         say(note)
-    written = task.save_predictions(results, methods, run_folder)
-    sections = task.sections(results, methods)
+    written = task.save_predictions(results, scored, run_folder)
+    sections = task.sections(results, scored)
     record_sections(run_folder, sections, profile=profile, seconds=time.monotonic() - started, extra=extra)
     return written
 

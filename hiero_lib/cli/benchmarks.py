@@ -33,7 +33,7 @@ def _run(name: str, options: argparse.Namespace) -> int:
     written = run_benchmark(
         load_benchmark(name),
         profile,
-        open_methods(profile, checkpoints=checkpoints, device=device),
+        functools.partial(open_methods, profile, checkpoints=checkpoints, device=device),
         folder,
         device=device,
         extra={"checkpoints": list(checkpoints)},

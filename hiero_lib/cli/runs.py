@@ -64,7 +64,7 @@ def add_parsers(commands: arguments.Commands) -> None:
         nargs="+",
         metavar="N",
         help="of each level, the finest first, or one for all; or auto, by the largest gap between eigenvalues "
-        "(default: 4 at the coarsest level, twice as many below each)",
+        "(default: hierarchy.coarsest_threads of the profile, twice as many at each level below)",
     )
 
 

@@ -156,6 +156,10 @@ def _check_together(profile: Profile, file: Path) -> None:
         problem = f"expected {model.n_clusters} or more (model.n_clusters)"
         name = "model.clustering_sample_points"
         raise ConfigError(problem, file=file, field=name, value=model.clustering_sample_points)
+    training = profile.training
+    if training.min_lr > training.lr:
+        problem = f"expected at most training.lr, {training.lr:g}"
+        raise ConfigError(problem, file=file, field="training.min_lr", value=training.min_lr)
     seeds, level, heads = profile.egonlq.seeds, profile.egonlq.level, profile.egonlq.num_heads
     if profile.egonlq.dim % heads:
         problem = f"expected a multiple of egonlq.num_heads, {heads}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hiero_lib.base.files import safe_name
-from hiero_lib.base.progress import say
+from hiero_lib.base.progress import quiet
 from hiero_lib.data.narrations import add_tag, strip_tag
 from hiero_lib.export.page import write_report
 from hiero_lib.export.record import Query, VideoRecord, one_line
@@ -35,8 +35,8 @@ def video_record(
         video_uid: the video.
         queries: texts for the page's similarity panel; none: what the threads of the coarsest level are called, those
             with the most seconds first.
-        num_threads: as `hiero_lib.hierarchy.video.video_hierarchy`; None: 4 at the coarsest level, twice as many
-            below.
+        num_threads: as `hiero_lib.hierarchy.video.video_hierarchy`; None: as many at the
+            coarsest level as the profile says, twice as many at each below.
         vocabulary: names for a video without narrations; None: the collection's own.
 
     Raises:
@@ -72,7 +72,7 @@ def write_reports(
     video_uids: Sequence[str],
     *,
     num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
-    say: Callable[[str], None] = say,
+    say: Callable[[str], None] = quiet,
 ) -> list[Path]:
     """Write ``<folder>/<video>.html`` for each video; their paths.
 

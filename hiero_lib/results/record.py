@@ -37,7 +37,7 @@ def environment() -> dict[str, Any]:
     """Versions, git commit, device, threads, platform and command of this process, as plain values."""
     import torch
 
-    told = os.environ.get(COMMAND_VARIABLE)
+    command = os.environ.get(COMMAND_VARIABLE)
     versions = {name: version_of(name) or "not installed" for name in _PACKAGES}
     versions["hiero_lib"] = hiero_lib.__version__
     versions["python"] = platform.python_version()
@@ -53,7 +53,7 @@ def environment() -> dict[str, Any]:
         "device": device,
         "threads": torch.get_num_threads(),
         "platform": platform.platform(),
-        "command": shlex.split(told) if told else [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": shlex.split(command) if command else [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import file_slug, safe_name
 from hiero_lib.base.fingerprint import Fingerprint
-from hiero_lib.base.progress import say
+from hiero_lib.base.progress import quiet
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.hierarchy.collection import Collection, Phrases, named_hierarchy, phrases_of
 from hiero_lib.hierarchy.video import VideoHierarchy
@@ -95,7 +95,7 @@ def open_index(
     method: Method,
     *,
     video_uids: Sequence[str] | None = None,
-    say: Callable[[str], None] = say,
+    say: Callable[[str], None] = quiet,
 ) -> SearchIndex:
     """The index of a collection, made where it is not there yet.
 
@@ -135,7 +135,7 @@ def update_index(
     *,
     store: FeatureStore,
     hierarchy_of: Callable[[str], VideoHierarchy],
-    say: Callable[[str], None] = say,
+    say: Callable[[str], None] = quiet,
 ) -> BuildReport:
     """Make the files that are missing, unreadable, or older than the video's features.
 

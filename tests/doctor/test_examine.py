@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from hiero_lib.base.errors import ConfigError
+from hiero_lib.benchmarks import BENCHMARKS
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.doctor.examine import NEEDS, Ability, Diagnosis, examine, report
 from hiero_lib.sources.sample import make_sample
@@ -29,6 +30,10 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Profile:
 
 def can(diagnosis: Diagnosis) -> dict[str, bool]:
     return {ability.name: ability.can_run for ability in diagnosis.abilities}
+
+
+def test_the_doctor_knows_the_commands_by_their_names() -> None:
+    assert NEEDS.keys() - {"train", "explorer"} == BENCHMARKS.keys() - {"thread_recovery"}
 
 
 def test_on_the_sample_everything_can_run(sample: Profile) -> None:
@@ -278,7 +283,7 @@ def test_methods_that_a_benchmark_can_run_with(tmp_path: Path) -> None:
         ("raw/annotations/egomcq.json", "EgoMCQ questions", {"egomcq"}),
         ("raw/annotations/nlq_train.json", "EgoNLQ questions, training", {"egonlq"}),
         ("raw/annotations/nlq_val.json", "EgoNLQ questions, validation", {"egonlq"}),
-        ("raw/annotations/goalstep/val.json", "Goal-Step queries", {"step_grounding", "step_localization"}),
+        ("raw/annotations/goalstep/val.json", "Goal-Step queries", {"goalstep"}),
         ("raw/annotations/goalstep/goalstep_val.json", "Goal-Step steps, validation", {"step_localization"}),
         ("raw/annotations/egoprocel/videos.csv", "EgoProceL", {"egoprocel"}),
     ],

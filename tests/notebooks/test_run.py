@@ -30,7 +30,7 @@ TINY = {
     "egonlq.seeds": [1, 2],
     "egoprocel.bootstrap_resamples": 20,
     "step_grounding.bootstrap_resamples": 20,
-    "workers": 1,  # no processes beside the kernel
+    "egonlq.workers": 1,  # no processes beside the kernel
     "video_settings": {"training.epochs": 3},
     "reports": 1,
 }

@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from hiero_lib.benchmarks.egonlq import task as egonlq
-from hiero_lib.config import FeatureConfig, load_profile
+from hiero_lib.benchmarks.egonlq.score import training_settings
+from hiero_lib.config import EgoNLQConfig, FeatureConfig, load_profile
 from hiero_lib.data import egoclip_index
 from hiero_lib.data.text_cache import TextCache
 from hiero_lib.data.token_cache import TokenCache
@@ -77,6 +78,7 @@ def test_the_index_of_egoclip(tmp_path: Path) -> None:
 
 def test_heads_of_egonlq() -> None:
     assert egonlq._digest([], "abc", {"b": 1, "a": [0.5, None]}) == "99495c19"
+    assert egonlq._digest([], training_settings(EgoNLQConfig())) == "5fa93505"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hiero_lib.benchmarks.egonlq.report import MEASURES, example_panels, level_n
 from hiero_lib.benchmarks.egonlq.score import FED, compared_levels, planned_heads
 from hiero_lib.benchmarks.egonlq.task import compute_features, head_processes, open_egonlq, train_heads
 
-BENCHMARK = Benchmark("EgoNLQ", needed_files, open_egonlq)
+BENCHMARK = Benchmark("EgoNLQ", needed_files, open_egonlq, only=FED)
 
 __all__ = [
     "BENCHMARK",

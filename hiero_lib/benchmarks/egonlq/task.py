@@ -115,8 +115,15 @@ class EgoNLQTask:
             return train_heads(self, methods, folder=run_folder / "egonlq", executor=processes)
 
     def notes(self, results: Mapping[Head, EgoNLQResult]) -> list[str]:
-        """Nothing: what is left out stands in the summary."""
-        return []
+        """What the trainings left out and which validation queries have no features, a line a method."""
+        lines = []
+        for name in dict.fromkeys(head.method for head in results):
+            result = next(result for head, result in results.items() if head.method == name)
+            left_out = ", ".join(f"{count:,} {why}" for why, count in result.left_out.items() if count)
+            if left_out or result.scores.excluded:
+                lacking = f"{result.scores.excluded:,} validation queries without features"
+                lines.append(f"{name}: {lacking}; left out of training: {left_out or 'none'}")
+        return lines
 
     def sections(self, results: Mapping[Head, EgoNLQResult], methods: Mapping[str, Method]) -> list[Section]:
         """``egonlq``, and the comparison of HiERO's levels in ``egonlq_levels``."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from hiero_lib.base.errors import DataError
+from hiero_lib.base.progress import Progress
 from hiero_lib.benchmarks.benchmark import Section
 from hiero_lib.benchmarks.goalstep.data import video_features
 from hiero_lib.benchmarks.goalstep.files import Split, read_groups, read_splits
@@ -40,13 +41,11 @@ class GoalStepTask:
         """Lines for people: what was read, and what was left out of it."""
         return "\n".join(f"{name}: {split.report.summary()}" for name, split in self.splits.items())
 
-    def ground(
-        self, method: Method, split: str, strategies: Mapping[str, Strategy] | None = None, *, parts: bool = True
-    ) -> Answers:
+    def ground(self, method: Method, split: str, strategies: Mapping[str, Strategy] | None = None) -> Answers:
         """Answer the queries of a split by each strategy, and score them.
 
-        Without ``strategies`` by those of the profile; HiERO-StepG without each of its ``parts`` only where the
-        answers are known.
+        Without ``strategies`` by those of the profile; HiERO-StepG without each of its parts only where the answers
+        are known.
 
         Raises:
             DataError: not one validation query has features, or features cannot be used.
@@ -54,7 +53,7 @@ class GoalStepTask:
         config, clips = self.profile.step_grounding, self.splits[split].clips
         truth = truth_of(clips)
         if strategies is None:
-            strategies = strategies_of(config, ablation=parts and bool(truth))
+            strategies = strategies_of(config, ablation=bool(truth))
         predictions, report = compare_strategies(
             clips,
             groups=self.groups,
@@ -77,9 +76,14 @@ class GoalStepTask:
         self, methods: Mapping[str, Method], *, run_folder: Path | None = None
     ) -> dict[str, dict[str, Answers]]:
         """Split -> method -> answers by every strategy; the parts of HiERO-StepG for every method on ``val``."""
-        return {
-            split: {name: self.ground(method, split) for name, method in methods.items()} for split in self.splits
-        }
+        progress = Progress("step grounding, splits and methods", total=len(self.splits) * len(methods))
+        answers: dict[str, dict[str, Answers]] = {}
+        for split in self.splits:
+            for name, method in methods.items():
+                answers.setdefault(split, {})[name] = self.ground(method, split)
+                progress.show(sum(map(len, answers.values())))
+        progress.close()
+        return answers
 
     def notes(self, results: SplitAnswers) -> list[str]:
         """How many queries of which split each method answered, and why not the others."""

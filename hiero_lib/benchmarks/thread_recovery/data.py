@@ -15,11 +15,13 @@ from hiero_lib.methods.levels import read_video
 def held_out_videos(profile: Profile, *, device: torch.device) -> tuple[dict[str, VideoSegments], dict[str, Truth]]:
     """Whole videos of the sample that no narration was trained on and whose threads are known, and their truth.
 
+    A video without features is only in the truth.
+
     Real data have none, nor has a sample made from timelines, which know no threads.
     """
     paths = DataPaths.at(profile.data_root)
     truths = [read_truth(path) for path in sorted(paths.truth.glob("*.json"))]
     truth = {one.video_uid: one for one in truths if one.split == "val" and one.levels["thread"]}
     store = FeatureStore(paths.features(profile.features.folder), dim=profile.features.dim)
-    videos = {uid: read_video(store, profile, uid, device=device) for uid in truth}
+    videos = {uid: read_video(store, profile, uid, device=device) for uid in truth if uid in store}
     return videos, truth

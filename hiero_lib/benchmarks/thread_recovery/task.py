@@ -31,8 +31,10 @@ class ThreadRecoveryTask:
     truth: dict[str, Truth]
 
     def summary(self) -> str:
-        """How many videos there are."""
-        return f"thread recovery: {len(self.videos)} held-out videos with known threads"
+        """How many videos there are, and how many are left out."""
+        lacking = len(self.truth) - len(self.videos)
+        left_out = f", {lacking} left out without features" if lacking else ""
+        return f"thread recovery: {len(self.videos)} held-out videos with known threads{left_out}"
 
     def evaluate(self, methods: Mapping[str, Method], *, run_folder: Path | None = None) -> ThreadRecovery:
         """Divide each level of each method's features and compare with the true threads.
@@ -40,7 +42,7 @@ class ThreadRecoveryTask:
         Raises:
             DataError: there is no video to compare on.
         """
-        if not self.truth:
+        if not self.videos:
             folder = DataPaths.at(self.profile.data_root).truth
             raise DataError("no held-out video has known threads", file=folder)
         labels = {uid: functools.partial(truth.labels, "thread") for uid, truth in self.truth.items()}

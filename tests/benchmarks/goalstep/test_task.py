@@ -55,9 +55,10 @@ def test_every_method_answers_both_splits_by_every_strategy(
     assert len(task.save_predictions(answers, methods, tmp_path)) == 2 * 3 * 2
 
 
-def test_parts_are_left_out_where_they_are_not_asked_for(task: GoalStepTask, methods: dict[str, Method]) -> None:
-    found = task.ground(methods[UNTRAINED], "val", parts=False)
-    assert list(found.scores) == [ZERO_SHOT, RELEASED_RUNS, FULL_STEPG]
+def test_the_strategies_that_are_handed_in_are_the_only_ones(task: GoalStepTask, methods: dict[str, Method]) -> None:
+    strategies = strategies_of(task.profile.step_grounding, ablation=False)
+    answers = task.ground(methods[UNTRAINED], "val", strategies)
+    assert list(answers.scores) == [ZERO_SHOT, RELEASED_RUNS, FULL_STEPG]
 
 
 def test_switches_of_the_released_code(root: Path, methods: dict[str, Method]) -> None:
