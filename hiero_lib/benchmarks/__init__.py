@@ -1,12 +1,13 @@
 """The benchmarks, a folder each, with the same modules in each.
 
 ``files`` reads the annotation files as they are published, ``data`` joins them with the features of a profile,
-``score`` holds the measures as pure functions and the results, ``task`` is the benchmark opened on a profile's data,
-``report`` makes rows, tables and figures for people. :mod:`hiero_lib.benchmarks.benchmark` says what they have in
-common, and :mod:`hiero_lib.benchmarks.grounding` what EgoNLQ and Goal-Step share.
+``score`` holds the measures and the results (of EgoNLQ also the training of its head), ``task`` is the benchmark
+opened on a profile's data, ``report`` makes rows, tables and figures for people.
+:mod:`hiero_lib.benchmarks.benchmark` says what they have in common, and :mod:`hiero_lib.benchmarks.grounding` what
+EgoNLQ and Goal-Step share.
 
 To add one: a folder with these modules whose ``__init__`` has a ``BENCHMARK``, and its name here. The command
-``python -m hiero_lib NAME`` is there then.
+``python -m hiero_lib NAME`` is there then; ``hiero_lib/README.md`` lists what else there is to do.
 """
 
 from __future__ import annotations

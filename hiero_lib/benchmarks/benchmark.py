@@ -48,7 +48,7 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark as the commands, the notebooks and the doctor know it.
+    """A benchmark as the commands and the notebooks know it.
 
     Attributes:
         title: as the literature has it.

@@ -1,1 +1,1 @@
-"""Where the data lie and how they are made, read and checked; one module per source."""
+"""What a run reads: where the data lie, features, EgoClip, narrations, caches of text."""

@@ -23,7 +23,7 @@ FEATURES = {
     "omnivore_video_swinl_window-16": "Omnivore",
     "LaViLa-L": "LaViLa",
 }
-# Methods of a run (``methods.UNTRAINED``, ``methods.HIERO``), and what the paper calls them on some features.
+# Methods of a run (``methods.method.UNTRAINED``, ``HIERO``), and what the paper calls them on some features.
 _METHODS = {"untrained features": "{}", "HiERO": "HiERO ({})"}
 
 

@@ -67,7 +67,7 @@ def test_every_number_of_a_run_stands_in_its_profile() -> None:
 
 
 def test_published_numbers() -> None:
-    """METHOD.md, "Formulas", "Alignment": the numbers that the published runs share."""
+    """The numbers that the published runs share."""
     for name in ("egovlp", "omnivore", "lavila"):
         profile = load_profile(name)
         model, training = profile.model, profile.training
