@@ -71,7 +71,6 @@ def write_reports(
     method: Method,
     video_uids: Sequence[str],
     *,
-    num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
     say: Callable[[str], None] = quiet,
 ) -> list[Path]:
     """Write ``<folder>/<video>.html`` for each video; their paths.
@@ -82,7 +81,7 @@ def write_reports(
     vocabulary = phrases_of(method, collection.vocabulary()) if method.text_space else None
     written = []
     for uid in video_uids:
-        record = video_record(collection, method, uid, num_threads=num_threads, vocabulary=vocabulary)
+        record = video_record(collection, method, uid, vocabulary=vocabulary)
         path = Path(folder) / f"{safe_name(uid)}.html"
         write_report(record, path)
         written.append(path)

@@ -27,7 +27,6 @@ def open_methods(
     *,
     checkpoints: Mapping[str, str | Path],
     device: torch.device,
-    text: TextSide | None = None,
 ) -> dict[str, Method]:
     """The untrained features, then a method for each checkpoint.
 
@@ -37,12 +36,11 @@ def open_methods(
             file holds (HiERO or the linear probe); of several of one kind all but the first have their given name
             behind it.
         device: where to compute.
-        text: of the same profile, to share what it has loaded.
 
     Raises:
         DataError: a file that cannot be used, or a model that takes features of another F.
     """
-    text = text or TextSide(profile, device=device)
+    text = TextSide(profile, device=device)
     methods = {UNTRAINED: untrained_method(profile, text, device=device)}
     for given, checkpoint in checkpoints.items():
         scorer, card = load_scorer(profile, checkpoint, text, device=device)

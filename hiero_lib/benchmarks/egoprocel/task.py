@@ -20,7 +20,7 @@ from hiero_lib.benchmarks.egoprocel.score import EgoProceLResult, score_videos
 from hiero_lib.config import Positions, Profile
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.methods.method import Method
-from hiero_lib.models.clustering.spectral import Cluster, default_cluster
+from hiero_lib.models.clustering.spectral import default_cluster
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class EgoProceLTask:
             raise ConfigError(problem, file=method.name, field="model.depth", value=len(levels))
         return levels[LEVEL].x
 
-    def score(self, method: Method, *, cluster: Cluster = default_cluster) -> EgoProceLResult:
+    def score(self, method: Method) -> EgoProceLResult:
         """Divide a method's features of every video and score the clusters."""
         result = score_videos(
             self.data.videos,
@@ -58,7 +58,7 @@ class EgoProceLTask:
             stride_frames=self.data.stride_frames,
             feature_fps=self.data.feature_fps,
             config=self.profile.egoprocel,
-            cluster=cluster,
+            cluster=default_cluster,
         )
         has_graph = method.thread_graph is not None
         return dataclasses.replace(result, note=_times(positions_of(method, self.profile)) if has_graph else "")

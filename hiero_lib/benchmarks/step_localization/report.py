@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 BENCHMARK = "Goal-Step step localisation"
 
+# Seconds between the moments at which a picture asks for the best label; of pictures alone, no score reads it.
+_PICTURE_STEP_S = 1.0
+
 
 def example_videos(
     videos: Sequence[StepVideo], results: Mapping[str, LocalizationResult], *, count: int
@@ -58,17 +61,17 @@ def localized_rows(video: StepVideo, results: Mapping[str, LocalizationResult]) 
     return rows
 
 
-def best_labels(predictions: Sequence[LabelledSpan], video_uid: str, *, step_s: float = 1.0) -> list[LabelledSpan]:
+def best_labels(predictions: Sequence[LabelledSpan], video_uid: str) -> list[LabelledSpan]:
     """One label at a time, for a picture: at each moment that of the best-scored span."""
     spans = [span for span in predictions if span.video_uid == video_uid]
     end_s = max((span.end_s for span in spans), default=0.0)
     labels: list[LabelledSpan] = []
-    for moment in np.arange(0.0, end_s, step_s).tolist():
-        over = [span for span in spans if span.start_s <= moment + step_s / 2 < span.end_s]
+    for moment in np.arange(0.0, end_s, _PICTURE_STEP_S).tolist():
+        over = [span for span in spans if span.start_s <= moment + _PICTURE_STEP_S / 2 < span.end_s]
         if not over:
             continue
         best = max(over, key=lambda span: span.score)
-        stop = min(moment + step_s, end_s)
+        stop = min(moment + _PICTURE_STEP_S, end_s)
         if labels and labels[-1].label == best.label and labels[-1].end_s == moment:
             labels[-1] = LabelledSpan(
                 video_uid, labels[-1].start_s, stop, best.label, max(labels[-1].score, best.score)

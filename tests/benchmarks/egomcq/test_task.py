@@ -74,7 +74,7 @@ def test_checkpoints_of_one_kind_have_files_side_by_side(
     task: EgoMCQTask, checkpoints: dict[str, Path], tmp_path: Path
 ) -> None:
     given = {f"outputs/{name}/best": checkpoints["hiero"] for name in "ab"}
-    methods = open_methods(task.profile, checkpoints=given, device=CPU, text=task.text)
+    methods = open_methods(task.profile, checkpoints=given, device=CPU)
     written = task.save_predictions(task.evaluate(methods), methods, tmp_path)
     assert len({path.name for path in written}) == 3
     assert all(path.parent == tmp_path / "predictions" and path.is_file() for path in written)

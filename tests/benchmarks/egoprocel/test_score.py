@@ -24,6 +24,7 @@ from hiero_lib.benchmarks.egoprocel.score import (
 )
 from hiero_lib.config import ProcedureConfig
 from hiero_lib.methods.method import HIERO, UNTRAINED
+from tests.helpers.clusterings import by_axis
 from tests.helpers.shared import SHARED, needs
 
 REAL = SHARED / "egoprocel/keysteps.json"
@@ -111,10 +112,6 @@ def test_bad_ids_are_refused(predicted, truth):
 def test_no_scores_to_average():
     with pytest.raises(ValueError, match="no scores"):
         mean_scores([])
-
-
-def by_axis(x, n_clusters, temperature):
-    return x.argmax(dim=1)
 
 
 def video(uid="v", task=TENT, nodes=(4, 4, 4), frames=64, fps=30.0):

@@ -30,6 +30,7 @@ from hiero_lib.benchmarks.grounding.metrics import grounding_scores
 from hiero_lib.benchmarks.grounding.stepg import stepg
 from hiero_lib.benchmarks.grounding.zero_shot import VideoFeatures, zero_shot
 from hiero_lib.config import StepGroundingConfig
+from tests.helpers.clusterings import by_axis
 from tests.helpers.shared import SHARED, needs
 
 REAL = SHARED / "goalstep"
@@ -40,10 +41,6 @@ def pieces(*lengths, stride_s=0.5):
     axes = torch.eye(len(lengths))
     fine = axes.repeat_interleave(torch.tensor(lengths), dim=0)
     return VideoFeatures(fine, fine[::4].clone(), stride_s), axes
-
-
-def by_axis(x, n_clusters, temperature):
-    return x.argmax(dim=1)
 
 
 def clip(uid, *texts):

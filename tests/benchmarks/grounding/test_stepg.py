@@ -35,10 +35,7 @@ from hiero_lib.benchmarks.grounding.stepg import (
 )
 from hiero_lib.benchmarks.grounding.zero_shot import VideoFeatures, cosine
 from hiero_lib.config import StepGConfig
-
-
-def by_axis(x: Tensor, n_clusters: int, temperature: float) -> Tensor:
-    return x.argmax(dim=1)
+from tests.helpers.clusterings import by_axis
 
 
 @dataclass

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from hiero_lib.benchmarks.grounding.zero_shot import VideoFeatures, compress, remembering, run_means, zero_shot
+from tests.helpers.clusterings import by_axis
 
 
 def test_golden_compress(golden):
@@ -33,10 +34,6 @@ def pieces(*lengths, stride_s=0.5):
     axes = torch.eye(len(lengths))
     fine = axes.repeat_interleave(torch.tensor(lengths), dim=0)
     return VideoFeatures(fine, fine[::4].clone(), stride_s), axes
-
-
-def by_axis(x, n_clusters, temperature):
-    return x.argmax(dim=1)
 
 
 def test_zero_shot_takes_the_most_similar_runs():

@@ -15,12 +15,9 @@ from hiero_lib.benchmarks.step_localization.score import (
 )
 from hiero_lib.config import LocalizationConfig
 from hiero_lib.hierarchy.spans import temporal_iou
+from tests.helpers.clusterings import by_axis
 
 LABELS = ["cut_onion", "stir_pan", "wash_pot"]
-
-
-def by_axis(x, n_clusters, temperature):
-    return x.argmax(dim=1)
 
 
 def line(*parts):
