@@ -215,7 +215,7 @@ def _write(paths: DataPaths, material: Material, embed: Embed, settings: Mapping
     tasks = {s.video_uid: task for s in held_out if (task := egoprocel_task(s.egoprocel)) is not None}
     with_keysteps = write_keysteps(paths.annotations / "egoprocel", tasks, held_out)
 
-    space = FeatureSpace(embed, texts_of(material.stories), reference=grammar().texts, dim=dim, seed=seed)
+    space = feature_space(embed, material.stories, dim=dim, seed=seed)
     weight, bias = space.text_projection()
     projection = {"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)}
     torch.save(projection, paths.root / TEXT_PROJECTION)
@@ -251,6 +251,12 @@ def _write(paths: DataPaths, material: Material, embed: Embed, settings: Mapping
         "egoprocel_videos": len(with_keysteps),
         **queries,
     }
+
+
+def feature_space(embed: Embed, stories: Sequence[Story], *, dim: int, seed: int) -> FeatureSpace:
+    """The features' space: the same for all stories of one seed, dim and text encoder."""
+    known = grammar()
+    return FeatureSpace(embed, texts_of(stories), reference=known.texts, things=known.things, dim=dim, seed=seed)
 
 
 def texts_of(stories: Sequence[Story]) -> list[str]:

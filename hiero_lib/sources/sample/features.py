@@ -6,7 +6,7 @@ baseline alone (raw features against the given text projection); see ``data/READ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,17 +30,20 @@ class Strengths:
     The parts made of actions (``scene``, ``around``) are means, and so shorter than their factor says.
     """
 
-    step: float = 0.4
-    thread: float = 0.5
-    scene: float = 1.5  # what the video is about: the things of all its actions lie about
-    around: float = 1.5  # the things of the actions some 10 s before and after are in view as well
-    place: float = 0.8  # of this video's room; several threads share a place
-    video: float = 1.0  # constant over a video: the room, the light, the camera
-    drift: float = 0.6  # slow random walk
-    motion: float = 1.5  # of the head: strong for seconds, in few directions
-    noise: float = 3.2  # of each segment for itself
+    looks: float = 0.65  # share of the variance of an action's look that is its thing's: actions on it look alike
+    blur: float = 0.6  # share of a look that is that of the actions just before and after (some 3 s)
+    hands: float = 1.1  # log-odds of the hands being in view
+    step: float = 0.07
+    thread: float = 0.07
+    scene: float = 2.0  # what the video is about: the things of all its actions lie about
+    around: float = 0.65  # the things of the actions some 10 s before and after are in view as well
+    place: float = 0.5  # of this video's room; several threads share a place
+    video: float = 0.8  # constant over a video: the room, the light, the camera
+    drift: float = 0.2  # slow random walk
+    motion: float = 1.8  # of the head: strong for seconds, in few directions
+    noise: float = 0.55  # of each segment for itself
     shared: float = 0.5  # share of the step's and thread's variance that lies along the action's directions
-    text_gap: float = 0.85  # share of the text projection's variance that has nothing to do with the features
+    text_gap: float = 0.03  # share of the text projection's variance that has nothing to do with the features
 
 
 def num_segments(duration_s: float) -> int:
@@ -58,6 +61,7 @@ class FeatureSpace:
             the same space, whatever ``texts`` are.
         dim: F, channels of the features.
         seed: of the maps.
+        things: noun -> the actions (of ``reference``) that are done to it: they look alike.
     """
 
     def __init__(
@@ -68,20 +72,20 @@ class FeatureSpace:
         reference: Sequence[str],
         dim: int,
         seed: int,
+        things: Mapping[str, Sequence[str]] | None = None,
         strengths: Strengths | None = None,
     ) -> None:
         self.dim, self.strengths = dim, strengths or Strengths()
-        self._index = {text: i for i, text in enumerate(texts)}
         # One call for both, each text once: most of the reference occurs in the sample of the grammar.
         every = list(dict.fromkeys((*texts, *reference)))
         rectified = np.maximum(np.asarray(embed(every), dtype=np.float64), 0.0)
         if rectified.ndim != 2 or len(rectified) != len(every):
             raise ValueError(f"expected [{len(every)}, T] text embeddings, got {rectified.shape}")
-        row = {text: i for i, text in enumerate(every)}
-        standard = rectified[[row[text] for text in reference]]
+        self._index = {text: i for i, text in enumerate(every)}
+        standard = rectified[[self._index[text] for text in reference]]
         self._mean = standard.mean(axis=0)
         self._scale = 1.0 / max(float(np.sqrt(((standard - self._mean) ** 2).sum(axis=1).mean())), 1e-12)
-        centred = (rectified[: len(texts)] - self._mean) * self._scale
+        centred = (rectified - self._mean) * self._scale
 
         rng = np.random.default_rng([seed, 1])
         width = centred.shape[1]
@@ -92,6 +96,7 @@ class FeatureSpace:
         self._text_noise = rng.standard_normal((width, _LATENT)) / np.sqrt(_LATENT)
         # One row more, of zeros, for "nothing": index -1.
         self._actions = np.vstack([centred @ self._action_map, np.zeros(_LATENT)])
+        self._things = {noun: self._mean_look([self._index[text] for text in on]) for noun, on in (things or {}).items()}
         self._contexts = np.vstack([centred @ context_map, np.zeros(_LATENT)])
         self._motion = rng.standard_normal((12, _LATENT)) / np.sqrt(12 * _LATENT)
 
@@ -111,22 +116,33 @@ class FeatureSpace:
         weight = (mixed @ self._lift).T * self._scale
         return weight.astype(np.float32), (-weight @ self._mean).astype(np.float32)
 
+    def _rows(self, story: Story, name: str) -> np.ndarray:
+        """``[beats + 1]`` row of each beat's text of a kind, and of "nothing"; -1 where it has none."""
+        return np.array([self._index.get(getattr(beat, name), -1) for beat in story.beats] + [-1])
+
+    def _mean_look(self, rows: Sequence[int]) -> np.ndarray:
+        """``[_LATENT]`` direction of the mean of some actions, as long as they are."""
+        looks = self._actions[rows]
+        mean = looks.mean(axis=0)
+        return mean * np.linalg.norm(looks, axis=1).mean() / max(np.linalg.norm(mean), 1e-12)
+
     def synthesise(self, story: Story, rng: np.random.Generator) -> np.ndarray:
         """``[N, F]`` float16 segment features of a story (values mostly within +-1)."""
         s, n = self.strengths, num_segments(story.duration_s)
-        looks = _beats_at(story, n)
-        ids = {
-            name: np.array([self._index.get(getattr(beat, name), -1) for beat in story.beats] + [-1])
-            for name in ("text", "step", "thread")
-        }
-        view = 1 / (1 + np.exp(-(1.5 + 1.5 * _autoregressive(rng, n, 1, 0.85))))  # of the hands, 0 to 1
-        actions = self._actions[ids["text"][looks]].mean(axis=1)
+        beats = _beats_at(story, n)
+        ids = {name: self._rows(story, name) for name in ("text", "step", "thread")}
+        view = 1 / (1 + np.exp(-(s.hands + 1.5 * _autoregressive(rng, n, 1, 0.9))))  # of the hands, 0 to 1
+        looks = self._actions[ids["text"]]
+        things = [self._things.get(beat.noun, look) for beat, look in zip(story.beats, looks)]
+        looks = np.sqrt(1 - s.looks) * looks + np.sqrt(s.looks) * np.array([*things, looks[-1]])
+        actions = looks[beats].mean(axis=1)
+        actions = (1 - s.blur) * actions + s.blur * _smoothed(actions, 0.8)
         latent = view * actions
         latent += s.scene * actions.mean(axis=0)
         latent += s.around * _smoothed(actions, 0.95)
-        latent += s.step * self._contexts[ids["step"][looks]].mean(axis=1)
-        latent += s.thread * self._contexts[ids["thread"][looks]].mean(axis=1)
-        latent += s.place * (_random_rows(rng, _PLACES)[_places(rng, story)[looks]]).mean(axis=1)
+        latent += s.step * self._contexts[ids["step"][beats]].mean(axis=1)
+        latent += s.thread * self._contexts[ids["thread"][beats]].mean(axis=1)
+        latent += s.place * (_random_rows(rng, _PLACES)[_places(rng, story)[beats]]).mean(axis=1)
         latent += s.video * _random_rows(rng, 1)
         latent += s.drift * _autoregressive(rng, n, _LATENT, 0.997) / np.sqrt(_LATENT)
         latent += s.motion * _autoregressive(rng, n, len(self._motion), 0.9) @ self._motion

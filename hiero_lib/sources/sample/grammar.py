@@ -88,12 +88,27 @@ class Grammar:
         return tuple(dict.fromkeys(p.scenario for p in self.procedures))
 
     @property
+    def _threads(self) -> list[Thread]:
+        return [t for p in self.procedures for t in p.threads] + [t for t, _ in self.beside]
+
+    @property
+    def _actions(self) -> list[Action]:
+        steps = [step for thread in self._threads for step in thread.steps]
+        return [a for step in steps for a in (*step.actions, *step.generic_actions)]
+
+    @property
     def texts(self) -> list[str]:
         """Every text that it holds, each once, in alphabetical order."""
-        threads = [t for p in self.procedures for t in p.threads] + [t for t, _ in self.beside]
-        steps = [step for thread in threads for step in thread.steps]
-        actions = {a.text for step in steps for a in (*step.actions, *step.generic_actions)}
-        return sorted(actions | {t.text for t in threads} | {s.text for s in steps} | set(self.scenarios))
+        names = {t.text for t in self._threads} | {s.text for t in self._threads for s in t.steps}
+        return sorted({a.text for a in self._actions} | names | set(self.scenarios))
+
+    @property
+    def things(self) -> dict[str, list[str]]:
+        """Noun -> the texts of all actions on it, each once, in alphabetical order."""
+        of: dict[str, set[str]] = {}
+        for action in self._actions:
+            of.setdefault(action.noun, set()).add(action.text)
+        return {noun: sorted(texts) for noun, texts in sorted(of.items())}
 
     def beside_of(self, scenario: str) -> tuple[Thread, ...]:
         """Threads that go on beside the procedures of a scenario."""

@@ -75,16 +75,25 @@ def _key(narration: Narration) -> tuple[str, str]:
 def _inter(
     rng: np.random.Generator, usable: Mapping[str, Sequence[Narration]], count: int
 ) -> list[tuple[list[Narration], int]]:
-    """Clips of five videos each, the right one at a random place."""
+    """Clips of five videos each, the right one at a random place.
+
+    Of thousands of videos five at random hardly ever show the same procedure; here they would often. So videos of
+    other procedures than those already there go first, and others only where these do not suffice.
+    """
     uids = list(usable)
     if len(uids) < CHOICES:
         return []
+    procedures = {uid: {n.beat.procedure for n in rows if n.beat} - {""} for uid, rows in usable.items()}
     questions: list[tuple[list[Narration], int]] = []
     for query in _shuffled(rng, [n for rows in usable.values() for n in rows]):
         if len(questions) == count:
             break
         clips, actions = [query], {_key(query)}
+        different, alike, shown = [], [], set(procedures[query.video_uid])
         for uid in _shuffled(rng, [u for u in uids if u != query.video_uid]):
+            (alike if procedures[uid] & shown else different).append(uid)
+            shown |= procedures[uid]
+        for uid in [*different, *alike]:
             rows = usable[uid]
             other = rows[int(rng.integers(len(rows)))]
             if _key(other) not in actions:
