@@ -30,6 +30,13 @@ def add_parsers(commands: arguments.Commands) -> None:
     )
     command.add_argument("--held-out", type=float, default=0.3, help="share of its videos (default: %(default)s)")
     command.add_argument("--force", action="store_true", help="replace another sample that is there")
+    command.add_argument(
+        "--statistics",
+        type=int,
+        nargs="+",
+        metavar="SEED",
+        help="make nothing that stays: say what raw features of samples of these seeds are like (data/README.md)",
+    )
 
     command = commands.add_parser("download", help="fetch annotations, features and weights")
     command.set_defaults(command=_download)
@@ -52,6 +59,14 @@ def add_parsers(commands: arguments.Commands) -> None:
 def _sample(options: argparse.Namespace) -> int:
     from hiero_lib.sources.sample import make_sample, make_sample_from_timelines
 
+    if options.statistics is not None:
+        from hiero_lib.sources.sample.statistics import missed, statistics_of_seeds, statistics_table
+
+        statistics = statistics_of_seeds(options.statistics)
+        print(statistics_table(options.statistics, statistics))
+        if outside := missed(statistics):
+            print(f"outside their targets: {', '.join(outside)}")
+        return 1 if outside else 0
     if options.timelines is not None:
         report = make_sample_from_timelines(
             options.root,

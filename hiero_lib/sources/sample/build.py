@@ -24,14 +24,22 @@ from hiero_lib.sources.sample.annotations import (
     write_groups,
     write_keysteps,
 )
-from hiero_lib.sources.sample.features import FPS, STRIDE_FRAMES, STRIDE_S, Embed, FeatureSpace, num_segments
+from hiero_lib.sources.sample.features import (
+    FPS,
+    STRIDE_FRAMES,
+    STRIDE_S,
+    Embed,
+    FeatureSpace,
+    Strengths,
+    num_segments,
+)
 from hiero_lib.sources.sample.grammar import grammar
 from hiero_lib.sources.sample.narrations import Narration, clip_windows, write_egoclip
 from hiero_lib.sources.sample.questions import INTER, INTRA, make_questions
 from hiero_lib.sources.sample.story import Story
 from hiero_lib.sources.sample.truth import label_ids, write_truth
 
-VERSION = 1  # of the generator: other files for the same seed mean another version
+VERSION = 2  # of the generator: other files for the same seed mean another version
 TEXT_PROJECTION = "pretrained/sample_txt_proj.pth"
 
 _NLQ, _QUESTIONS, _FEATURES = range(10, 13)  # streams of chance; the features' maps have 1 to 3
@@ -86,6 +94,7 @@ def build(
     settings: Mapping[str, Any],
     draw: Callable[[], Material],
     *,
+    strengths: Strengths | None = None,
     embed: Embed | None,
     force: bool,
 ) -> SampleReport:
@@ -95,6 +104,7 @@ def build(
         root: the data root, made whole under a temporary name beside it and then renamed.
         settings: all that decides the files' content ("seed", "dim", "questions_per_type" among them).
         draw: gives the stories and narrations; called only when there is something to make.
+        strengths: of the parts of the features; part of ``settings`` where they are given.
         embed: the text encoder; None loads MiniLM from its package.
         force: replace another sample that is there. A folder that is no sample is never replaced.
 
@@ -114,7 +124,7 @@ def build(
         paths = DataPaths.at(folder)
         for needed in (paths.annotations, paths.truth, folder / "pretrained"):
             needed.mkdir(parents=True)
-        counts = _write(paths, material, embed, settings)
+        counts = _write(paths, material, embed, settings, strengths)
         marker = {
             "is_sample": True,
             "note": "Made locally by hiero_lib: no number from it is a result on a real benchmark.",
@@ -191,7 +201,9 @@ def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
 
 
-def _write(paths: DataPaths, material: Material, embed: Embed, settings: Mapping[str, Any]) -> dict[str, int]:
+def _write(
+    paths: DataPaths, material: Material, embed: Embed, settings: Mapping[str, Any], strengths: Strengths | None
+) -> dict[str, int]:
     """All files but the marker; what they hold, counted."""
     seed, dim = settings["seed"], settings["dim"]
     training = [s for s in material.stories if s.video_uid not in material.held_out]
@@ -215,7 +227,7 @@ def _write(paths: DataPaths, material: Material, embed: Embed, settings: Mapping
     tasks = {s.video_uid: task for s in held_out if (task := egoprocel_task(s.egoprocel)) is not None}
     with_keysteps = write_keysteps(paths.annotations / "egoprocel", tasks, held_out)
 
-    space = feature_space(embed, material.stories, dim=dim, seed=seed)
+    space = feature_space(embed, material.stories, dim=dim, seed=seed, strengths=strengths)
     weight, bias = space.text_projection()
     projection = {"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)}
     torch.save(projection, paths.root / TEXT_PROJECTION)
@@ -253,10 +265,14 @@ def _write(paths: DataPaths, material: Material, embed: Embed, settings: Mapping
     }
 
 
-def feature_space(embed: Embed, stories: Sequence[Story], *, dim: int, seed: int) -> FeatureSpace:
+def feature_space(
+    embed: Embed, stories: Sequence[Story], *, dim: int, seed: int, strengths: Strengths | None = None
+) -> FeatureSpace:
     """The features' space: the same for all stories of one seed, dim and text encoder."""
-    known = grammar()
-    return FeatureSpace(embed, texts_of(stories), reference=known.texts, things=known.things, dim=dim, seed=seed)
+    known, texts = grammar(), texts_of(stories)
+    return FeatureSpace(
+        embed, texts, reference=known.texts, things=known.things, dim=dim, seed=seed, strengths=strengths
+    )
 
 
 def texts_of(stories: Sequence[Story]) -> list[str]:

@@ -1,7 +1,7 @@
 """Segment features synthesised from the texts of what happens, seen through nuisance, drift and noise.
 
-The generator knows nothing of any method. Its strengths were chosen once, by the difficulty of the untrained
-baseline alone (raw features against the given text projection); see ``data/README.md``.
+The generator knows nothing of any method. Its strengths were chosen by the raw features alone, to be like what is
+known of real ones (`hiero_lib.sources.sample.statistics`).
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ class FeatureSpace:
         self._text_noise = rng.standard_normal((width, _LATENT)) / np.sqrt(_LATENT)
         # One row more, of zeros, for "nothing": index -1.
         self._actions = np.vstack([centred @ self._action_map, np.zeros(_LATENT)])
-        self._things = {noun: self._mean_look([self._index[text] for text in on]) for noun, on in (things or {}).items()}
+        self._things = {
+            noun: self._mean_look([self._index[text] for text in on]) for noun, on in (things or {}).items()
+        }
         self._contexts = np.vstack([centred @ context_map, np.zeros(_LATENT)])
         self._motion = rng.standard_normal((12, _LATENT)) / np.sqrt(12 * _LATENT)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import uuid
+from dataclasses import asdict
 from pathlib import Path
 from statistics import NormalDist
 
@@ -12,7 +14,7 @@ import numpy as np
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.base.files import sha256_of
 from hiero_lib.sources.sample.build import Material, SampleReport, build, stream
-from hiero_lib.sources.sample.features import Embed
+from hiero_lib.sources.sample.features import Embed, Strengths
 from hiero_lib.sources.sample.grammar import Procedure, grammar
 from hiero_lib.sources.sample.narrations import narrate
 from hiero_lib.sources.sample.story import Story, sample_story
@@ -30,6 +32,7 @@ def make_sample(
     num_videos: int = 40,
     dim: int = 256,
     minutes: tuple[float, float] = (3.0, 30.0),
+    strengths: Strengths | None = None,
     embed: Embed | None = None,
     force: bool = False,
 ) -> SampleReport:
@@ -41,6 +44,8 @@ def make_sample(
         num_videos: 6 or more; three in ten, and five at least, are held out.
         dim: F, channels of a segment.
         minutes: shortest and longest video, about.
+        strengths: of the parts of the features, for experiments; None: those that `statistics.py` holds to what is
+            known of real features.
         embed: texts -> ``[n, T]`` text encoder outputs; None loads MiniLM from its PyPI package.
         force: replace another sample that is there.
 
@@ -59,8 +64,10 @@ def make_sample(
         "dim": _checked_dim(dim),
         "minutes": list(minutes),
         "questions_per_type": _QUESTIONS_PER_TYPE,
+        **({} if strengths is None else {"strengths": asdict(strengths)}),
     }
-    return build(root, settings, lambda: _draw(seed, num_videos, minutes), embed=embed, force=force)
+    draw = functools.partial(_draw, seed, num_videos, minutes)
+    return build(root, settings, draw, strengths=strengths, embed=embed, force=force)
 
 
 def make_sample_from_timelines(

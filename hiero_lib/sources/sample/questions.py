@@ -89,7 +89,9 @@ def _inter(
         if len(questions) == count:
             break
         clips, actions = [query], {_key(query)}
-        different, alike, shown = [], [], set(procedures[query.video_uid])
+        different: list[str] = []
+        alike: list[str] = []
+        shown = set(procedures[query.video_uid])
         for uid in _shuffled(rng, [u for u in uids if u != query.video_uid]):
             (alike if procedures[uid] & shown else different).append(uid)
             shown |= procedures[uid]

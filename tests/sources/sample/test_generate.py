@@ -8,10 +8,9 @@ import pytest
 import torch
 
 from hiero_lib.base.errors import ConfigError
-from hiero_lib.base.files import read_json, sha256_of
+from hiero_lib.base.files import sha256_of
 from hiero_lib.benchmarks.thread_recovery.files import read_truth
 from hiero_lib.sources.sample import SampleReport, make_sample
-from hiero_lib.sources.sample.build import minilm
 
 
 def hashes(root: Path) -> dict[str, str]:
@@ -52,24 +51,7 @@ def test_another_dimension_has_the_same_story(small, tmp_path, embed):
     assert 0.1 < x.float().std() < 1
 
 
-def baseline(root: Path, embed) -> dict[int, float]:
-    """Accuracy by question type of raw features (middle segment) against the features' own text projection."""
-    questions = list(read_json(root / "raw/annotations/egomcq.json").values())
-    state = torch.load(root / "pretrained/sample_txt_proj.pth", weights_only=True)
-    hidden = torch.from_numpy(embed([q["query"]["clip_text"] for q in questions])).relu()
-    texts = hidden @ state["weight"].T + state["bias"]
-    right: dict[int, list[bool]] = {1: [], 2: []}
-    for q, text in zip(questions, texts):
-        rows = []
-        for i in range(5):
-            clip = q["choices"][str(i)]
-            x = torch.load(root / f"raw/features/sample_256/{clip['video_uid']}.pt", weights_only=True)
-            rows.append(x[min(len(x) - 1, int((clip["clip_start"] + clip["clip_end"]) * 15 / 16))].float())
-        right[q["types"]].append(int(torch.cosine_similarity(torch.stack(rows), text[None]).argmax()) == q["answer"])
-    return {kind: float(np.mean(found)) for kind, found in right.items()}
-
-
-def test_the_full_sample_is_small_quick_and_hard(tmp_path):
+def test_the_full_sample_is_small_and_quick(tmp_path):
     root = tmp_path / "sample"
     start = time.perf_counter()
     report: SampleReport = make_sample(root)
@@ -84,6 +66,3 @@ def test_the_full_sample_is_small_quick_and_hard(tmp_path):
     assert 20 < max(minutes) < 32
     assert 7 < np.mean(minutes) < 10
     assert len({t.scenario for t in truths}) == 5
-    accuracy = baseline(root, minilm())
-    assert 0.4 < accuracy[1] < 0.75
-    assert 0.25 < accuracy[2] < 0.42
