@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -102,6 +103,22 @@ def changed_settings(options: argparse.Namespace) -> dict[str, Any]:
 def run_folder(options: argparse.Namespace, profile: Profile) -> Path:
     """``outputs/RUN``."""
     return Path("outputs", options.run or profile.name)
+
+
+THREADS_HELP = (
+    "one number: of the coarsest level, and twice as many at each level below; or one a level, the finest first; "
+    "auto: as many as the features say"
+)
+
+
+def thread_counts(given: Sequence[str] | None) -> int | Literal["auto"] | list[int | Literal["auto"]] | None:
+    """What ``--threads`` says: one number, or one a level; None where it was not given.
+
+    Raises:
+        ConfigError: as `thread_count`.
+    """
+    counts = [thread_count(one) for one in given or ()]
+    return counts[0] if len(counts) == 1 else counts or None
 
 
 def thread_count(given: str) -> int | Literal["auto"]:

@@ -63,8 +63,7 @@ def add_parsers(commands: arguments.Commands) -> None:
         "--threads",
         nargs="+",
         metavar="N",
-        help="of each level, the finest first, or one for all; or auto, by the largest gap between eigenvalues "
-        "(default: hierarchy.coarsest_threads of the profile, twice as many at each level below)",
+        help=f"{arguments.THREADS_HELP} (default: hierarchy.coarsest_threads of the profile)",
     )
 
 
@@ -137,7 +136,7 @@ def _search(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     profile = arguments.open_profile(options)
-    threads = [arguments.thread_count(given) for given in options.threads or ()]
+    num_threads = arguments.thread_counts(options.threads)
 
     from hiero_lib.export.writers import WRITERS
     from hiero_lib.pipelines import finished_run
@@ -151,7 +150,7 @@ def _export(options: argparse.Namespace) -> int:
         folder=options.out,
         formats=options.formats or tuple(WRITERS),
         queries=options.queries,
-        num_threads=threads[0] if len(threads) == 1 else threads or None,
+        num_threads=num_threads,
     )
     print(*written, sep="\n")
     return 0

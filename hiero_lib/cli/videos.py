@@ -35,7 +35,12 @@ def add_parsers(commands: arguments.Commands) -> None:
     arguments.add_profile(command, default="own_video")
     arguments.add_extractor(command)
     command.add_argument("--out", type=Path, help="write here (default: outputs/explore/VIDEO)")
-    command.add_argument("--threads", help="of each level, or auto (default: own_video.num_threads of the profile)")
+    command.add_argument(
+        "--threads",
+        nargs="+",
+        metavar="N",
+        help=f"{arguments.THREADS_HELP} (default: hierarchy.coarsest_threads of the profile)",
+    )
     arguments.add_formats(command, ["html"])
 
 
@@ -71,7 +76,7 @@ def _extract(options: argparse.Namespace) -> int:
 
 def _explore(options: argparse.Namespace) -> int:
     profile = arguments.open_profile(options)
-    num_threads = None if options.threads is None else arguments.thread_count(options.threads)
+    num_threads = arguments.thread_counts(options.threads)
     if not options.video.is_file():
         raise DataError("there is no such file", file=options.video)
 

@@ -37,8 +37,8 @@ from hiero_lib.config.validation import (
 )
 
 ThreadGraph = Literal["within_threads", "released"]
-Positions = Literal["auto", "paper", "released"]
-"""Times of EgoProceL's segments: as they are, or times 4 as released; auto: released where the thread graph is."""
+SegmentTimes = Literal["released", "paper"]
+"""Times at which a whole video's segments are put into the backbone: times 4, as released, or as they are."""
 Pooling = Literal["mean", "max", "video_subsampling", "batch_subsampling"]
 CoarseFeatures = Literal["level2", "level0"]
 """What a run of HiERO-StepG's coarse level is the mean of; level 2 is never aligned with text in training."""
@@ -122,6 +122,7 @@ class LossConfig:
     temperature: Temperature = 0.05
     vna_weight: Weight = 1.0
     ft_weight: Weight = 1.0
+    ft_self_pair: bool = True  # L_ft counts a node among its own positives, as released; false: ours
 
 
 @checked_dataclass
@@ -191,7 +192,6 @@ class ProcedureConfig:
     json_fps: Hertz = 10.0  # label frames per second of keysteps.json; the csv layout has a rate for each video
     n_clusters: Count = 7
     temperature: Temperature = 0.5  # of the affinity
-    positions: Positions = "auto"
     per_keystep: bool = True  # average over the matched labels; false pools their frames
     skip_background: bool = False  # true: the background is no label
     bootstrap_resamples: Resamples = 1000  # over the videos of each task, for the 95 % intervals
@@ -251,15 +251,20 @@ class LocalizationConfig:
     labels: Count = 5  # of each run, the most similar ones
     label_temperature: Temperature = 0.05  # of the softmax over the taxonomy that makes the score
     duplicate_iou: Share = 0.65  # of two spans of one label
+    bootstrap_resamples: Resamples = 2000  # over categories, for the intervals of differences
+    bootstrap_seed: Seed = 0
 
 
 @checked_dataclass
 class HierarchyConfig:
     """How a video is divided into threads for people, and where the names of threads come from."""
 
+    segment_times: SegmentTimes = "released"  # EgoProceL's and thread recovery's too, not Goal-Step's
     temperature: Temperature = 0.5  # of the affinity
-    most_points: Count = 2048  # a longer level is clustered by the means of neighbours
-    coarsest_threads: Count = 4  # and twice as many at each level below
+    coherence_s: SecondsOr0 = 4.5  # a switch of threads must win so many seconds of one deviation nearer; 0: plain
+    count_temperature: Temperature = 0.1  # of the affinity whose modularity says how many threads there are
+    most_points: Count = 2048  # a longer level is divided by the means of neighbours
+    coarsest_threads: Count | Literal["auto"] = "auto"  # and twice as many at each level below
     vocabulary_videos: Count = 200  # whose narrations give phrases, evenly spread
     vocabulary_phrases: Count = 2000  # the most frequent ones, of which threads are named
 
@@ -268,8 +273,6 @@ class HierarchyConfig:
 class ThreadRecoveryConfig:
     """How well threads of the sample are recovered."""
 
-    temperature: Temperature = 0.5  # of the affinity
-    sample_points: Count = 256  # a video is resampled to at most so many
     bootstrap_resamples: Resamples = 2000
     bootstrap_seed: Seed = 0
 
@@ -278,8 +281,6 @@ class ThreadRecoveryConfig:
 class SearchConfig:
     """The search of a collection of videos, and its recall."""
 
-    num_threads: Count = 8  # of each level, as zero-shot step grounding divides a video
-    temperature: Temperature = 0.05  # of the affinity, likewise
     count: Count = 5  # answers
     max_overlap: Share | None = 0.5  # of the shorter of two answers; None: overlapping ones are kept
     bootstrap_resamples: Resamples = 2000
@@ -291,7 +292,6 @@ class OwnVideoConfig:
     """A video of one's own."""
 
     fewest_narrations: Count = 8  # with fewer no model is trained on the video
-    num_threads: Count = 8  # of each level
 
 
 @checked_dataclass

@@ -98,7 +98,7 @@ def _refused(cls: Any, error: ValidationError) -> ConfigError:
     known = [field.name for field in dataclasses.fields(cls)]
     setting, *items = first["loc"]  # its position where it was given without its name
     name = known[setting] if isinstance(setting, int) else setting
-    name += "".join(f"[{item}]" for item in items)
+    name += "".join(f"[{item}]" for item in items if isinstance(item, int))  # the others name parts of a type
     value = first["input"]
     if first["type"] == unknown:
         return ConfigError("unknown setting", field=name, value=short(value), hint=f"Known: {', '.join(known)}")

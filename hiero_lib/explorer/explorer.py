@@ -22,15 +22,16 @@ from hiero_lib.explorer.span_details import SpanDetails, answer_text, details_ht
 from hiero_lib.hierarchy.collection import (
     Collection,
     Phrases,
+    divided_video,
     named,
     phrases_for,
     phrases_of,
     short_uids,
 )
-from hiero_lib.hierarchy.video import VideoHierarchy, video_hierarchy, with_threads
+from hiero_lib.hierarchy.division import MOST_THREADS, ThreadCount
+from hiero_lib.hierarchy.video import VideoHierarchy, with_threads
 from hiero_lib.methods.levels import read_video
 from hiero_lib.methods.method import Method
-from hiero_lib.models.clustering.spectral import ThreadCount
 from hiero_lib.search.index import Answer, SearchIndex
 from hiero_lib.viz.bars import BAR_HEIGHT, TimelineRow
 from hiero_lib.viz.levels import plot_levels
@@ -44,7 +45,6 @@ from hiero_lib.viz.threads import plot_threads
 from hiero_lib.viz.timeline import plot_timeline
 from hiero_lib.viz.tree import plot_tree
 
-MOST_THREADS = 20  # of the slider; as many as "auto" considers
 _TREE_CHARACTERS = 90  # beside one another in the explorer's column
 _KEPT_VIDEOS = 8  # whose hierarchies are kept in memory
 
@@ -276,14 +276,7 @@ class Explorer:
 
     def _read(self, uid: str) -> tuple[VideoHierarchy, Phrases | None]:
         video = read_video(self.collection.store, self.collection.profile, uid, device=self.collection.device)
-        hierarchy = video_hierarchy(
-            self.method.levels(video),
-            stride_s=self.collection.profile.features.stride_s,
-            video_uid=uid,
-            project=self.method.project,
-            num_threads=self._num_threads,
-            config=self.collection.profile.hierarchy,
-        )
+        hierarchy = divided_video(self.method, video, self.collection.profile, num_threads=self._num_threads)
         vocabulary = None if self.collection.narrations(uid) else self._vocabulary
         phrases = phrases_for(self.collection, self.method, uid, vocabulary=vocabulary)
         return named(hierarchy, phrases), phrases
@@ -296,9 +289,16 @@ class Explorer:
         return find_media(DataPaths.at(self.collection.profile.data_root), uid)
 
     def _show_count(self) -> None:
-        """The level's number of threads on the slider, which a level that is newly shown has free."""
-        count = len(level_of(self.hierarchy, self.level.value).seconds())
-        self._set(self.threads, max=max(MOST_THREADS, count), value=count, disabled=bool(self.auto.value))
+        """The level's number of threads on the slider, which a level that is newly shown has free.
+
+        Levels nest, so there are no fewer than at the next coarser level.
+        """
+        shown = level_of(self.hierarchy, self.level.value)
+        coarser = [level for level in self.hierarchy.levels if level.level == shown.level + 1]
+        count = len(shown.seconds())
+        fewest = min(count, len(coarser[0].seconds())) if coarser else 1
+        self._set(self.threads, min=1, max=max(MOST_THREADS, count), value=count, disabled=bool(self.auto.value))
+        self._set(self.threads, min=fewest)
 
     def _change_level(self) -> None:
         self._set(self.auto, value=False)
@@ -308,7 +308,7 @@ class Explorer:
         self.draw()
 
     def _divide(self) -> None:
-        """Cluster the level anew: the only figure that needs more than drawing."""
+        """Divide the level anew, and those below: the only move that needs more than drawing."""
         count: ThreadCount = "auto" if self.auto.value else self.threads.value
         divided = named(with_threads(self.hierarchy, self.level.value, count), self._phrases)
         self.hierarchy = divided

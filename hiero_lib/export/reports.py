@@ -11,9 +11,9 @@ from hiero_lib.data.narrations import add_tag, strip_tag
 from hiero_lib.export.page import write_report
 from hiero_lib.export.record import Query, VideoRecord, one_line
 from hiero_lib.hierarchy.collection import Collection, Phrases, named_hierarchy, phrases_of
+from hiero_lib.hierarchy.division import ThreadCount
 from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.methods.method import Method
-from hiero_lib.models.clustering.spectral import ThreadCount
 
 _QUERIES = 6  # of a page, where none are given
 
@@ -35,8 +35,7 @@ def video_record(
         video_uid: the video.
         queries: texts for the page's similarity panel; none: what the threads of the coarsest level are called, those
             with the most seconds first.
-        num_threads: as `hiero_lib.hierarchy.video.video_hierarchy`; None: as many at the
-            coarsest level as the profile says, twice as many at each below.
+        num_threads: as `hiero_lib.hierarchy.video.video_hierarchy`.
         vocabulary: names for a video without narrations; None: the collection's own.
 
     Raises:

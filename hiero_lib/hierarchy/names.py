@@ -1,7 +1,9 @@
 """A few words for each thread: what is narrated during it, or the nearest phrases of a vocabulary.
 
-A name should tell a thread from the others of its level, so texts are ranked by how much closer they are to the
-thread than to the average thread, and no two threads of a level have the same name.
+A thread's number stands for one line of threads through all levels, and so does its name: it is found where the line
+is longest, at the coarsest level that has it, and no two numbers of a video share one. A name should tell its thread
+from the others, so texts are ranked by how much closer they are to the thread than to the average thread, and by
+words that are narrated here and not elsewhere in the video.
 """
 
 from __future__ import annotations
@@ -13,31 +15,34 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hiero_lib.data.narrations import strip_tag
-from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
+from hiero_lib.hierarchy.video import VideoHierarchy
 
-_NOT_NARRATED = 10.0  # more than cosines can make up for
+_NOT_NARRATED = 1000.0  # more than a score can make up for
 
 
 def with_names(
     hierarchy: VideoHierarchy, texts: Sequence[str], embedded: Tensor, *, times: Sequence[float] | None = None
 ) -> VideoHierarchy:
-    """The same video with names for the threads of every level.
+    """The same video with names for its threads, the same at every level.
 
     A thread's features (the mean of its nodes in the text space) are compared with the texts by cosine, less the
-    mean cosine over the threads of the level; the names of a level are the one-to-one matching with the largest sum.
+    mean cosine over all threads; of narrations, their words are weighed by class-based tf-idf as well (a thread is a
+    class). The names are the one-to-one matching with the largest sum of both, each in its standard deviations.
 
     Args:
         hierarchy: made with the ``project`` of the method whose ``embed_text`` gave the texts' features.
-        texts: narrations of the video, or phrases of a vocabulary; a text given twice counts once for each level.
+        texts: narrations of the video, or phrases of a vocabulary; a text given twice counts once.
         embedded: ``[len(texts), D]`` their features.
         times: seconds of the narrations. A thread during which something is narrated takes its name from that.
             None for a vocabulary: any text may name any thread.
 
     Returns:
-        names without the narrations' tags; a level of more threads than there are texts leaves some without.
+        names without the narrations' tags; a thread for which no text is left has none: where there
+        are more threads than texts, or all that is narrated during it names other threads already.
 
     Raises:
         ValueError: numbers of texts, features and times differ.
@@ -49,8 +54,9 @@ def with_names(
     kept = [i for i, text in enumerate(phrases) if text]  # a narration may be all tag or full stop
     phrases, embedded = [phrases[i] for i in kept], embedded[kept]
     times = None if times is None else [times[i] for i in kept]
+    names = _names(hierarchy, phrases, embedded, times) if phrases else {}
     levels = [
-        dataclasses.replace(level, names=_names(level, phrases, embedded, times) if phrases else {})
+        dataclasses.replace(level, names={thread: names[thread] for thread in level.seconds() if thread in names})
         for level in hierarchy.levels
     ]
     return dataclasses.replace(hierarchy, levels=tuple(levels))
@@ -65,24 +71,46 @@ def phrase(text: str) -> str:
 
 
 def _names(
-    level: LevelThreads, phrases: Sequence[str], embedded: Tensor, times: Sequence[float] | None
+    hierarchy: VideoHierarchy, phrases: Sequence[str], embedded: Tensor, times: Sequence[float] | None
 ) -> Mapping[int, str]:
     from scipy.optimize import linear_sum_assignment
 
-    threads, row = np.unique(level.threads, return_inverse=True)
-    nodes = F.normalize(level.text_x, dim=1)
-    means = torch.zeros(len(threads), nodes.shape[1]).index_add_(0, torch.from_numpy(row.reshape(-1)), nodes)
+    home = {thread: level for level in hierarchy.levels for thread in level.seconds()}  # the coarsest comes last
+    threads = sorted(home)
+    means = torch.stack(
+        [F.normalize(home[t].text_x, dim=1)[torch.from_numpy(home[t].threads == t)].mean(0) for t in threads]
+    )
     cosine = F.normalize(means, dim=1) @ F.normalize(embedded.detach().float().cpu(), dim=1).T
-    score = (cosine - cosine.mean(0)).double().numpy()
+    if len(threads) > 1:
+        cosine = cosine - cosine.mean(0)
+    score = _standard(cosine.double().numpy())
     if times is not None and len(times):
-        starts = [span.start_s for span in level.spans]
-        at = np.clip(np.searchsorted(starts, np.asarray(times), side="right") - 1, 0, None)
-        during = np.array([span.label for span in level.spans])[at]
-        narrated = threads[:, None] == during
+        at = {id(level): level.thread_at(np.asarray(times, dtype=np.float64)) for level in hierarchy.levels}
+        narrated = np.stack([at[id(home[thread])] == thread for thread in threads])
+        score = score + _standard(_telling(phrases, narrated))
         score -= np.where(narrated | ~narrated.any(1, keepdims=True), 0.0, _NOT_NARRATED)
     unique, first = np.unique(phrases, return_inverse=True)
     best = np.full((len(threads), len(unique)), -np.inf)
     for column, phrase_number in enumerate(first.reshape(-1)):
         best[:, phrase_number] = np.maximum(best[:, phrase_number], score[:, column])
     rows, columns = linear_sum_assignment(best, maximize=True)
-    return {int(threads[r]): str(unique[c]) for r, c in zip(rows, columns)}
+    return {threads[r]: str(unique[c]) for r, c in zip(rows, columns) if best[r, c] > -_NOT_NARRATED / 2}
+
+
+def _telling(phrases: Sequence[str], narrated: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """``[threads, phrases]`` mean class-based tf-idf of a phrase's words in a thread (Grootendorst, 2022, eq. 2).
+
+    Frequent in the thread and rare in the video. Shapes: narrated ``[threads, phrases]``.
+    """
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    counts = CountVectorizer(token_pattern=r"\S+", binary=True).fit_transform(phrases)  # [phrases, words]
+    of_thread = np.asarray(narrated.astype(np.float64) @ counts)
+    length = of_thread.sum(1, keepdims=True)
+    rare = np.log1p(length.mean() / np.maximum(np.asarray(counts.sum(0)).reshape(1, -1), 1))
+    weight = of_thread / np.maximum(length, 1) * rare
+    return np.asarray((counts @ weight.T).T / np.maximum(np.asarray(counts.sum(1)).reshape(1, -1), 1))
+
+
+def _standard(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    return score / max(float(score.std()), 1e-9)

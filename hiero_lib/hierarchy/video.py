@@ -1,23 +1,23 @@
 """A video's hierarchy as a record that figures, search and export share: the threads of every level, as spans.
 
-Each level is clustered on its own, so that what a level shows is what its features say, and nothing is forced to
-nest. Three things tie the levels together:
+Levels nest: the coarsest is divided as a whole, and each level below within the threads of the one above
+(`hiero_lib.hierarchy.division`). Three things tie the levels together:
 
-- **Parents.** The parent of a thread is the thread of the next coarser level that covers most of its seconds (of two
-  that cover as much, the one with the lower number).
+- **Parents.** The parent of a thread is the thread of the next coarser level in which it lies.
 - **Numbers.** At the coarsest level threads are numbered 0, 1, 2, ... in order of appearance. Below, of the threads
   with the same parent the one that shares the most seconds with it keeps its number, and the others take the next
   free numbers in order of appearance. So a number stands for one line of threads through all levels, and depends on
   the grouping alone: the same video has the same numbers, and colours, in every run.
-- **The tree.** The whole video is split by the threads of the coarsest level, each of them by the threads of the next
-  level that go on in it, and so on. A node is the time in which its thread *and* all those above it go on, in whole
-  milliseconds, so children fill their node exactly; a thread that crosses a coarser border lies under both.
+- **The tree.** The whole video is split by the threads of the coarsest level, each of them by its threads of the next
+  level, and so on; sizes are whole milliseconds, so children fill their node exactly.
+
+Nodes of a coarser level lie on a coarser grid, so a finer border may fall up to half a coarser node from the coarser
+border that it belongs to; it is then drawn there, on the coarser one.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -26,10 +26,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hiero_lib.config import HierarchyConfig
+from hiero_lib.config import HierarchyConfig, SegmentTimes
+from hiero_lib.hierarchy import division
+from hiero_lib.hierarchy.division import Divider, Division, ThreadCount
 from hiero_lib.hierarchy.spans import Span, in_order_of_appearance, relabelled, shared_seconds, spans_of
-from hiero_lib.models.clustering.spectral import Partition, ThreadCount, spectral_partition
 from hiero_lib.models.hiero import HierarchyLevel
+
+_ROUNDING_S = 1.5e-3  # of two borders, which are whole milliseconds
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class LevelThreads:
         span_x: ``[len(spans), D]`` mean of ``text_x`` over the nodes of each span.
         parents: thread -> thread of the next coarser level; empty at the coarsest.
         names: thread -> a few words; see `hiero_lib.hierarchy.names`.
-        partition: divides the level into another number of threads.
+        division: divides the level into another number of threads.
+        asked: the number of threads that it was asked for.
     """
 
     level: int
@@ -62,7 +66,8 @@ class LevelThreads:
     spans: tuple[Span, ...]
     span_x: Tensor
     parents: Mapping[int, int]
-    partition: Partition
+    division: Division
+    asked: ThreadCount = "auto"
     names: Mapping[int, str] = field(default_factory=dict)
 
     def seconds(self) -> dict[int, float]:
@@ -72,19 +77,27 @@ class LevelThreads:
             total[span.label] += span.length_s
         return {label: round(value, 3) for label, value in total.items()}
 
+    def thread_at(self, times: NDArray[np.float64]) -> NDArray[np.int64]:
+        """``[n]`` thread at each second; in a hole, the one before."""
+        return np.array([span.label for span in self.spans])[_row_at(self.spans, times)]
+
     def span_of_node(self) -> NDArray[np.int64]:
         """``[n]`` which span each node is in."""
-        return np.searchsorted([span.start_s for span in self.spans], self.pos, side="right") - 1
+        return _row_at(self.spans, self.pos)
 
 
 @dataclass(frozen=True)
 class VideoHierarchy:
-    """A video's levels, level 0 (the finest) first; made by `video_hierarchy`."""
+    """A video's levels, level 0 (the finest) first; made by `video_hierarchy`.
+
+    ``segment_times``: at which the network, if any, was given the segments; ``pos`` is in seconds whichever.
+    """
 
     video_uid: str
     start_s: float
     end_s: float
     levels: tuple[LevelThreads, ...]
+    segment_times: SegmentTimes = "paper"
 
 
 @dataclass(frozen=True)
@@ -112,8 +125,10 @@ def video_hierarchy(
     stride_s: float,
     video_uid: str = "",
     project: Callable[[Tensor], Tensor] | None = None,
+    segments: Tensor | None = None,
     num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
-    partition: Callable[[Tensor], Partition] | None = None,
+    divider: Divider | None = None,
+    segment_times: SegmentTimes = "paper",
     config: HierarchyConfig | None = None,
 ) -> VideoHierarchy:
     """The record of one video.
@@ -122,13 +137,14 @@ def video_hierarchy(
         levels: of one video, level 0 first, as a model or a ``Method`` gives them.
         stride_s: seconds between two segments of level 0.
         video_uid: its name.
-        project: a level's ``x [n, C]`` -> the text space ``[n, D]`` (``Method.project``), for names and search.
-        num_threads: how many threads each level has: one number for all, or one a level, level 0 first; "auto"
-            decides by the largest gap between eigenvalues (few, as a rule); None: ``coarsest_threads`` at the
-            coarsest level and twice as many at each level below, where nodes last half as long. A level of fewer
-            nodes has fewer threads.
-        partition: prepares a level's features ``[n, C]``, and returns what divides them into a number of threads:
-            ids ``[n]``, whose values do not matter. None: spectrally, on exp(cosine / temperature).
+        project: level 0's ``x [n, C]`` -> the text space ``[n, D]`` (``Method.project``), for names and search.
+        segments: ``[n, D]`` level 0 in the text space, where it is not what ``project`` makes of ``levels``.
+        num_threads: of the coarsest level (one number), and then twice as many at each level below, where nodes last
+            half as long; or one number a level, level 0 first. "auto": as many as the features say at the coarsest
+            level, and at another twice as many as the level above has. None: as ``config.coarsest_threads`` says. A
+            level of fewer nodes has fewer threads, and so has one where a thread nowhere pays for itself.
+        divider: prepares a level and divides it; None: `hiero_lib.hierarchy.division.LevelDivision`.
+        segment_times: at which the model was given the segments.
         config: the profile's section ``hierarchy``; None: its defaults.
 
     Raises:
@@ -137,41 +153,45 @@ def video_hierarchy(
     if not levels or not len(levels[0].x):
         raise ValueError("a hierarchy needs at least one level with a node")
     config = config or HierarchyConfig()
-    if partition is None:
-        partition = functools.partial(
-            spectral_partition, temperature=config.temperature, most_points=config.most_points
-        )
-    if num_threads is None:
-        num_threads = [config.coarsest_threads * 2**below for below in range(len(levels))][::-1]
-    counts = [num_threads] * len(levels) if isinstance(num_threads, int | str) else list(num_threads)
-    if len(counts) != len(levels):
-        raise ValueError(f"{len(counts)} numbers of threads for {len(levels)} levels")
+    divider = divider or division.divider(config)
+    counts = _counts(config.coarsest_threads if num_threads is None else num_threads, len(levels))
     first, last = levels[0].pos.aminmax()
     start_s = round(float(first) - stride_s / 2, 3) + 0.0  # no -0.0
     end_s = round(float(last) + stride_s / 2, 3)
-    with torch.no_grad():
-        segments = (project(levels[0].x) if project is not None else levels[0].x).detach().float().cpu()
-    divided = []
-    for level, count in zip(levels, counts):
-        x = level.x.detach()
+    if segments is None:
+        segments = project(levels[0].x) if project is not None else levels[0].x
+    segments = segments.detach().float().cpu()
+    prepared = []
+    for level in levels:
         text_x = _pooled(segments, levels[0], level)
-        divide = partition(x)
-        divided.append(
+        node_s = stride_s * 2**level.level
+        prepared.append(
             LevelThreads(
                 level=level.level,
-                stride_s=stride_s * 2**level.level,
+                stride_s=node_s,
                 pos=level.pos.cpu().double().numpy(),
-                threads=divide(count).cpu().numpy(),
-                x=x.float().cpu(),
+                threads=np.zeros(len(level.x), dtype=np.int64),
+                x=level.x.detach().float().cpu(),
                 text_x=text_x,
                 network_threads=level.assignments.cpu().numpy(),
                 spans=(),
                 span_x=text_x[:0],
                 parents={},
-                partition=divide,
+                division=divider(level.x.detach(), node_s),
             )
         )
-    return _numbered(VideoHierarchy(video_uid, start_s, end_s, tuple(divided)))
+    return _divided(VideoHierarchy(video_uid, start_s, end_s, tuple(prepared), segment_times), counts)
+
+
+def _counts(num_threads: ThreadCount | Sequence[ThreadCount], num_levels: int) -> list[ThreadCount]:
+    """One number a level, level 0 first."""
+    if num_threads == "auto":
+        return ["auto"] * num_levels
+    if isinstance(num_threads, int):
+        return [num_threads * 2**below for below in range(num_levels)][::-1]
+    if len(num_threads) != num_levels:
+        raise ValueError(f"{len(num_threads)} numbers of threads for {num_levels} levels")
+    return list(num_threads)
 
 
 def _pooled(segments: Tensor, finest: HierarchyLevel, level: HierarchyLevel) -> Tensor:
@@ -188,15 +208,13 @@ def _pooled(segments: Tensor, finest: HierarchyLevel, level: HierarchyLevel) -> 
 def with_threads(hierarchy: VideoHierarchy, level: int, num_threads: ThreadCount) -> VideoHierarchy:
     """The same video with one level divided into another number of threads, and everything numbered anew.
 
-    Only that level is clustered, from what its partition has prepared. Names are gone: threads may have changed.
+    The levels below are divided anew as well, for they nest, into as many threads as they were asked for, and one a
+    coarser thread at least. Names are gone: threads may have changed.
     """
-    levels = [
-        dataclasses.replace(level_threads, threads=level_threads.partition(num_threads).cpu().numpy())
-        if level_threads.level == level
-        else level_threads
-        for level_threads in hierarchy.levels
-    ]
-    return _numbered(dataclasses.replace(hierarchy, levels=tuple(levels)))
+    row = next(row for row, one in enumerate(hierarchy.levels) if one.level == level)
+    counts: list[ThreadCount | None] = [None] * len(hierarchy.levels)
+    counts[: row + 1] = [*(finer.asked for finer in hierarchy.levels[:row]), num_threads]
+    return _divided(hierarchy, counts)
 
 
 def tree(hierarchy: VideoHierarchy) -> list[TreeNode]:
@@ -230,21 +248,29 @@ def _milliseconds(seconds: Sequence[float]) -> NDArray[np.int64]:
     return np.round(np.asarray(seconds, dtype=np.float64) * 1000).astype(np.int64)
 
 
-def _numbered(hierarchy: VideoHierarchy) -> VideoHierarchy:
-    """Number the threads of all levels, from the coarsest down, and cut them into spans."""
-    coarser: tuple[Span, ...] = ()
-    free = 0
-    numbered = []
-    for level in reversed(hierarchy.levels):
+def _divided(hierarchy: VideoHierarchy, counts: Sequence[ThreadCount | None]) -> VideoHierarchy:
+    """Divide the levels from the coarsest down, number their threads, and cut them into spans.
+
+    ``counts``: one a level; None leaves it divided as it is.
+    """
+    coarser: LevelThreads | None = None
+    free = 0  # the next number that no thread has
+    done = []
+    for level, count in zip(reversed(hierarchy.levels), reversed(counts)):
+        if count is not None:
+            within = None if coarser is None else coarser.thread_at(level.pos)
+            level = dataclasses.replace(level, threads=level.division(count, within), asked=count)
         threads = in_order_of_appearance(level.threads, level.pos)
         spans = spans_of(threads, level.pos, level.stride_s)
+        if coarser is not None:
+            spans = _snapped(spans, coarser.spans, node_s=level.stride_s)
         # A pooled node reaches beyond the first and the last second, or not as far.
         spans[0] = dataclasses.replace(spans[0], start_s=hierarchy.start_s)
         spans[-1] = dataclasses.replace(spans[-1], end_s=hierarchy.end_s)
         parents: dict[int, int] = {}
         numbers = {label: label for label in np.unique(threads).tolist()}
-        if coarser:
-            labels, above, seconds = shared_seconds(spans, coarser)
+        if coarser is not None:
+            labels, above, seconds = shared_seconds(spans, coarser.spans)
             parents_of = {label: above[column] for label, column in zip(labels, seconds.argmax(1))}
             continuations: dict[int, int] = {}  # thread above -> the thread that keeps its number
             for row in sorted(range(len(labels)), key=lambda row: -seconds[row].max()):
@@ -255,11 +281,34 @@ def _numbered(hierarchy: VideoHierarchy) -> VideoHierarchy:
                     numbers[label], free = free, free + 1
             parents = {numbers[label]: parents_of[label] for label in labels}
         free = max(free, *(number + 1 for number in numbers.values()))
-        coarser = tuple(relabelled(spans, numbers))
         threads = np.array([numbers[label] for label in threads.tolist()], dtype=np.int64)
-        level = dataclasses.replace(level, threads=threads, spans=coarser, parents=parents, names={})
-        numbered.append(dataclasses.replace(level, span_x=_span_means(level)))
-    return dataclasses.replace(hierarchy, levels=tuple(reversed(numbered)))
+        spans = relabelled(spans, numbers)
+        coarser = dataclasses.replace(level, threads=threads, spans=tuple(spans), parents=parents, names={})
+        done.append(dataclasses.replace(coarser, span_x=_span_means(coarser)))
+    return dataclasses.replace(hierarchy, levels=tuple(reversed(done)))
+
+
+def _row_at(spans: Sequence[Span], pos: NDArray[np.float64]) -> NDArray[np.int64]:
+    """``[n]`` row of the span at each time; on a border, of the later one; in a hole, of the one before."""
+    rows = np.searchsorted([span.start_s for span in spans], pos + _ROUNDING_S, side="right") - 1
+    return np.clip(rows, 0, None)
+
+
+def _snapped(spans: Sequence[Span], coarser: Sequence[Span], *, node_s: float) -> list[Span]:
+    """The spans with each coarser border in place of their nearest one, where no node changes sides by that.
+
+    A border lies half-way between two nodes; one next to a hole stays. ``node_s``: seconds of a node.
+    """
+    starts, ends = (np.array([getattr(span, name) for span in spans]) for name in ("start_s", "end_s"))
+    joined = np.flatnonzero(starts[1:] == ends[:-1]) + 1
+    borders = starts[joined]
+    for border in [span.start_s for span in coarser[1:]]:
+        ahead = border - borders
+        movable = np.flatnonzero((ahead > -node_s / 2 + _ROUNDING_S) & (ahead <= node_s / 2 + _ROUNDING_S))
+        if len(movable):
+            row = joined[movable[np.abs(ahead[movable]).argmin()]]
+            starts[row] = ends[row - 1] = border
+    return [Span(float(start), float(end), span.label) for start, end, span in zip(starts, ends, spans)]
 
 
 def _span_means(level: LevelThreads) -> Tensor:

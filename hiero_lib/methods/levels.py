@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from hiero_lib.config import FeatureConfig, Profile
+from hiero_lib.config import FeatureConfig, Profile, SegmentTimes
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.segments import VideoSegments
+from hiero_lib.methods.method import Method
 from hiero_lib.models.hiero import HierarchyLevel
 
 
@@ -29,6 +31,29 @@ def level_means(x: Tensor, video: VideoSegments, *, levels: int) -> list[Hierarc
         batch, no_threads = torch.zeros_like(indices), torch.full_like(indices, -1)
         means.append(HierarchyLevel(level, total / size[:, None], pos, indices, batch, no_threads))
     return means
+
+
+RELEASED_FACTOR = 4
+"""Of the released segment times (the stride in seconds times 2^2, level 2 being what EgoProceL is scored on)."""
+
+
+def whole_video_levels(method: Method, video: VideoSegments, *, times: SegmentTimes) -> list[HierarchyLevel]:
+    """A method's levels of a whole video, threads found, ``pos`` in seconds whatever the times put in.
+
+    With the released times segments of 16 frames at 30 fps lie 2.1 s apart, beyond the radius of 1 s, so that no
+    temporal edge is left at any level, and the decoder reasons along threads alone. All published figures of
+    EgoProceL were made so (METHOD.md, "Where the released code departs").
+    """
+    if times == "paper":
+        return method.levels(video)
+    spread = video.clone()
+    spread.pos = spread.pos * RELEASED_FACTOR
+    return [dataclasses.replace(level, pos=level.pos / RELEASED_FACTOR) for level in method.levels(spread)]
+
+
+def times_of(method: Method, profile: Profile) -> SegmentTimes | None:
+    """The segment times that `whole_video_levels` gives a method's graph; None where it has none."""
+    return None if method.thread_graph is None else profile.hierarchy.segment_times
 
 
 def read_video(store: FeatureStore, profile: Profile, *video_uids: str, device: torch.device) -> VideoSegments:

@@ -16,9 +16,9 @@ from hiero_lib.data.paths import DataPaths
 from hiero_lib.export.reports import video_record
 from hiero_lib.export.writers import WRITERS, check_formats, export
 from hiero_lib.hierarchy.collection import Collection, open_collection
+from hiero_lib.hierarchy.division import ThreadCount
 from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
-from hiero_lib.models.clustering.spectral import ThreadCount
 from hiero_lib.results.record import TABLE_FILE, record
 from hiero_lib.results.run import IncompleteResults, RunFolder, trained_models
 from hiero_lib.search.build import open_index
@@ -201,7 +201,7 @@ def search_recall(
         for name, method in methods.items()
         if method.text_space
     }
-    rows = recall_rows(recalls, config=profile.search)
+    rows = recall_rows(recalls, methods, profile)
     extra = {"texts": len(moments), "moments": sum(map(len, moments.values())), "videos": uids}
     seconds = time.monotonic() - started
     path = record(run_folder, "search", rows, profile=profile, seconds=seconds, extra=extra)

@@ -27,11 +27,11 @@ from hiero_lib.data.narrations import Narrations, add_tag
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.subtitles import read_narrations
 from hiero_lib.hierarchy.collection import Collection, named_hierarchy, open_collection
+from hiero_lib.hierarchy.division import ThreadCount
 from hiero_lib.hierarchy.spans import Span, match_labels, relabelled
 from hiero_lib.methods.method import UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
 from hiero_lib.models.checkpoints import read_card
-from hiero_lib.models.clustering.spectral import ThreadCount
 from hiero_lib.sources.extraction.extract import Extraction, Progress, check_fits, extract_video
 from hiero_lib.sources.extraction.extractors.base import Extractor
 
@@ -204,13 +204,16 @@ def _link(video: Path, place: Path) -> None:
 
 
 def write_report(
-    exploration: Exploration, *, num_threads: ThreadCount | None = None, formats: Sequence[str] = ("html",)
+    exploration: Exploration,
+    *,
+    num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
+    formats: Sequence[str] = ("html",),
 ) -> list[Path]:
     """Write the report of a video, and ``about.json``, into the folder of its exploration; their paths.
 
     Args:
         exploration: from :func:`explore`.
-        num_threads: of each level; None: as the profile says. A level of fewer nodes has fewer.
+        num_threads: as `hiero_lib.hierarchy.video.video_hierarchy`.
         formats: of :data:`hiero_lib.export.writers.WRITERS`.
 
     Raises:
@@ -221,7 +224,6 @@ def write_report(
 
     check_formats(formats)
     profile = exploration.collection.profile
-    num_threads = num_threads or profile.own_video.num_threads
     record = video_record(exploration.collection, exploration.method, exploration.video_uid, num_threads=num_threads)
     record = dataclasses.replace(record, data_name=f"a video of one's own ({exploration.how})")
     about = exploration.folder / "about.json"
@@ -230,14 +232,19 @@ def write_report(
 
 
 def level_rows(
-    exploration: Exploration, method: Method, *, name: str, num_threads: ThreadCount, truth: TimelineRow | None = None
+    exploration: Exploration,
+    method: Method,
+    *,
+    name: str,
+    num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
+    truth: TimelineRow | None = None,
 ) -> list[TimelineRow]:
     """Rows of a timeline: the threads of every level as a method sees them, the coarsest first.
 
     Args:
         exploration: the video.
         method: ``exploration.method`` or ``exploration.untrained``; name: what the rows call it.
-        num_threads: of each level.
+        num_threads: as `hiero_lib.hierarchy.video.video_hierarchy`.
         truth: threads to take numbers and names from, where they are known: each thread those of the one it covers.
     """
     from hiero_lib.viz.timeline import TimelineRow

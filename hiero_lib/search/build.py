@@ -1,7 +1,6 @@
 """The index of a collection on disk: a file of spans for each video, made once and whenever its features change.
 
-The spans are made as the paper makes the candidates of step grounding, at each level: spectral clustering with 8
-clusters on exp(cosine / 0.05).
+The spans are those that the explorer shows and the export writes.
 
 ``<run>/search/<method>-<key>/<video>.safetensors``; the key is a hash of everything but the features that decides
 what the spans are. A video's file appears when it is complete, so an interrupted build goes on where it stopped.
@@ -9,6 +8,7 @@ what the spans are. A video's file appears when it is complete, so an interrupte
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,11 +24,10 @@ from hiero_lib.data.features import FeatureStore
 from hiero_lib.hierarchy.collection import Collection, Phrases, named_hierarchy, phrases_of
 from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.methods.method import Method
-from hiero_lib.models.clustering.spectral import spectral_partition
 from hiero_lib.search.index import SearchIndex
 from hiero_lib.search.table import FORMAT, SpanTable, join, read_table, source_of, table_of, write_table
 
-_BUILT_BY = 1  # raise it when the same weights give other spans
+_BUILT_BY = 2  # raise it when the same weights give other spans
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,7 @@ def index_folder(run_folder: str | Path, method: Method, collection: Collection)
     decisive = [
         FORMAT,
         _BUILT_BY,
-        profile.search.num_threads,
-        profile.search.temperature,
-        profile.hierarchy.most_points,
-        profile.hierarchy.vocabulary_videos,
-        profile.hierarchy.vocabulary_phrases,
+        dataclasses.asdict(profile.hierarchy),
         method.fingerprint,
         method.thread_graph,
         profile.model.depth,
@@ -72,21 +67,6 @@ def index_folder(run_folder: str | Path, method: Method, collection: Collection)
     decisive += [profile.features.stride_frames, profile.features.fps, profile.features.folder]
     key = Fingerprint().json(decisive).digits(8)
     return Path(run_folder) / "search" / f"{file_slug(method.name)}-{key}"
-
-
-def spans_to_search(
-    collection: Collection, method: Method, video_uid: str, *, vocabulary: Phrases | None = None
-) -> VideoHierarchy:
-    """A video's hierarchy divided for search; see `hiero_lib.hierarchy.collection.named_hierarchy`."""
-    config, most_points = collection.profile.search, collection.profile.hierarchy.most_points
-    return named_hierarchy(
-        collection,
-        method,
-        video_uid,
-        vocabulary=vocabulary,
-        num_threads=config.num_threads,
-        partition=functools.partial(spectral_partition, temperature=config.temperature, most_points=most_points),
-    )
 
 
 def open_index(
@@ -123,7 +103,7 @@ def open_index(
         return phrases_of(method, collection.vocabulary())
 
     def hierarchy_of(uid: str) -> VideoHierarchy:
-        return spans_to_search(collection, method, uid, vocabulary=vocabulary())
+        return named_hierarchy(collection, method, uid, vocabulary=vocabulary())
 
     update_index(folder, uids, store=collection.store, hierarchy_of=hierarchy_of, say=say)
     return load_index(folder, uids)

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from hiero_lib.config import SearchConfig
+from hiero_lib.config import Profile, SearchConfig
+from hiero_lib.methods.levels import times_of
+from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
 from hiero_lib.results.metric import Metric, mean_metric
 from hiero_lib.results.row import Row
 from hiero_lib.search.index import SearchIndex
@@ -83,19 +85,38 @@ def recall(
     return recalls
 
 
-def recall_rows(recalls: Mapping[str, Sequence[LevelRecall]], *, config: SearchConfig) -> list[Row]:
-    """Rows of the results table: method -> its levels, with ``config.count`` answers to a text."""
-    return [
+def recall_rows(
+    recalls: Mapping[str, Sequence[LevelRecall]], methods: Mapping[str, Method], profile: Profile
+) -> list[Row]:
+    """Rows of the results table: each method's levels, with ``search.count`` answers to a text; HiERO's distance.
+
+    ``methods`` tell how the spans of each were made.
+    """
+    config = profile.search
+    rows = [
         Row(
             "Search",
             method,
             f"recall at {config.count}, level {level.level}",
             level.metric(resamples=config.bootstrap_resamples, seed=config.bootstrap_seed),
             note=f"chance {100 * level.by_chance:.1f}; answers of {level.answer_s:.0f} s out of {level.spans} spans",
+            thread_graph=methods[method].thread_graph,
+            segment_times=times_of(methods[method], profile),
         )
         for method, levels in recalls.items()
         for level in levels
     ]
+    others = [name for name in (UNTRAINED, PROBE) if name in recalls and HIERO in recalls]
+    return rows + [_difference(recalls, name, row, config) for name in others for row in range(len(recalls[HIERO]))]
+
+
+def _difference(recalls: Mapping[str, Sequence[LevelRecall]], other: str, row: int, config: SearchConfig) -> Row:
+    """How many more texts HiERO's spans of a level find than another method's: paired, on the same texts."""
+    ours, theirs = recalls[HIERO][row], recalls[other][row]
+    gain = ours.hits.astype(float) - theirs.hits
+    metric = mean_metric(gain, excluded=0, resamples=config.bootstrap_resamples, seed=config.bootstrap_seed)
+    name = f"recall at {config.count}, level {ours.level}"
+    return Row("Search", f"{HIERO} minus {other}", name, metric, note="points, on the same texts")
 
 
 def _right_spans(index: SearchIndex, level: int, moments: Sequence[tuple[str, float]]) -> int:

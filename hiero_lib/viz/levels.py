@@ -2,7 +2,8 @@
 
 The encoder joins nodes that are near in time (at level d, less than ``radius * 2^d`` seconds apart), the decoder
 joins, above level 0, each node with its neighbours within its thread, however far away in time. Three layers reach
-three such steps. The edges are made by the functions that the network calls, on the threads that it made itself.
+three such steps. The edges are made by the functions that the network calls, at the segment times that it was given
+(the released ones leave no temporal edge), on the threads that it made itself.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from hiero_lib.config import ThreadGraph
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
+from hiero_lib.methods.levels import RELEASED_FACTOR
 from hiero_lib.models.temporal import radius_graph
 from hiero_lib.models.threads import thread_graph as joined_in_threads
 from hiero_lib.viz.bars import TimelineRow, timeline_bars
@@ -93,7 +95,7 @@ def level_edges(
     edges = []
     for level in hierarchy.levels:
         node = segment // 2**level.level
-        pos = torch.from_numpy(level.pos)
+        pos = torch.from_numpy(level.pos) * (RELEASED_FACTOR if hierarchy.segment_times == "released" else 1)
         none = np.zeros((0, 2), dtype=np.int64)
         temporal, threads = none, none
         if thread_graph is not None:

@@ -1,7 +1,7 @@
 """The training curve: live in a notebook while a model trains, and from a metrics log afterwards.
 
 A log is JSON Lines, one event a line: a training event has ``step`` and ``loss`` (and what else is there of
-``epoch``, ``vna``, ``ft``, ``lr``, ``grad_norm``), a validation event has ``step`` and ``egomcq_inter``,
+``epoch``, ``vna``, ``ft``, ``ft_self``, ``lr``, ``grad_norm``), a validation event has ``step`` and ``egomcq_inter``,
 ``egomcq_intra`` as fractions. A value that was not measured is absent or null.
 """
 
@@ -61,6 +61,7 @@ class Panel:
 _PANELS: tuple[tuple[str, dict[str, str], bool], ...] = (
     ("loss", {"loss": "loss", "vna": "L_vna", "ft": "L_ft"}, False),
     ("EgoMCQ accuracy (%)", {"egomcq_inter": "inter-video", "egomcq_intra": "intra-video"}, False),
+    ("L_ft: share that a node gives itself", {"ft_self": "a node's own share"}, False),
     ("learning rate", {"lr": "learning rate"}, True),
     ("gradient norm", {"grad_norm": "gradient norm"}, True),
 )

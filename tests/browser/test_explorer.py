@@ -12,10 +12,8 @@ from playwright.sync_api import Error, FloatRect, Locator, Page
 
 from hiero_lib.config import load_profile
 from hiero_lib.data.narrations import add_tag, strip_tag
-from hiero_lib.hierarchy.collection import open_collection
+from hiero_lib.hierarchy.collection import named_hierarchy, open_collection
 from hiero_lib.hierarchy.spans import Span
-from hiero_lib.hierarchy.video import video_hierarchy
-from hiero_lib.methods.levels import read_video
 from hiero_lib.methods.method import HIERO
 from hiero_lib.methods.opening import open_methods
 from hiero_lib.pipelines.reproduce import NOTEBOOKS, reproduce
@@ -38,9 +36,7 @@ def right_query(run_folder: Path, settings: dict[str, object]) -> tuple[str, str
     method = open_methods(profile, checkpoints=checkpoints, device=device)[HIERO]
     collection = open_collection(profile, device=device)
     uid = next(uid for uid in collection.video_uids if collection.narrations(uid))
-    video = read_video(collection.store, profile, uid, device=device)
-    stride_s = profile.features.stride_s
-    hierarchy = video_hierarchy(method.levels(video), stride_s=stride_s, project=method.project)
+    hierarchy = named_hierarchy(collection, method, uid)
     narrations = collection.narrations(uid)
     for at, text in narrations:
         plain = strip_tag(text)

@@ -37,6 +37,7 @@ ZERO = {  # numbers that may be 0
     *("step_grounding.stepg.min_length_s", "step_grounding.stepg.duplicate_iou", "step_grounding.stepg.margin"),
     *("step_grounding.stepg.coarse_longer_than", "step_grounding.stepg.order_slack_s"),
     "step_localization.duplicate_iou",
+    *("hierarchy.coherence_s", "step_localization.bootstrap_seed"),
     *("search.max_overlap", "search.bootstrap_seed", "thread_recovery.bootstrap_seed"),
     *(f"{section}.bootstrap_seed" for section in ("egomcq", "egonlq", "egoprocel", "step_grounding")),
 }

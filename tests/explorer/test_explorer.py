@@ -11,7 +11,7 @@ import torch
 
 from hiero_lib.config import load_profile
 from hiero_lib.explorer.explorer import Explorer
-from hiero_lib.hierarchy.collection import Collection, open_collection
+from hiero_lib.hierarchy.collection import Collection, named_hierarchy, open_collection
 from hiero_lib.hierarchy.spans import Span
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
@@ -66,26 +66,32 @@ def test_the_first_picture_shows_the_spans_of_every_level(explorer: Explorer) ->
     assert "sample" in explorer.title
 
 
-def test_the_slider_divides_the_chosen_level_alone(explorer: Explorer) -> None:
-    before = {level.level: level.spans for level in explorer.hierarchy.levels}
+def test_the_slider_divides_the_chosen_level_and_those_below(explorer: Explorer) -> None:
+    coarsest = level_of(explorer.hierarchy, 2).spans
     explorer.level.value = 1
     assert explorer.threads.value == len(level_of(explorer.hierarchy, 1).seconds())
-    explorer.threads.value = 3
-    assert len(level_of(explorer.hierarchy, 1).seconds()) == 3
-    after = level_of(explorer.hierarchy, 0).spans
-    assert [(span.start_s, span.end_s) for span in before[0]] == [(span.start_s, span.end_s) for span in after]
+    assert explorer.threads.min == len(level_of(explorer.hierarchy, 2).seconds())  # they nest: no fewer than above
+    explorer.threads.value = explorer.threads.min
+    assert len(level_of(explorer.hierarchy, 1).seconds()) == explorer.threads.min
+    assert level_of(explorer.hierarchy, 2).spans == coarsest
+    explorer.level.value = 2
+    assert explorer.threads.min == 1
+    explorer.threads.value = 1
+    assert len(level_of(explorer.hierarchy, 2).seconds()) == 1
+    explorer.level.value = 1
     explorer.auto.value = True
     assert explorer.threads.disabled
     assert explorer.threads.value == len(level_of(explorer.hierarchy, 1).seconds())
 
 
 def test_what_was_divided_is_kept_when_one_comes_back(explorer: Explorer) -> None:
-    explorer.threads.value = 3
+    explorer.level.value = 2
+    explorer.threads.value = 1
     first, other = explorer.video.options[:2]
     explorer.video.value = other
     assert explorer.hierarchy.video_uid == other
     explorer.video.value = first
-    assert len(level_of(explorer.hierarchy, explorer.level.value).seconds()) == 3
+    assert len(level_of(explorer.hierarchy, explorer.level.value).seconds()) == 1
 
 
 def test_a_click_shows_what_belongs_to_the_span(explorer: Explorer) -> None:
@@ -170,7 +176,10 @@ def test_what_it_is_given_at_the_start(opened: tuple[Collection, Method, Path]) 
     truth = TimelineRow("truth", [Span(0.0, 2.0, 0), Span(2.0, 4.0, 1)])
     made = Explorer(collection, method, level=9, num_threads=[3, 2, 2], truth=lambda uid: truth)
     assert made.level.value == 2
-    assert [len(level.seconds()) for level in made.hierarchy.levels] == [3, 2, 2]
+    counts = [len(level.seconds()) for level in made.hierarchy.levels]
+    expected = named_hierarchy(collection, method, made.video.value, num_threads=[3, 2, 2])
+    assert counts == [len(level.seconds()) for level in expected.levels]
+    assert counts[2] <= 2
     assert made.timeline().layout.yaxis.ticktext[:4] == ("level 2", "level 1", "level 0", "truth")
     assert not made.query.disabled
 

@@ -9,7 +9,7 @@ import torch
 
 from hiero_lib.config import load_profile
 from hiero_lib.export.reports import typical_texts, video_record, write_reports
-from hiero_lib.hierarchy.collection import Collection, open_collection
+from hiero_lib.hierarchy.collection import Collection, named_hierarchy, open_collection
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
 from tests.helpers.tiny import make_checkpoint, make_tiny
@@ -46,7 +46,8 @@ def test_a_record_says_where_it_comes_from(collection: Collection, methods: dict
     expected = methods[HIERO].embed_text(["#C C cut the onion", "#O a man waves"])
     torch.testing.assert_close(torch.stack([query.embedded for query in record.queries]), expected)
     assert record.narrations == collection.narrations("v1")
-    assert [len(level.seconds()) for level in record.hierarchy.levels] == [16, 8, 4]
+    expected = named_hierarchy(collection, methods[HIERO], "v1")
+    assert [level.spans for level in record.hierarchy.levels] == [level.spans for level in expected.levels]
 
 
 def test_without_queries_the_threads_give_them(collection: Collection, methods: dict[str, Method]) -> None:

@@ -43,7 +43,7 @@ def made_hierarchy(
         video_uid=uid,
         project=lambda x: x[:, 1:],
         num_threads=num_threads,
-        partition=lambda x: lambda count: x[:, 0].long(),
+        divider=lambda x, node_s: lambda count, within=None: x[:, 0].long().numpy(),
     )
     named = [
         dataclasses.replace(

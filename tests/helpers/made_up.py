@@ -23,15 +23,15 @@ def levels_of(labels, *, stride_s: float = STRIDE_S, channels: int = 2, network=
     return found
 
 
-def by_feature(x):
-    """A partition that reads the labels; a number of threads takes them modulo that."""
-    return lambda n_clusters: x[:, 0].long() % (1000 if n_clusters == "auto" else n_clusters)
+def by_feature(x, node_s):
+    """A divider that reads the labels, nested or not; a number of threads takes them modulo that."""
+    return lambda count, within=None: (x[:, 0].long() % (1000 if count == "auto" else count)).numpy()
 
 
 def record(labels, *, channels: int = 2, network=None, **options) -> VideoHierarchy:
     """The hierarchy of the given labels."""
     levels = levels_of(labels, channels=channels, network=network)
-    return video_hierarchy(levels, stride_s=STRIDE_S, num_threads="auto", partition=by_feature, **options)
+    return video_hierarchy(levels, stride_s=STRIDE_S, num_threads="auto", divider=by_feature, **options)
 
 
 # Three levels of 40, 20 and 10 nodes, whose threads cross one another's borders and come back.

@@ -14,7 +14,7 @@ def hierarchy_of(threads, directions):
     ids = torch.tensor(threads)
     row = torch.arange(len(ids))
     level = HierarchyLevel(0, directions[ids], row + 0.5, row, row * 0, row * 0 - 1)
-    return video_hierarchy([level], stride_s=1.0, partition=lambda x: lambda n: ids)
+    return video_hierarchy([level], stride_s=1.0, divider=lambda x, node_s: lambda count, within=None: ids.numpy())
 
 
 def test_a_thread_is_called_by_what_was_told_during_it() -> None:
@@ -31,6 +31,32 @@ def test_a_thread_during_which_nothing_was_told_takes_the_nearest() -> None:
     texts, embedded = ["#C C cuts", "#C C cuts", "#C C washes"], torch.stack([EYE[0], EYE[0], EYE[1]])
     named = with_names(hierarchy, texts, embedded, times=[0.2, 0.4, 1.5])
     assert named.levels[0].names == {0: "cuts", 1: "washes"}
+
+
+def test_a_name_that_is_told_elsewhere_alone_is_nobodys() -> None:
+    """Two threads during which the same is told: one has the name, and the other does not take a third's."""
+    hierarchy = hierarchy_of([0, 0, 1, 1, 2, 2], EYE)
+    texts, embedded = ["#C C washes a cup", "#C C washes a cup", "#C C drinks"], torch.stack([EYE[0], EYE[0], EYE[2]])
+    names = with_names(hierarchy, texts, embedded, times=[0.5, 2.5, 4.5]).levels[0].names
+    assert names == {0: "washes a cup", 2: "drinks"}
+
+
+def test_words_that_are_told_here_and_not_elsewhere_make_the_name() -> None:
+    hierarchy = hierarchy_of([0, 0, 0, 1, 1, 1], EYE[[0, 0]])  # features tell nothing apart
+    texts = ["moves the cloth", "irons the cloth", "moves the cloth", "moves the cloth", "moves the pan", "moves it"]
+    named = with_names(hierarchy, texts, torch.ones(6, 4), times=[0.5, 1.5, 2.5, 3.5, 4.5, 5.5])
+    assert named.levels[0].names[0] == "irons the cloth"
+    assert named.levels[0].names[1] in ("moves the pan", "moves it")
+
+
+def test_a_thread_has_one_name_at_every_level() -> None:
+    hierarchy = record([[0] * 4 + [1] * 4 + [2] * 8, [0] * 4 + [1] * 4], project=lambda x: x)
+    texts = [f"does {i}" for i in range(9)]
+    embedded = torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
+    named = with_names(hierarchy, texts, embedded)
+    fine, coarse = (level.names for level in named.levels)
+    assert all(fine[thread] == name for thread, name in coarse.items() if thread in fine)
+    assert len(set((fine | coarse).values())) == len(fine | coarse)
 
 
 def test_a_vocabulary_may_name_any_thread_and_names_differ() -> None:

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hiero_lib.config import HierarchyConfig
 from hiero_lib.hierarchy.spans import Span
 from hiero_lib.hierarchy.video import tree, video_hierarchy, with_threads
 from hiero_lib.models.hiero import HierarchyLevel
@@ -109,7 +110,7 @@ def test_one_level_is_divided_again_and_the_others_keep_their_grouping() -> None
 def test_a_chunk_begins_where_it_begins() -> None:
     levels = levels_of([[0, 0, 1, 1], [0, 1]])
     shifted = [HierarchyLevel(v.level, v.x, v.pos + 60, v.indices, v.batch, v.assignments) for v in levels]
-    hierarchy = video_hierarchy(shifted, stride_s=STRIDE_S, partition=by_feature)
+    hierarchy = video_hierarchy(shifted, stride_s=STRIDE_S, divider=by_feature)
     assert hierarchy.levels[1].spans == (Span(60.0, 60.8, 0), Span(60.8, 62.133, 1))
     assert hierarchy.start_s == 60
 
@@ -117,7 +118,7 @@ def test_a_chunk_begins_where_it_begins() -> None:
 def test_time_without_nodes_is_a_part_of_the_tree_that_belongs_to_no_thread() -> None:
     (level,) = levels_of([[0, 0, 0]])
     hole = HierarchyLevel(0, level.x, torch.tensor([0.5, 1.5, 9.5]), level.indices, level.batch, level.assignments)
-    hierarchy = video_hierarchy([hole], stride_s=1.0, partition=by_feature)
+    hierarchy = video_hierarchy([hole], stride_s=1.0, divider=by_feature)
     assert {(node.id, node.milliseconds) for node in tree(hierarchy)} == {
         ("video", 10_000),
         ("video/0:0", 3_000),
@@ -135,11 +136,43 @@ def test_spectral_threads_of_made_up_features_and_their_default_numbers() -> Non
         x = centres[which[rows]] + 0.05 * torch.randn(len(rows), 32, generator=g)
         index = torch.arange(len(rows))
         levels.append(HierarchyLevel(level, x, (rows + 0.5) * STRIDE_S, index, index * 0, index * 0 - 1))
-    first = video_hierarchy(levels, stride_s=STRIDE_S)
+    first = video_hierarchy(levels, stride_s=STRIDE_S, num_threads=4)
     assert [len(level.seconds()) for level in first.levels] == [16, 8, 4]
-    assert first.levels[0].threads.tolist() == video_hierarchy(levels, stride_s=STRIDE_S).levels[0].threads.tolist()
-    assert len(np.unique(first.levels[0].threads.reshape(16, 10), axis=1).T) == 1
+    again = video_hierarchy(levels, stride_s=STRIDE_S, num_threads=4)
+    assert first.levels[0].threads.tolist() == again.levels[0].threads.tolist()
+    # borders lie on the coarse grid, so segments next to one may be the neighbour's
+    assert len(np.unique(first.levels[0].threads.reshape(16, 10)[:, 2:8], axis=1).T) == 1
     assert len(with_threads(first, 1, 5).levels[1].seconds()) == 5
+    assert [len(level.seconds()) for level in with_threads(first, 2, 2).levels] == [16, 8, 2]
+    back = with_threads(with_threads(first, 2, 1), 2, 4)  # what was asked of the levels below is not forgotten
+    assert [level.spans for level in back.levels] == [level.spans for level in first.levels]
+    for hierarchy in (first, with_threads(first, 1, 5), with_threads(first, 2, 2)):
+        assert_nested(hierarchy)
+
+
+def assert_nested(hierarchy) -> None:
+    """Each thread of a level lies in one of the next: the tree has a node a thread, and no slivers at borders."""
+    nodes = [node for node in tree(hierarchy) if node.level < len(hierarchy.levels)]
+    assert len(nodes) == sum(len(level.seconds()) for level in hierarchy.levels)
+    for fine, coarse in zip(hierarchy.levels, hierarchy.levels[1:]):
+        assert {span.start_s for span in coarse.spans} <= {span.start_s for span in fine.spans}
+
+
+@pytest.mark.parametrize("n", [3, 37, 500, 2600])
+def test_levels_nest_also_where_a_long_one_is_divided_by_points(n: int) -> None:
+    generator = torch.Generator().manual_seed(n)
+    base = torch.randn(6, 16, generator=generator)[torch.randint(6, (n // 12 + 1,), generator=generator)]
+    x = base.repeat_interleave(12, dim=0)[:n] + 0.4 * torch.randn(n, 16, generator=generator)
+    levels = []
+    for level in range(3):
+        rows = torch.arange(0, n, 2**level)
+        index = torch.arange(len(rows))
+        levels.append(HierarchyLevel(level, x[rows], (rows + 0.5) * STRIDE_S, index, index * 0, index * 0 - 1))
+    config = HierarchyConfig(most_points=300)
+    hierarchy = video_hierarchy(levels, stride_s=STRIDE_S, num_threads=3, config=config)
+    assert_nested(hierarchy)
+    for level in hierarchy.levels:
+        assert [level.spans[i].label for i in level.span_of_node()] == level.threads.tolist()
 
 
 def test_what_makes_no_hierarchy_is_refused() -> None:
@@ -155,7 +188,7 @@ def test_the_text_space_of_every_level_is_that_of_the_segments() -> None:
     levels = levels_of([[0] * 7, [0] * 4, [0] * 2])
     double = [dataclasses.replace(level, x=level.x + 100 * level.level) for level in levels]
     found = video_hierarchy(
-        double, stride_s=STRIDE_S, project=lambda x: 2 * x[:, 1:], num_threads="auto", partition=by_feature
+        double, stride_s=STRIDE_S, project=lambda x: 2 * x[:, 1:], num_threads="auto", divider=by_feature
     )
     expected = [[0, 2, 4, 6, 8, 10, 12], [1, 5, 9, 12], [3, 10]]
     assert [level.text_x[:, 0].tolist() for level in found.levels] == expected

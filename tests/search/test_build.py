@@ -12,10 +12,10 @@ from hiero_lib.base.errors import DataError
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.data.egoclip import open_egoclip
 from hiero_lib.data.paths import DataPaths
-from hiero_lib.hierarchy.collection import Collection, open_collection
+from hiero_lib.hierarchy.collection import Collection, named_hierarchy, open_collection
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
-from hiero_lib.search.build import index_folder, open_index, spans_to_search, update_index
+from hiero_lib.search.build import index_folder, open_index, update_index
 from tests.helpers.tiny import make_checkpoint, make_tiny
 
 CPU = torch.device("cpu")
@@ -52,7 +52,7 @@ def test_the_index_holds_the_spans_of_every_level_and_is_made_once(
     said: list[str] = []
     index = open_index(tmp_path, collection, methods[HIERO], say=said.append)
     assert len(said) == 4
-    hierarchy = spans_to_search(collection, methods[HIERO], "v2", vocabulary=None)
+    hierarchy = named_hierarchy(collection, methods[HIERO], "v2")
     expected = [
         (found.level, span.start_s, span.end_s, span.label, found.names.get(span.label, ""))
         for found in hierarchy.levels
@@ -81,7 +81,7 @@ def test_an_interrupted_build_goes_on_and_changed_features_are_indexed_again(
         if len(asked) == 2:
             raise KeyboardInterrupt
         asked.append(uid)
-        return spans_to_search(collection, methods[HIERO], uid)
+        return named_hierarchy(collection, methods[HIERO], uid)
 
     with pytest.raises(KeyboardInterrupt):
         update_index(folder, collection.video_uids, store=collection.store, hierarchy_of=hierarchy_of)
@@ -92,7 +92,7 @@ def test_an_interrupted_build_goes_on_and_changed_features_are_indexed_again(
         folder,
         ["v0", "v1", "v2"],
         store=collection.store,
-        hierarchy_of=lambda uid: asked.append(uid) or spans_to_search(collection, methods[HIERO], uid),
+        hierarchy_of=lambda uid: asked.append(uid) or named_hierarchy(collection, methods[HIERO], uid),
     )
     assert (report.made, report.kept, asked) == (2, 1, ["v0", "v2"])
 

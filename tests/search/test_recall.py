@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
-from hiero_lib.config import SearchConfig
+from hiero_lib.config import SearchConfig, load_profile
+from hiero_lib.methods.method import HIERO, PROBE, Method
 from hiero_lib.search.index import SearchIndex
 from hiero_lib.search.recall import _by_chance, recall, recall_rows
 from hiero_lib.search.table import join, table_of
@@ -52,8 +55,23 @@ def test_chance_counts_each_right_span_once() -> None:
 def test_a_row_says_how_long_answers_are_and_what_chance_reaches() -> None:
     moments = {"here": [("v", 12.0)], "nowhere": [("v", 1e6)]}
     levels = recall(index(), moments, embed_text=embed(here=1, nowhere=1), count=1)
-    rows = recall_rows({"HiERO": levels}, config=SearchConfig(count=1))
-    assert [row.metric for row in rows] == ["recall at 1, level 0", "recall at 1, level 1"]
+    others = recall(index(), moments, embed_text=embed(here=5, nowhere=5), count=1)
+    sample = load_profile("sample")
+    profile = dataclasses.replace(sample, search=SearchConfig(count=1))
+    methods = {
+        name: Method(name, *[None] * 4, graph, "")  # type: ignore[arg-type]
+        for name, graph in ((HIERO, "within_threads"), (PROBE, None))
+    }
+    rows = recall_rows({HIERO: levels, PROBE: others}, methods, profile)
+    assert [row.metric for row in rows] == ["recall at 1, level 0", "recall at 1, level 1"] * 3
+    made_with = [(row.method, row.thread_graph, row.segment_times) for row in rows[::2]]
+    assert made_with == [
+        (HIERO, "within_threads", "released"),
+        (PROBE, None, None),
+        ("HiERO minus linear probe", None, None),
+    ]
+    assert rows[4].result is not None
+    assert rows[4].result.value == 0.5 - others[0].hits.mean()
     assert rows[0].result is not None
     assert (rows[0].result.value, rows[0].result.n) == (0.5, 2)
     assert rows[0].note == "chance 8.3; answers of 10 s out of 6 spans"

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -27,6 +29,14 @@ def test_one_step_joins_neighbours_in_time_and_in_the_thread(hierarchy) -> None:
     assert pairs(second.temporal) == {(8, 9), (9, 10)}
     assert pairs(second.threads) == {(6, 9), (9, 12)}
     assert pairs(third.threads) == {(2, 4), (4, 6)}
+
+
+def test_the_released_segment_times_leave_no_temporal_edge(hierarchy) -> None:
+    released = dataclasses.replace(hierarchy, segment_times="released")
+    options = {"at_s": 10.0, "radius": 1.0, "thread_graph": "within_threads"}
+    for edges, same in zip(level_edges(released, **options), level_edges(hierarchy, **options)):
+        assert pairs(edges.temporal) == set() != pairs(same.temporal)
+        assert pairs(edges.threads) == pairs(same.threads)
 
 
 def test_more_steps_reach_further_and_the_radius_counts(hierarchy) -> None:

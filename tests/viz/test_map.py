@@ -54,7 +54,7 @@ def test_every_node_is_a_point_in_its_threads_color_joined_in_time(hierarchy, en
 def test_a_long_level_is_drawn_by_means_that_stay_within_a_span(hierarchy) -> None:
     level = hierarchy.levels[0]
     points = map_points(level, embed=pca, most_points=10)
-    assert len(points.xy) == sum(-(-round(span.length_s / level.stride_s) // 4) for span in level.spans)
+    assert len(points.xy) == sum(-(-count // 4) for count in np.bincount(level.span_of_node()))
     assert "the mean of up to 4 nodes of a span" in points.note
     for thread, time in zip(points.threads, points.times):
         assert [span.label for span in level.spans if span.start_s <= time < span.end_s] == [thread]

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hiero_lib.models.clustering.davidson import sum_runs
 from hiero_lib.models.clustering.embedding import spectral_embedding
 from hiero_lib.models.clustering.kmeans import scikit_learn_kmeans
 
-_AUTO_LIMIT = 20  # most clusters that "auto" considers
+_AT_ONCE = 20  # eigenvectors that are computed for a first, smaller number of clusters too
 
-ThreadCount: TypeAlias = int | Literal["auto"]
-Partition: TypeAlias = Callable[[ThreadCount], Tensor]  # number of clusters -> ids [N] of what was prepared
+Partition: TypeAlias = Callable[[int], Tensor]  # number of clusters -> ids [N] of what was prepared
 Cluster: TypeAlias = Callable[
     [Tensor, int, float], Tensor
 ]  # features [N, D], number of clusters, temperature -> ids [N]
@@ -24,7 +22,7 @@ Cluster: TypeAlias = Callable[
 
 def spectral_clustering(
     x: Tensor,
-    n_clusters: ThreadCount,
+    n_clusters: int,
     *,
     temperature: float,
     seed: int = 0,
@@ -39,7 +37,7 @@ def spectral_clustering(
 
     Args:
         x: ``[N, H]`` features; only their directions matter.
-        n_clusters: how many; at most N come out. "auto" takes 2 to 20 by the largest gap between eigenvalues.
+        n_clusters: how many; at most N come out.
         temperature: of the affinity (0.05 for step grounding, 0.5 for EgoProceL).
         seed: of k-means; the partition is the one of scikit-learn with this ``random_state``.
         n_init: k-means runs.
@@ -53,16 +51,16 @@ def spectral_clustering(
     _check(x, n_clusters, temperature)
     detached = x.detach()
 
-    def embed(k: int) -> tuple[Tensor, Tensor]:
-        return spectral_embedding(detached, k, temperature=temperature)
+    def embed(k: int) -> Tensor:
+        return spectral_embedding(detached, k, temperature=temperature)[1]
 
     return _partition(detached, n_clusters, embed=embed, seed=seed, n_init=n_init)
 
 
-def _check(x: Tensor, n_clusters: ThreadCount, temperature: float) -> None:
+def _check(x: Tensor, n_clusters: int, temperature: float) -> None:
     if x.dim() != 2:
         raise ValueError(f"expected [N, H] features, got the shape {tuple(x.shape)}")
-    if temperature <= 0 or (n_clusters != "auto" and n_clusters < 1):
+    if temperature <= 0 or n_clusters < 1:
         raise ValueError(f"expected positive temperature and n_clusters, got {temperature} and {n_clusters}")
     if not bool(torch.isfinite(x).all()):
         bad = int((~torch.isfinite(x)).any(dim=1).nonzero()[0])
@@ -70,58 +68,44 @@ def _check(x: Tensor, n_clusters: ThreadCount, temperature: float) -> None:
 
 
 def _partition(
-    x: Tensor, n_clusters: ThreadCount, *, embed: Callable[[int], tuple[Tensor, Tensor]], seed: int, n_init: int
-) -> Tensor:
-    """Ids ``[N]`` from ``embed``, which gives the k largest eigenvalues and their vectors ``[N, k]``."""
+    x: Tensor, n_clusters: int, *, embed: Callable[[int], Tensor], seed: int, n_init: int
+) -> Int[Tensor, " N"]:
+    """Ids ``[N]`` from ``embed``, which gives the vectors ``[N, k]`` of the k largest eigenvalues."""
     n = len(x)
-    wanted = min(_AUTO_LIMIT + 1, n) if n_clusters == "auto" else min(n_clusters, n)
-    if (n_clusters != "auto" and wanted <= 1) or n <= 2:
+    wanted = min(n_clusters, n)
+    if wanted <= 1 or n <= 2:
         return torch.arange(n, device=x.device) if wanted == n else torch.zeros(n, dtype=torch.int64, device=x.device)
-    values, embedding = embed(wanted)
-    if n_clusters == "auto":
-        gaps = values[1:-1] - values[2:]
-        wanted = int(gaps.argmax()) + 2
-        embedding = embedding[:, :wanted]
-    labels = scikit_learn_kmeans(embedding.double().cpu().numpy(), wanted, seed, n_init)
+    labels = scikit_learn_kmeans(embed(wanted).cpu().double().numpy(), wanted, seed, n_init)
     return torch.from_numpy(labels).long().to(x.device)
 
 
-def spectral_partition(
-    x: Float[Tensor, "N H"], *, temperature: float, most_points: int, seed: int = 0, n_init: int = 10
-) -> Partition:
+def spectral_partition(x: Float[Tensor, "N H"], *, temperature: float, seed: int = 0, n_init: int = 10) -> Partition:
     """Prepare segments for clustering into one number of clusters after another: a slider's moves.
 
-    The eigenvectors are computed at the first call and kept; then each call is a k-means. Up to ``most_points``
-    segments the partition is that of `spectral_clustering`; of a longer video, neighbours in time are averaged into
-    so many points at the most, and take the cluster of theirs.
+    The eigenvectors are computed at the first call and kept; then each call is a k-means. The partition is that of
+    `spectral_clustering`.
 
     Args:
         x: ``[N, H]`` features in time order.
         temperature: of the affinity.
-        most_points: bounds time and memory, whatever the length of the video.
         seed: of k-means.
         n_init: k-means runs.
 
     Raises:
-        ValueError: from the function returned, as `spectral_clustering`; or ``most_points`` is below 1.
+        ValueError: from the function returned, as `spectral_clustering`.
     """
-    if most_points < 1:
-        raise ValueError(f"expected a positive most_points, got {most_points}")
-    block = max(1, -(-len(x) // most_points))
-    point = torch.arange(len(x), device=x.device) // block
-    points = sum_runs(x.detach().float(), block) / torch.bincount(point)[:, None] if block > 1 else x.detach()
-    kept: list[tuple[Tensor, Tensor]] = []
+    points = x.detach()
+    kept: list[Tensor] = []
 
-    def embed(k: int) -> tuple[Tensor, Tensor]:
-        if not kept or len(kept[0][0]) < k:
-            most = min(max(k, _AUTO_LIMIT + 1), len(points))
-            kept[:] = [spectral_embedding(points, most, temperature=temperature)]
-        values, vectors = kept[0]
-        return values[:k], vectors[:, :k]
+    def embed(k: int) -> Tensor:
+        if not kept or kept[0].shape[1] < k:
+            most = min(max(k, _AT_ONCE), len(points))
+            kept[:] = [spectral_embedding(points, most, temperature=temperature)[1]]
+        return kept[0][:, :k]
 
-    def divide(n_clusters: ThreadCount) -> Tensor:
+    def divide(n_clusters: int) -> Tensor:
         _check(points, n_clusters, temperature)
-        return _partition(points, n_clusters, embed=embed, seed=seed, n_init=n_init)[point]
+        return _partition(points, n_clusters, embed=embed, seed=seed, n_init=n_init)
 
     return divide
 

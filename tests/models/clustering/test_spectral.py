@@ -57,15 +57,7 @@ def test_same_seed_same_labels_and_the_global_state_is_left_alone():
     assert torch.equal(state, torch.random.get_rng_state())
 
 
-@pytest.mark.parametrize(("n", "steps"), [(250, 4), (1000, 6)])
-def test_auto_finds_the_number_of_clusters(n, steps):
-    x, ids = latent_video(n, steps=steps, noise=0.5)
-    labels = spectral_clustering(x, "auto", temperature=0.2)
-    assert int(labels.max()) + 1 == steps
-    assert adjusted_rand_score(ids, labels) > 0.99
-
-
-@pytest.mark.parametrize("n_clusters", [1, 3, 8, "auto"])
+@pytest.mark.parametrize("n_clusters", [1, 3, 8])
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 5])
 def test_short_videos(n, n_clusters):
     labels = spectral_clustering(
@@ -73,7 +65,7 @@ def test_short_videos(n, n_clusters):
     )
     assert labels.shape == (n,)
     assert labels.dtype == torch.int64
-    if n and n_clusters != "auto":
+    if n:
         assert 0 <= int(labels.min()) <= int(labels.max()) < min(n, n_clusters)
 
 
@@ -103,18 +95,6 @@ def test_bad_input(x, k, temperature, match):
 
 def test_a_prepared_partition_is_the_clustering_for_any_number():
     x, _ = latent_video(500, steps=6)
-    divide = spectral_partition(x, temperature=0.5, most_points=500)
-    for n_clusters in (3, 6, 25, "auto", 1):
+    divide = spectral_partition(x, temperature=0.5)
+    for n_clusters in (3, 6, 25, 1):
         assert divide(n_clusters).tolist() == spectral_clustering(x, n_clusters, temperature=0.5).tolist()
-
-
-def test_a_long_video_is_divided_by_points_of_several_segments():
-    x, ids = latent_video(1001, steps=4, noise=0.1)
-    ids_of = spectral_partition(x, temperature=0.5, most_points=250)(4)
-    assert ids_of.shape == (1001,)
-    assert all(len(block.unique()) == 1 for block in ids_of.split(5))  # 201 points of 5 segments
-    assert adjusted_rand_score(ids, ids_of) > 0.9
-    with pytest.raises(ValueError, match="most_points"):
-        spectral_partition(x, temperature=0.5, most_points=0)
-    with pytest.raises(ValueError, match="n_clusters"):
-        spectral_partition(x, temperature=0.5, most_points=250)(0)
