@@ -26,6 +26,8 @@ from hiero_lib.models.checkpoints import Backbone, card_of, save_model
 _SECTIONS = ("features", "text", "model", "alignment", "loss", "training")  # of a profile, that training reads
 # Settings that may differ between a training and its resumption: they change speed or what is kept, not the result.
 _FREE = {"workers", "checkpoint_every_steps", "keep_checkpoints"}
+# Settings that came later, with the value that trainings had before there was a choice: the name of those stays.
+_LATER = {"ft_self_pair": True}
 
 
 def training_digest(profile: Profile) -> str:
@@ -36,12 +38,16 @@ def training_digest(profile: Profile) -> str:
     decisive: dict[str, Any] = {"is_sample": profile.is_sample}
     for section in _SECTIONS:
         settings = dataclasses.asdict(getattr(profile, section))
-        decisive[section] = {name: value for name, value in settings.items() if name not in _FREE}
+        decisive[section] = {name: value for name, value in settings.items() if _decides(name, value)}
     paths = DataPaths.at(profile.data_root)
     decisive["data_root"] = str(paths.root.resolve())
     if paths.provenance.is_file():  # the same folder may have held other data before
         decisive["sample"] = paths.provenance.read_text("utf-8")
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def _decides(name: str, value: Any) -> bool:
+    return name not in _FREE and (name not in _LATER or value != _LATER[name])
 
 
 class TrainingFolder:
@@ -88,7 +94,7 @@ class TrainingFolder:
         settings = {"backbone": self.backbone}
         for section in _SECTIONS:
             for name, value in dataclasses.asdict(getattr(self.profile, section)).items():
-                if name not in _FREE:
+                if _decides(name, value):
                     settings[f"{section}.{name}"] = value
         return settings
 

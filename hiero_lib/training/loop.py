@@ -213,7 +213,7 @@ class _StepMeasures:
         Raises:
             TrainingDiverged: the loss is not finite. (An infinite gradient norm alone is what a scaler skips.)
         """
-        loss, vna, ft, norm = self.values.tolist()
+        loss, vna, ft, ft_self, norm = self.values.tolist()
         if not math.isfinite(loss):
             last = training.last_step()
             raise TrainingDiverged(
@@ -226,6 +226,7 @@ class _StepMeasures:
             "loss": loss,
             "vna": vna,
             "ft": ft,
+            "ft_self": ft_self,
             "grad_norm": norm,
             "lr": self.lr,
         }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -112,30 +113,45 @@ def video_narration_loss(
     return loss
 
 
+class ThreadsLoss(NamedTuple):
+    """L_ft, and how much of it a node decides by itself.
+
+    ``self_share``: mean over the nodes of the share of the softmax mass on the own thread that the node itself has.
+    Where it is near 1, the others hardly count. Detached.
+    """
+
+    loss: Float[Tensor, ""]
+    self_share: Float[Tensor, ""]
+
+
 def functional_threads_loss(
     levels: Iterable[tuple[Float[Tensor, "_ H"], Int[Tensor, " _"], Int[Tensor, " _"]]],
     *,
     temperature: float = 0.05,
+    self_pair: bool = True,
     num_nodes: Tensor | None = None,
     block: int = 4096,
-) -> Float[Tensor, ""]:
+) -> ThreadsLoss:
     """L_ft: every node should be closest to the nodes of its own thread.
 
-    For each node, over the nodes of the same video and level (itself included), ``-log`` of the softmax mass
-    (cosine / temperature) on its own thread; the mean over the nodes of all levels.
+    For each node, over the nodes of the same video and level, ``-log`` of the softmax mass (cosine / temperature) on
+    its own thread; the mean over the nodes of all levels. A node is one of its own thread, as released: exp(1 / 0.05)
+    then outweighs hundreds of neighbours at a cosine of 0.7.
 
     Args:
         levels: for each level >= 1: features ``[n, H]`` of the decoder (before the head), video ``[n]``, thread
             ``[n]``; nodes whose thread is negative are left out.
         temperature: of the softmax.
-        num_nodes: what the sum is divided by, where this process holds only a part of the batch; None: the
+        self_pair: False leaves a node out of its own softmax; one that is alone in its thread then adds 0.
+        num_nodes: what the sums are divided by, where this process holds only a part of the batch; None: the
             number of nodes here.
         block: nodes of a video whose similarities are held at once.
 
     Returns:
-        a scalar; 0 where there is no node.
+        both 0 where there is no node.
     """
     total: Tensor | float = 0.0
+    total_share: Tensor | float = 0.0
     count = 0
     for x, video, thread in levels:
         if not len(x):
@@ -150,22 +166,38 @@ def functional_threads_loss(
         for start in range(0, nodes.shape[1], block):
             rows = slice(start, start + block)
             if nodes.shape[1] > block:
-                mass = checkpoint(_thread_mass, nodes, threads, there, rows, temperature, use_reentrant=False)
+                mass, share = checkpoint(
+                    _thread_mass, nodes, threads, there, rows, temperature, self_pair, use_reentrant=False
+                )
             else:
-                mass = _thread_mass(nodes, threads, there, rows, temperature)
+                mass, share = _thread_mass(nodes, threads, there, rows, temperature, self_pair)
             total = total + torch.where(there[:, rows], mass, 0.0).sum()
-    if isinstance(total, float):
-        return torch.zeros(())
-    divisor = count if num_nodes is None else num_nodes
-    return total / torch.as_tensor(divisor).clamp(min=1)
+            total_share = total_share + torch.where(there[:, rows], share, 0.0).sum()
+    if isinstance(total, float) or isinstance(total_share, float):
+        return ThreadsLoss(torch.zeros(()), torch.zeros(()))
+    divisor = torch.as_tensor(count if num_nodes is None else num_nodes).clamp(min=1)
+    return ThreadsLoss(total / divisor, total_share / divisor)
 
 
-def _thread_mass(nodes: Tensor, threads: Tensor, there: Tensor, rows: slice, temperature: float) -> Tensor:
-    """``[V, n]`` -log mass on the own thread, for some nodes ``[V, n, H]`` of each video."""
+def _thread_mass(
+    nodes: Tensor, threads: Tensor, there: Tensor, rows: slice, temperature: float, self_pair: bool
+) -> tuple[Tensor, Tensor]:
+    """``[V, n]`` -log mass on the own thread and the node's own share of that, for some nodes ``[V, n, H]``."""
     similarity = nodes[:, rows] @ nodes.mT / temperature
     same = (threads[:, rows, None] == threads[:, None]) & there[:, None]
-    every = torch.where(there[:, None], similarity, _NOTHING)
-    return every.logsumexp(-1) - torch.where(same, similarity, _NOTHING).logsumexp(-1)
+    own = torch.where(same, similarity, _NOTHING).logsumexp(-1)
+    with torch.no_grad():
+        itself = (nodes[:, rows] ** 2).sum(-1) / temperature
+        share = (itself - own).exp()
+    if self_pair:
+        every = torch.where(there[:, None], similarity, _NOTHING)
+        return every.logsumexp(-1) - own, share
+    column = torch.arange(nodes.shape[1], device=nodes.device)
+    other = column[rows, None] != column
+    same = same & other
+    every = torch.where(there[:, None] & other, similarity, _NOTHING)
+    mass = every.logsumexp(-1) - torch.where(same, similarity, _NOTHING).logsumexp(-1)
+    return torch.where(same.any(-1), mass, 0.0), share
 
 
 def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:

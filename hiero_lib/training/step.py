@@ -69,7 +69,7 @@ def training_loss(
 
     Returns:
         the scalar to call backward on (gradients of all processes are to be averaged), and a detached
-        ``[loss, vna, ft]``.
+        ``[loss, vna, ft, share of L_ft's mass that a node gives itself]``.
     """
     levels, segments, narrations = model(batch, narrations_of(batch))
     return combined_loss(
@@ -115,10 +115,16 @@ def combined_loss(
     )
     above = [(level.x, level.batch, level.assignments) for level in levels[1:]]
     nodes = sum_over_processes(torch.tensor(sum(len(x) for x, _, _ in above), device=vna.device))
-    ft = functional_threads_loss(above, temperature=loss.temperature, num_nodes=nodes).to(vna.device)
+    threads = functional_threads_loss(
+        above, temperature=loss.temperature, self_pair=loss.ft_self_pair, num_nodes=nodes
+    )
+    ft = threads.loss.to(vna.device)
     ft_of_all = sum_over_processes(ft)
+    self_share = sum_over_processes(threads.self_share.to(vna.device))
     total = loss.vna_weight * vna.detach() + loss.ft_weight * ft_of_all
-    return processes * (loss.vna_weight * vna + loss.ft_weight * ft), torch.stack([total, vna.detach(), ft_of_all])
+    return processes * (loss.vna_weight * vna + loss.ft_weight * ft), torch.stack(
+        [total, vna.detach(), ft_of_all, self_share]
+    )
 
 
 def optimization_step(
@@ -143,8 +149,8 @@ def optimization_step(
         seed: of the step's random numbers (dropout) in this process.
 
     Returns:
-        a detached ``[loss, vna, ft, norm]`` on the device, of the whole batch; ``norm`` is the gradient's before
-        clipping.
+        a detached ``[loss, vna, ft, self share, norm]`` on the device, of the whole batch; ``norm`` is the
+        gradient's before clipping.
     """
     torch.manual_seed(seed)
     for group in optimizer.param_groups:

@@ -51,7 +51,7 @@ def test_functional_threads_loss_equals_golden(golden, block):
             at = t["depth"] == depth
             if depth > 0:
                 levels.append((x[at], t["video"][at], t["assignments"][at]))
-        loss = functional_threads_loss(levels, temperature=case["temperature"], block=block)
+        loss, _ = functional_threads_loss(levels, temperature=case["temperature"], block=block)
         close(loss, t["loss"])
         loss.backward()
         close(x.grad, t["grad_x"])
@@ -102,7 +102,7 @@ def test_video_narration_loss_equals_the_literal_one(beta, block):
 def test_functional_threads_loss_equals_the_literal_one():
     generator = torch.Generator().manual_seed(2)
     levels = []
-    terms = []
+    terms, shares, without_self = [], [], []
     for n in (17, 8):
         x = torch.randn(n, 4, generator=generator)
         video = torch.randint(0, 3, (n,), generator=generator) * 5  # neither sorted nor consecutive
@@ -113,8 +113,16 @@ def test_functional_threads_loss_equals_the_literal_one():
             mass = {j: math.exp(float(torch.cosine_similarity(x[i], x[j], dim=0)) / 0.1) for j in same_video}
             own = sum(v for j, v in mass.items() if thread[j] == thread[i])
             terms.append(-math.log(own / sum(mass.values())))
-    loss = functional_threads_loss(levels, temperature=0.1)
+            shares.append(mass[i] / own)
+            others = {j: v for j, v in mass.items() if j != i}
+            of_thread = sum(v for j, v in others.items() if thread[j] == thread[i])
+            without_self.append(-math.log(of_thread / sum(others.values())) if of_thread else 0.0)
+    loss, share = functional_threads_loss(levels, temperature=0.1)
     assert float(loss) == pytest.approx(sum(terms) / len(terms), rel=1e-5)
+    assert float(share) == pytest.approx(sum(shares) / len(shares), rel=1e-5)
+    without, same_share = functional_threads_loss(levels, temperature=0.1, self_pair=False)
+    assert float(without) == pytest.approx(sum(without_self) / len(terms), rel=1e-5)  # lonely nodes give 0
+    assert float(same_share) == pytest.approx(float(share))
 
 
 def test_nothing_in_common_is_zero_with_zero_gradients():
@@ -127,7 +135,7 @@ def test_nothing_in_common_is_zero_with_zero_gradients():
     assert not segments.grad.any()
     none = PairGeometry(torch.arange(4.0), torch.zeros(4), torch.zeros(0), torch.zeros(0))
     assert video_narration_loss(segments, narrations[:0], none).item() == 0
-    assert float(functional_threads_loss([])) == 0
+    assert [float(value) for value in functional_threads_loss([])] == [0, 0]
 
 
 def test_arguments_are_checked():

@@ -79,6 +79,8 @@ def test_training_trajectory_equals_golden(golden, variant):
         batch._num_graphs = videos
         measured = optimization_step(model, batch, optimizer, profile, accelerator, lr=case["lr"], seed=0)
         theirs = [expected["total"], expected["vna"], expected["ft"], expected["grad_norm"]]
+        assert 0 < float(measured[3]) <= 1  # the share that a node gives itself, which the authors do not have
+        measured = measured[[0, 1, 2, 4]]
         # the losses of step n depend on n - 1 steps of rounding, for which the golden README grants 1e-4 at the end
         torch.testing.assert_close(measured, torch.tensor(theirs), rtol=1e-4, atol=1e-4, msg=f"step {number}")
         if number == 0:
