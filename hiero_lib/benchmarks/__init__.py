@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BENCHMARKS = {
     "egomcq": "which of five clips does a narration describe (EgoMCQ)",
     "thread_recovery": "are the activity threads of the sample found again",
-    "egonlq": "train EgoNLQ's head on raw features and on HiERO's, and score both",
+    "egonlq": "train EgoNLQ's head on raw features, the probe's and HiERO's, and score them",
     "egoprocel": "clusters of videos against the key-steps of their procedures (EgoProceL)",
     "goalstep": "find the steps of a video described in words (Goal-Step, step grounding)",
     "step_localization": "find and name all steps of a video (Goal-Step, step localisation)",

@@ -24,7 +24,9 @@ from hiero_lib.benchmarks.egoprocel.score import AVERAGE
 from hiero_lib.benchmarks.egoprocel.task import open_egoprocel
 from hiero_lib.benchmarks.goalstep.score import ZERO_SHOT, strategies_of
 from hiero_lib.benchmarks.goalstep.task import open_goalstep
-from hiero_lib.config import Profile
+from hiero_lib.benchmarks.thread_recovery.task import open_thread_recovery
+from hiero_lib.config import Profile, SegmentTimes
+from hiero_lib.methods.levels import times_of
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
 from hiero_lib.pipelines.sweep import Cell, SweepResult
@@ -64,6 +66,7 @@ ROWS = (
     AblationRow("L_vna", {"model": _WITHIN | {"threads": False}, "loss": {"ft_weight": 0.0}}),
     AblationRow("L_vna, threads", {"model": _WITHIN, "loss": {"ft_weight": 0.0}}),
     AblationRow("L_vna, threads, L_ft", {"model": _WITHIN}),
+    AblationRow("L_vna, threads, L_ft without the self pair", {"model": _WITHIN, "loss": {"ft_self_pair": False}}),
     AblationRow("L_vna, threads, L_ft; released graph", {"model": {"thread_graph": "released"}}),
 )
 
@@ -71,6 +74,7 @@ Measure = Callable[[Profile, Method], list[Row]]
 
 MCQ_INTRA, MCQ_INTER = "EgoMCQ intra-video accuracy", "EgoMCQ inter-video accuracy"
 F1, IOU = "EgoProceL F1", "EgoProceL IoU"
+ARI = "thread recovery (adjusted Rand index), coarsest level"
 R1_LOOSE, R1_STRICT = "step grounding R1@0.3", "step grounding R1@0.5"
 GROUNDING = "step grounding R1, mean of IoU 0.3 and 0.5"
 
@@ -91,7 +95,8 @@ def measure_egoprocel(profile: Profile, method: Method) -> list[Row]:
     result = open_egoprocel(profile, device=best_device()).score(method)
     config = profile.egoprocel
     metrics = result.metrics(resamples=config.bootstrap_resamples, seed=config.bootstrap_seed)
-    return [_row(F1, metrics["F1", AVERAGE], result.note), _row(IOU, metrics["IoU", AVERAGE], result.note)]
+    named = ((F1, "F1"), (IOU, "IoU"))
+    return [_row(name, metrics[measure, AVERAGE], times=result.segment_times) for name, measure in named]
 
 
 def measure_grounding(profile: Profile, method: Method) -> list[Row]:
@@ -99,21 +104,33 @@ def measure_grounding(profile: Profile, method: Method) -> list[Row]:
     if not method.text_space:
         return []
     task = open_goalstep(profile, device=best_device())
-    strategy = {ZERO_SHOT: strategies_of(profile.step_grounding, ablation=False)[ZERO_SHOT]}
+    strategy = {ZERO_SHOT: strategies_of(profile, ablation=False)[ZERO_SHOT]}
     scores = task.ground(method, "val", strategy).scores[ZERO_SHOT]
     strict, loose = scores.recall[1, 0.5], scores.recall[1, 0.3]
     values = {R1_LOOSE: loose, R1_STRICT: strict, GROUNDING: (strict + loose) / 2}
     return [_row(name, Metric(value, scores.n, scores.excluded)) for name, value in values.items()]
 
 
-def _row(metric: str, result: Metric, note: str = "") -> Row:
-    return Row(BENCHMARK, "", metric, result, note=note)
+def measure_threads(profile: Profile, method: Method) -> list[Row]:
+    """Recovery of the true threads at the coarsest level, coherent and plain; nothing where no truth is known."""
+    task = open_thread_recovery(profile, device=best_device())
+    if not task.videos:
+        return []
+    recovery = task.evaluate({method.name: method})
+    coarsest, times = recovery.levels[method.name][-1], times_of(method, profile)
+    named = ((ARI, coarsest.coherent), (f"{ARI}, plain", coarsest.plain))
+    return [_row(name, recovery.metric(values), times=times) for name, values in named]
+
+
+def _row(metric: str, result: Metric, *, times: SegmentTimes | None = None) -> Row:
+    return Row(BENCHMARK, "", metric, result, segment_times=times)
 
 
 MEASURES: dict[str, Measure] = {
     "egomcq": measure_egomcq,
     "egoprocel": measure_egoprocel,
     "grounding": measure_grounding,
+    "threads": measure_threads,
 }
 
 
@@ -202,6 +219,7 @@ def ablation_rows(
                     published=published,
                     note="; ".join(notes),
                     thread_graph=same[0]["thread_graph"],
+                    segment_times=same[0].get("segment_times"),
                     seed=None if row.settings is None else tuple(done),
                     spread=statistics.stdev(values) if len(values) > 1 else None,
                 )

@@ -26,7 +26,7 @@ class Entry:
         here, spread, low, high: the run's value, its standard deviation over seeds, its 95 % interval.
         published: the published value of this method on these features; in a quoted line, of the method it names.
         comparable: whether the paper reports the method, so that a difference is missed where there is none.
-        n, excluded, thread_graph, seed, command, note: how it was measured.
+        n, excluded, thread_graph, segment_times, seed, command, note: how it was measured.
     """
 
     run: str
@@ -44,6 +44,7 @@ class Entry:
     n: int | None
     excluded: int | None
     thread_graph: str
+    segment_times: str
     seed: str
     command: str
     note: str
@@ -88,6 +89,7 @@ def entries(results: Mapping[str, Any]) -> list[Entry]:
                     n=result.get("n"),
                     excluded=result.get("excluded"),
                     thread_graph=row.get("thread_graph") or "",
+                    segment_times=row.get("segment_times") or "",
                     seed=_seeds(row.get("seed"), section["seed"]) if measured else "",
                     command=command_line(section) if measured else "",
                     note=row["note"],

@@ -19,6 +19,8 @@ class Row:
         published: the published figure on the real benchmark, in the unit of ``result.value`` (a fraction).
         note: a remark that the figure must not be read without.
         thread_graph: ``within_threads`` or ``released``; None for a method without one.
+        segment_times: ``released`` (times 4) or ``paper``, put into a graph over a whole video that is divided; None
+            where the times are the video's own by protocol, or there is no graph.
         seed: that this row was made with, or all the seeds that it is a mean over; None: the profile's.
         spread: standard deviation (of n - 1) of ``result.value`` over the seeds.
     """
@@ -30,5 +32,6 @@ class Row:
     published: float | None = None
     note: str = ""
     thread_graph: str | None = None
+    segment_times: str | None = None
     seed: int | tuple[int, ...] | None = None
     spread: float | None = None

@@ -27,7 +27,8 @@ def csv_text(runs: Sequence[Mapping[str, Any]]) -> str:
     """Tidy: one line per value, fractions unrounded, nothing where there is nothing."""
     columns = [
         "run", "section", "benchmark", "method", "metric", "data", "published", "here", "difference", "spread",
-        "low", "high", "n", "excluded", "thread_graph", "seed", "command", "note",
+        "low", "high", "n", "excluded", "thread_graph", "segment_times", "seed", "command",
+        "note",
     ]  # fmt: skip
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -174,6 +175,7 @@ def _cells(entries: Sequence[Entry], *, several: bool, quoted: bool) -> list[tup
         "n": lambda entry: "" if entry.n is None else str(entry.n),
         "excluded": lambda entry: "" if entry.excluded is None else str(entry.excluded),
         "thread graph": lambda entry: entry.thread_graph,
+        "segment times": lambda entry: entry.segment_times,
         "seed": lambda entry: entry.seed,
         "note": lambda entry: notes.get(entry.note, ""),
     }

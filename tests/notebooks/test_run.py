@@ -54,7 +54,7 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
     egomcq = results["sections"]["egomcq"]
     assert egomcq["config"]["model"]["hidden_size"] == 32
     measured = {(row["method"], row["metric"]) for row in egomcq["rows"] if row["result"] is not None}
-    assert len(measured) == 8  # three methods and a difference, inter and intra
+    assert len(measured) == 10  # three methods and two differences, inter and intra
     assert sum(row["result"] is None for row in egomcq["rows"]) == 10  # published
     threads = {(row["method"], row["metric"]) for row in results["sections"]["threads"]["rows"]}
     assert {("HiERO", f"level {level}") for level in range(3)} < threads

@@ -75,13 +75,15 @@ def result_for(values: dict[str, float], rows: tuple = ROWS, seeds: tuple[int, .
 
 
 def test_rows_train_what_they_say(tiny: Profile) -> None:
-    none, vna, threads, everything, released = [row.apply(tiny, 5) for row in ROWS]
+    none, vna, threads, everything, without_self, released = [row.apply(tiny, 5) for row in ROWS]
     assert {profile.training.seed for profile in (none, vna, threads, everything, released)} == {5}
     assert (vna.model.threads, vna.loss.ft_weight) == (False, 0.0)
     assert (threads.model.threads, threads.loss.ft_weight) == (True, 0.0)
     assert (everything.model.threads, everything.loss.ft_weight) == (True, 1.0)
     assert (everything.model.thread_graph, released.model.thread_graph) == ("within_threads", "released")
     assert dataclasses.replace(released, model=everything.model) == everything
+    assert (everything.loss.ft_self_pair, without_self.loss.ft_self_pair) == (True, False)
+    assert dataclasses.replace(without_self, loss=everything.loss) == everything
 
 
 @pytest.mark.slow
@@ -120,7 +122,12 @@ def test_measures_are_those_of_the_benchmarks_where_a_method_can_be_measured(tin
     device = torch.device("cpu")
     (bare,) = open_methods(tiny, checkpoints={}, device=device).values()
     metrics = {name: [row.metric for row in measure(tiny, bare)] for name, measure in MEASURES.items()}
-    assert metrics == {"egomcq": [], "egoprocel": [F1, IOU], "grounding": []}  # the features have no text space
+    assert metrics == {
+        "egomcq": [],
+        "egoprocel": [F1, IOU],
+        "grounding": [],
+        "threads": [],
+    }  # no text space, no truth
 
     root = Path(tiny.data_root)
     torch.save({"weight": torch.randn(12, 384), "bias": torch.zeros(12)}, root / "p.pth")

@@ -30,10 +30,16 @@ COLUMNS = (  # section of results.json, its metric, and what the README calls it
     ("egoprocel", "F1, average", "EgoProceL F1"),
     ("step_grounding", "R1@0.3", "step grounding R1, IoU 0.3"),
     ("step_localization", "mAP, average", "step localisation mAP"),
-    ("threads", "level 1", "threads (ARI)"),
+    ("threads", "level 2", "threads (ARI)"),
     ("search", "recall at 5, level 0", "search, recall at 5"),
 )
-METHODS = ("untrained features", "linear probe", "HiERO")
+METHODS = (
+    "untrained features",
+    "linear probe",
+    "HiERO",
+    "HiERO minus untrained features",
+    "HiERO minus linear probe",
+)
 FRAME_MS, FRAME_WIDTH = 1600, 820
 
 

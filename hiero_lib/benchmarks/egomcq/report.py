@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from hiero_lib.benchmarks.egomcq.score import EgoMCQResult
-from hiero_lib.methods.method import HIERO, PROBE, Method
+from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
 from hiero_lib.results.published import published_rows
 from hiero_lib.results.row import Row
 
@@ -16,7 +16,7 @@ METRICS = {"inter": "inter-video accuracy", "intra": "intra-video accuracy"}
 
 
 def egomcq_rows(results: Mapping[str, EgoMCQResult], methods: Mapping[str, Method] | None = None) -> list[Row]:
-    """Rows for each method, for HiERO against the probe where both are there, and the published ones.
+    """Rows for each method, for HiERO against the others, and the published ones.
 
     ``methods`` tell which thread graph each was made with.
     """
@@ -26,11 +26,11 @@ def egomcq_rows(results: Mapping[str, EgoMCQResult], methods: Mapping[str, Metho
         for method, result in results.items()
         for name, metric in result.metrics().items()
     ]
-    if HIERO in results and PROBE in results:
-        note, difference = "points, on the same questions", results[HIERO].difference(results[PROBE])
+    note = "points, on the same questions"
+    for other in (name for name in (UNTRAINED, PROBE) if HIERO in results and name in results):
         rows += [
-            Row(BENCHMARK, f"{HIERO} minus {PROBE}", METRICS[name], metric, note=note, thread_graph=graphs.get(HIERO))
-            for name, metric in difference.items()
+            Row(BENCHMARK, f"{HIERO} minus {other}", METRICS[name], metric, note=note, thread_graph=graphs.get(HIERO))
+            for name, metric in results[HIERO].difference(results[other]).items()
         ]
     return rows + published_rows("egomcq", BENCHMARK)
 

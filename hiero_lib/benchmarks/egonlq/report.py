@@ -11,7 +11,7 @@ from hiero_lib.benchmarks.egonlq.score import FED, EgoNLQResult, Head, compared_
 from hiero_lib.benchmarks.grounding.files import truth_of
 from hiero_lib.benchmarks.grounding.metrics import GroundingScores, grounding_scores
 from hiero_lib.config import EgoNLQConfig, FeatureLevel
-from hiero_lib.methods.method import HIERO, UNTRAINED, Method
+from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
 from hiero_lib.results.metric import Metric, mean_metric
 from hiero_lib.results.published import published_rows
 from hiero_lib.results.row import Row
@@ -54,7 +54,7 @@ def random_scores(task: EgoNLQTask, trained: Mapping[Head, EgoNLQResult]) -> lis
 def egonlq_rows(
     task: EgoNLQTask, trained: Mapping[Head, EgoNLQResult], methods: Mapping[str, Method] | None = None
 ) -> list[Row]:
-    """Chance, each method at the profile's level, HiERO against raw features, and the published figures.
+    """Chance, each method at the profile's level, HiERO against the others, and the published figures.
 
     Values are means over the seeds, with the spread over them and the 95 % bootstrap interval over videos.
     ``methods`` tell which thread graph each was made with.
@@ -66,13 +66,13 @@ def egonlq_rows(
     draws = [(measure, _metric(task, chance[0], per_query(chance, measure))) for measure in MEASURES]
     seed = config.bootstrap_seed
     rows = [Row(BENCHMARK, RANDOM, measure, metric, note=note, seed=seed) for measure, metric in draws]
-    graph = None
+    graphs = {name: method.thread_graph for name, method in (methods or {}).items()}
     for name, results in of_method.items():
         if results:
-            graph = methods[name].thread_graph if methods else None
-            rows += _rows(task, BENCHMARK, name, results, graph=graph)
-    if all(of_method.values()):
-        rows += [_difference(task, of_method[HIERO], of_method[UNTRAINED], measure, graph) for measure in MEASURES]
+            rows += _rows(task, BENCHMARK, name, results, graph=graphs.get(name))
+    for other in (name for name in (UNTRAINED, PROBE) if of_method[HIERO] and of_method[name]):
+        ours, theirs, graph = of_method[HIERO], of_method[other], graphs.get(HIERO)
+        rows += [_difference(task, ours, theirs, measure, graph, other) for measure in MEASURES]
     return rows + published_rows("egonlq", BENCHMARK)
 
 
@@ -139,7 +139,11 @@ def example_panels(task: EgoNLQTask, trained: Mapping[Head, EgoNLQResult], *, co
     from hiero_lib.viz.grounding import GroundingPanel
 
     config = task.profile.egonlq
-    shown = {name: trained[Head(name, config.level, config.seeds[0])] for name in FED}
+    shown = {
+        name: trained[Head(name, config.level, config.seeds[0])]
+        for name in FED
+        if Head(name, config.level, config.seeds[0]) in trained
+    }
     quality = sum(per_query([result.scores], "mIoU") for result in shown.values())
     keys = sorted(shown[HIERO].scores.per_query)
     order = np.argsort(-np.asarray(quality), kind="stable")
@@ -199,12 +203,13 @@ def _difference(
     theirs: Sequence[EgoNLQResult],
     measure: str,
     graph: str | None,
+    other: str,
 ) -> Row:
     gain = per_query(_scores(ours), measure) - per_query(_scores(theirs), measure)
     by_seed = [mean_and_spread([a])[measure][0] - mean_and_spread([b])[measure][0] for a, b in zip(ours, theirs)]
     return Row(
         BENCHMARK,
-        f"{HIERO} minus {UNTRAINED}",
+        f"{HIERO} minus {other}",
         measure,
         _metric(task, ours[0].scores, gain),
         note="points, on the same queries with the same seeds",

@@ -23,7 +23,7 @@ from hiero_lib.benchmarks.egonlq.data import NLQData, pad_batch
 from hiero_lib.benchmarks.grounding.files import QueryKey
 from hiero_lib.benchmarks.grounding.metrics import GroundingScores, grounding_scores
 from hiero_lib.config import EgoNLQConfig, FeatureLevel
-from hiero_lib.methods.method import HIERO, UNTRAINED
+from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED
 from hiero_lib.models.vslnet import (
     VSLNet,
     bins_to_span,
@@ -293,7 +293,7 @@ def mean_and_spread(results: Sequence[EgoNLQResult]) -> dict[str, tuple[float, f
     }
 
 
-FED = (UNTRAINED, HIERO)  # the methods whose features feed a head
+FED = (UNTRAINED, PROBE, HIERO)  # the methods whose features feed a head
 
 
 class Head(NamedTuple):
@@ -305,7 +305,7 @@ class Head(NamedTuple):
 
 
 def planned_heads(config: EgoNLQConfig, *, depth: int) -> list[Head]:
-    """The trainings of a profile: both methods at its level, then HiERO at the other levels, on fewer seeds."""
+    """The trainings of a profile: all methods at its level, then HiERO at the other levels, on fewer seeds."""
     heads = [Head(method, config.level, seed) for method in FED for seed in config.seeds]
     return heads + [
         Head(HIERO, level, seed)

@@ -167,7 +167,7 @@ def open_egonlq(profile: Profile, *, device: torch.device) -> EgoNLQTask:
 
 
 def compute_features(task: EgoNLQTask, methods: Mapping[str, Method]) -> list[list[object]]:
-    """Put the features of all levels, videos and splits on disk, for both methods.
+    """Put the features of all levels, videos and splits on disk, for all methods.
 
     Returns rows of a table: method, channels of a level, clips with features, seconds.
     """

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hiero_lib.viz.timeline import TimelineRow
 
 BENCHMARK = "EgoProceL"
+COHERENT = ", coherent"  # behind a method's name
 BACKGROUND = -1  # as figures number it: without a thread's colour
 
 
@@ -193,20 +194,26 @@ def egoprocel_rows(
     rows = []
     for name, result in results.items():
         metrics = result.metrics(resamples=config.bootstrap_resamples, seed=config.bootstrap_seed)
-        method = methods.get(name)
+        method = methods.get(name.removesuffix(COHERENT))
         graph = None if method is None else method.thread_graph
         for measure in MEASURES:
             for dataset in datasets if measure in ("F1", "IoU") else [AVERAGE]:
                 metric = metric_name(measure, dataset)
                 value = metrics[measure, dataset]
-                rows.append(Row(BENCHMARK, name, metric, value, note=result.note, thread_graph=graph))
+                rows.append(
+                    Row(BENCHMARK, name, metric, value, thread_graph=graph, segment_times=result.segment_times)
+                )
     draws = {"resamples": config.bootstrap_resamples, "seed": config.bootstrap_seed}
-    for name in [name for name in (UNTRAINED, PROBE) if name in results and HIERO in results]:
-        difference = results[HIERO].difference(results[name], **draws)
-        for measure in ("F1", "IoU"):
-            above = difference[measure]
-            note = "points, on the same videos"
-            rows.append(Row(BENCHMARK, f"{HIERO} minus {name}", metric_name(measure), above, note=note))
+    note = "points, on the same videos"
+    for kind in ("", COHERENT):
+        for name in (UNTRAINED, PROBE):
+            if not {HIERO + kind, name + kind} <= results.keys():
+                continue
+            difference = results[HIERO + kind].difference(results[name + kind], **draws)
+            rows += [
+                Row(BENCHMARK, f"{HIERO} minus {name}{kind}", metric_name(measure), difference[measure], note=note)
+                for measure in ("F1", "IoU")
+            ]
     quoted = {metric_name(measure, dataset) for measure in ("F1", "IoU") for dataset in datasets}
     return rows + published_rows("egoprocel", BENCHMARK, metrics=quoted)
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from hiero_lib.base.errors import DataError
 from hiero_lib.benchmarks.egoprocel.data import frames_per_node, spread_to_frames
 from hiero_lib.benchmarks.egoprocel.files import KeystepVideo
-from hiero_lib.config import ProcedureConfig
+from hiero_lib.config import ProcedureConfig, SegmentTimes
 from hiero_lib.models.clustering.spectral import Cluster, default_cluster
 from hiero_lib.results.metric import Metric
 
@@ -177,14 +177,14 @@ MEASURES: dict[str, Callable[[KeystepScores], float]] = {
 class EgoProceLResult:
     """Scores per video, task and dataset; ``average`` is the mean of the datasets' F1 and IoU.
 
-    ``without_features`` has the videos that were left out; ``note`` is a remark that the scores go with.
+    ``without_features`` has the videos that were left out; ``segment_times`` what a graph was given.
     """
 
     videos: tuple[VideoScores, ...]
     tasks: dict[tuple[str, str], KeystepScores]  # (dataset, task)
     datasets: dict[str, KeystepScores]
     without_features: tuple[KeystepVideo, ...]
-    note: str = ""
+    segment_times: SegmentTimes | None = None
 
     def value(self, measure: str, dataset: str = AVERAGE) -> float:
         """One of ``MEASURES`` of a dataset, or the mean of all datasets."""

@@ -15,11 +15,12 @@ from hiero_lib.benchmarks.benchmark import Section
 from hiero_lib.benchmarks.controls import CONTROLS
 from hiero_lib.benchmarks.egoprocel.data import LEVEL, KeystepData, open_keysteps, raw_level_features
 from hiero_lib.benchmarks.egoprocel.files import KeystepVideo
-from hiero_lib.benchmarks.egoprocel.report import egoprocel_rows, excluded_lines, extra, save_clusters
+from hiero_lib.benchmarks.egoprocel.report import COHERENT, egoprocel_rows, excluded_lines, extra, save_clusters
 from hiero_lib.benchmarks.egoprocel.score import EgoProceLResult, score_videos
-from hiero_lib.config import Positions, Profile
-from hiero_lib.data.segments import VideoSegments
+from hiero_lib.config import Profile, SegmentTimes
+from hiero_lib.methods.levels import times_of, whole_video_levels
 from hiero_lib.methods.method import Method
+from hiero_lib.models.clustering.coherence import coherent_cluster
 from hiero_lib.models.clustering.spectral import default_cluster
 
 
@@ -43,25 +44,29 @@ class EgoProceLTask:
             return None
         if method.model is None:
             return raw_level_features(segments.x)
-        segments = at_positions(segments.to(self.device), positions_of(method, self.profile))
-        levels = method.levels(segments, cluster=True)
+        times = self.profile.hierarchy.segment_times
+        levels = whole_video_levels(method, segments.to(self.device), times=times)
         if len(levels) <= LEVEL:
             problem = f"EgoProceL is scored at level {LEVEL}, which the model lacks"
             raise ConfigError(problem, file=method.name, field="model.depth", value=len(levels))
         return levels[LEVEL].x
 
-    def score(self, method: Method) -> EgoProceLResult:
-        """Divide a method's features of every video and score the clusters."""
+    def score(self, method: Method, *, coherent: bool = False) -> EgoProceLResult:
+        """Divide a method's features of every video and score the clusters.
+
+        ``coherent``: clusters that hang together in time, as threads do for people; the published protocol is plain.
+        """
+        node_s = 2**LEVEL * self.profile.features.stride_s
+        switch_cost = self.profile.hierarchy.coherence_s / node_s if coherent else 0.0
         result = score_videos(
             self.data.videos,
             features_of=lambda video: self.features(method, video),
             stride_frames=self.data.stride_frames,
             feature_fps=self.data.feature_fps,
             config=self.profile.egoprocel,
-            cluster=default_cluster,
+            cluster=coherent_cluster(default_cluster, switch_cost=switch_cost),
         )
-        has_graph = method.thread_graph is not None
-        return dataclasses.replace(result, note=_times(positions_of(method, self.profile)) if has_graph else "")
+        return dataclasses.replace(result, segment_times=times_of(method, self.profile))
 
     def score_control(self, name: str) -> EgoProceLResult:
         """The scores of one of ``CONTROLS``: what the measure gives without looking at the features."""
@@ -82,16 +87,17 @@ class EgoProceLTask:
     def evaluate(
         self, methods: Mapping[str, Method], *, run_folder: Path | None = None
     ) -> dict[str, EgoProceLResult]:
-        """Both controls, then every method, by the names of the results table."""
+        """Both controls, every method as published, then coherent, by the names of the results table."""
         results = {name: self.score_control(name) for name in CONTROLS}
-        return results | {name: self.score(method) for name, method in methods.items()}
+        results |= {name: self.score(method) for name, method in methods.items()}
+        return results | {f"{name}{COHERENT}": self.score(method, coherent=True) for name, method in methods.items()}
 
-    def score_at_other_positions(self, method: Method) -> dict[str, EgoProceLResult]:
-        """The scores of a model with the times that it does not get otherwise: the released ones, or the paper's."""
-        other: Positions = "paper" if positions_of(method, self.profile) == "released" else "released"
-        config = dataclasses.replace(self.profile.egoprocel, positions=other)
-        switched = dataclasses.replace(self, profile=dataclasses.replace(self.profile, egoprocel=config))
-        return {f"{method.name}, {_times(other)}": switched.score(method)}
+    def score_at_other_times(self, method: Method) -> dict[str, EgoProceLResult]:
+        """The scores of a model at the segment times that the profile does not ask for."""
+        other: SegmentTimes = "paper" if self.profile.hierarchy.segment_times == "released" else "released"
+        hierarchy = dataclasses.replace(self.profile.hierarchy, segment_times=other)
+        switched = dataclasses.replace(self, profile=dataclasses.replace(self.profile, hierarchy=hierarchy))
+        return {f"{method.name}, {other} segment times": switched.score(method)}
 
     def notes(self, results: Mapping[str, EgoProceLResult]) -> list[str]:
         """How many videos were scored and left out, and which labels reach beyond their features."""
@@ -115,27 +121,3 @@ def open_egoprocel(profile: Profile, *, device: torch.device) -> EgoProceLTask:
         DataError: as :func:`hiero_lib.benchmarks.egoprocel.data.open_keysteps`.
     """
     return EgoProceLTask(profile, device, open_keysteps(profile))
-
-
-def positions_of(method: Method, profile: Profile) -> Positions:
-    """``paper`` or ``released``: by the setting, or as released where the model's thread graph is."""
-    setting = profile.egoprocel.positions
-    if setting != "auto":
-        return setting
-    return "released" if method.thread_graph == "released" else "paper"
-
-
-def at_positions(segments: VideoSegments, positions: Positions) -> VideoSegments:
-    """The video with the times that the backbone is to see.
-
-    As released, segments are spaced by ``stride / fps * 2^level``, so that on 16 frames at 30 fps neighbours (2.1 s
-    apart) lie beyond the radius of 1 s at every level and only thread edges are left.
-    """
-    if positions == "released":
-        segments = segments.clone()
-        segments.pos = segments.pos * 2**LEVEL
-    return segments
-
-
-def _times(positions: Positions) -> str:
-    return "segment times as released (times 4)" if positions == "released" else "segment times as they are"

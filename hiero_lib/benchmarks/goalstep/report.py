@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hiero_lib.base.files import file_slug
-from hiero_lib.benchmarks.goalstep.score import FULL_STEPG, RANKS, RELEASED_RUNS, THRESHOLDS, ZERO_SHOT, Answers
+from hiero_lib.benchmarks.goalstep.score import (
+    COHERENT,
+    FULL_STEPG,
+    RANKS,
+    RELEASED_RUNS,
+    THRESHOLDS,
+    ZERO_SHOT,
+    Answers,
+)
 from hiero_lib.benchmarks.grounding.files import GOALSTEP_CHALLENGE, short_uid, write_predictions
 from hiero_lib.methods.method import HIERO, Method
 from hiero_lib.results.metric import Metric, mean_metric
@@ -47,6 +55,8 @@ def goalstep_rows(task: GoalStepTask, answers: Mapping[str, Answers], methods: M
 
     for name in answers:
         add(GROUNDING, name, ZERO_SHOT)
+    for name in answers:
+        add(GROUNDING, name, COHERENT, f"{name}, coherent")
     if HIERO in answers:
         if not task.profile.step_grounding.released_runs:
             add(GROUNDING, HIERO, RELEASED_RUNS, f"{HIERO}, runs as released")
@@ -57,7 +67,7 @@ def goalstep_rows(task: GoalStepTask, answers: Mapping[str, Answers], methods: M
     rows += published_rows("stepg", STEPG)
     if HIERO in answers:
         for strategy in answers[HIERO].scores:
-            if strategy not in (ZERO_SHOT, RELEASED_RUNS):
+            if strategy not in (ZERO_SHOT, RELEASED_RUNS, COHERENT):
                 add(ABLATION, HIERO, strategy, strategy, few=True)
     return rows
 

@@ -19,12 +19,14 @@ from hiero_lib.benchmarks.grounding.files import (
 from hiero_lib.benchmarks.grounding.metrics import GroundingScores
 from hiero_lib.benchmarks.grounding.stepg import stepg, stepg_ablation
 from hiero_lib.benchmarks.grounding.zero_shot import Strategy, VideoFeatures, remembering, zero_shot
-from hiero_lib.config import StepGroundingConfig
+from hiero_lib.config import Profile
 from hiero_lib.data.narrations import add_tag
 from hiero_lib.hierarchy.spans import Interval
+from hiero_lib.models.clustering.coherence import coherent_cluster
 from hiero_lib.models.clustering.spectral import default_cluster
 
 ZERO_SHOT, RELEASED_RUNS, FULL_STEPG = "zero-shot", "zero-shot, runs as released", "HiERO-StepG"
+COHERENT = "zero-shot, coherent"
 
 
 RANKS, THRESHOLDS = (1, 3, 5), (0.3, 0.5)
@@ -45,9 +47,12 @@ class Answers:
     scores: dict[str, GroundingScores]
 
 
-def strategies_of(config: StepGroundingConfig, *, ablation: bool = True) -> dict[str, Strategy]:
-    """The published strategy, the same with the runs of the authors' code, HiERO-StepG, and it without each part."""
+def strategies_of(profile: Profile, *, ablation: bool = True) -> dict[str, Strategy]:
+    """The published strategy, with the runs of the authors' code, and with clusters that hang together in time, as
+    threads do for people; HiERO-StepG, and it without each part."""
+    config = profile.step_grounding
     cluster = remembering(default_cluster)
+    switch_cost = profile.hierarchy.coherence_s / profile.features.stride_s
     published = partial(
         zero_shot,
         n_clusters=config.n_clusters,
@@ -59,6 +64,11 @@ def strategies_of(config: StepGroundingConfig, *, ablation: bool = True) -> dict
     strategies: dict[str, Strategy] = {
         ZERO_SHOT: partial(published, released_runs=config.released_runs),
         RELEASED_RUNS: partial(published, released_runs=True),
+        COHERENT: partial(
+            published,
+            released_runs=config.released_runs,
+            cluster=coherent_cluster(cluster, switch_cost=switch_cost),
+        ),
     }
     for name, changed in stepg_ablation(config.stepg).items():
         if ablation or name == FULL_STEPG:

@@ -53,7 +53,7 @@ class GoalStepTask:
         config, clips = self.profile.step_grounding, self.splits[split].clips
         truth = truth_of(clips)
         if strategies is None:
-            strategies = strategies_of(config, ablation=bool(truth))
+            strategies = strategies_of(self.profile, ablation=bool(truth))
         predictions, report = compare_strategies(
             clips,
             groups=self.groups,

@@ -12,9 +12,10 @@ from hiero_lib.base.files import file_slug, write_json
 from hiero_lib.benchmarks.step_localization.data import LabelledSpan
 from hiero_lib.benchmarks.step_localization.files import StepVideo, step_text
 from hiero_lib.benchmarks.step_localization.score import LocalizationResult
+from hiero_lib.config import LocalizationConfig
 from hiero_lib.hierarchy.spans import Span
-from hiero_lib.methods.method import Method
-from hiero_lib.results.metric import Metric
+from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
+from hiero_lib.results.metric import Metric, mean_metric
 from hiero_lib.results.row import Row
 
 if TYPE_CHECKING:
@@ -82,9 +83,13 @@ def best_labels(predictions: Sequence[LabelledSpan], video_uid: str) -> list[Lab
 
 
 def localization_rows(
-    videos: Sequence[StepVideo], results: Mapping[str, LocalizationResult], methods: Mapping[str, Method]
+    videos: Sequence[StepVideo],
+    results: Mapping[str, LocalizationResult],
+    methods: Mapping[str, Method],
+    config: LocalizationConfig,
 ) -> list[Row]:
-    """Mean average precision at each IoU and averaged over them; n counts steps and sub-steps."""
+    """Mean average precision at each IoU and averaged over them; n counts steps and sub-steps. Then HiERO's distance
+    from the others, whose n counts categories."""
     total = sum(len(video.all_steps()) for video in videos)
     rows = []
     for name, result in results.items():
@@ -94,6 +99,12 @@ def localization_rows(
             precision = Metric(value, scores.n_truth, total - scores.n_truth)
             note = f"{scores.n_labels} categories"
             rows.append(Row(BENCHMARK, name, metric, precision, note=note, thread_graph=graph))
+    for other in (name for name in (UNTRAINED, PROBE) if HIERO in results and name in results):
+        gain = np.array(results[HIERO].scores.by_label) - np.array(results[other].scores.by_label)
+        resamples, seed = config.bootstrap_resamples, config.bootstrap_seed
+        above = mean_metric(gain, excluded=0, resamples=resamples, seed=seed)
+        note = "points, on the same categories"
+        rows.append(Row(BENCHMARK, f"{HIERO} minus {other}", "mAP, average", above, note=note))
     return rows
 
 

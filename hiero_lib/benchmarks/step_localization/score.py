@@ -32,10 +32,15 @@ class DetectionScores:
 
     mean_ap: dict[float, float]  # IoU threshold -> mAP
     average: float  # over the thresholds
-    n_labels: int
+    by_label: tuple[float, ...]  # mean over the thresholds, a value for each label of the truth
     n_truth: int
     n_predictions: int
     unknown_labels: int  # predictions whose label the truth does not hold; they are left out, as official
+
+    @property
+    def n_labels(self) -> int:
+        """Labels that the truth holds."""
+        return len(self.by_label)
 
 
 def average_precision(
@@ -94,14 +99,15 @@ def detection_scores(
             guesses[p.label].append(p)
         else:
             unknown += 1
-    mean_ap = {
-        threshold: float(
-            np.mean([average_precision(rows, guesses[label], threshold=threshold) for label, rows in truths.items()])
-        )
-        for threshold in thresholds
-    }
+    precisions = np.array(
+        [
+            [average_precision(rows, guesses[label], threshold=threshold) for label, rows in truths.items()]
+            for threshold in thresholds
+        ]
+    )  # [thresholds, labels]
+    mean_ap = {threshold: float(row.mean()) for threshold, row in zip(thresholds, precisions)}
     return DetectionScores(
-        mean_ap, float(np.mean(list(mean_ap.values()))), len(truths), len(truth), len(predictions), unknown
+        mean_ap, float(precisions.mean()), tuple(precisions.mean(0).tolist()), len(truth), len(predictions), unknown
     )
 
 

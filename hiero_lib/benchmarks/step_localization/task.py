@@ -75,7 +75,7 @@ class StepLocalizationTask:
 
     def sections(self, results: Mapping[str, LocalizationResult], methods: Mapping[str, Method]) -> list[Section]:
         """One section, ``step_localization``."""
-        rows = localization_rows(self.videos, results, methods)
+        rows = localization_rows(self.videos, results, methods, self.profile.step_localization)
         return [Section("step_localization", rows, extra(results))]
 
     def save_predictions(

@@ -2,7 +2,9 @@
 
 from hiero_lib.benchmarks.benchmark import Benchmark
 from hiero_lib.benchmarks.thread_recovery.report import (
+    count_table,
     recovered_rows,
+    scale_table,
     thread_table,
     truth_of_video,
     truth_row,
@@ -14,9 +16,11 @@ BENCHMARK = Benchmark("Thread recovery", needed_files, open_thread_recovery)
 
 __all__ = [
     "BENCHMARK",
+    "count_table",
     "needed_files",
     "open_thread_recovery",
     "recovered_rows",
+    "scale_table",
     "thread_table",
     "truth_of_video",
     "truth_row",

@@ -3,48 +3,143 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from hiero_lib.benchmarks.controls import UNIFORM
 from hiero_lib.benchmarks.thread_recovery.files import Truth, read_truth
-from hiero_lib.benchmarks.thread_recovery.score import ThreadRecovery
+from hiero_lib.benchmarks.thread_recovery.score import SCALES, ThreadRecovery
+from hiero_lib.config import Profile
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.hierarchy.spans import Span, match_labels, relabelled, spans_of
-from hiero_lib.methods.method import Method
+from hiero_lib.methods.levels import times_of
+from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
 from hiero_lib.results.row import Row
 from hiero_lib.viz.bars import TimelineRow
 
 BENCHMARK = "Thread recovery (adjusted Rand index in hundredths, over n held-out videos)"
+COUNTS = "Number of threads (share of n held-out videos in which it is found)"
+CLOSE = 2  # threads more or fewer than are true
 
 
-def thread_rows(recovery: ThreadRecovery, methods: Mapping[str, Method] | None = None) -> list[Row]:
-    """Adjusted Rand index of each method and level; ``methods`` tell the thread graph of each."""
-    graphs = {name: method.thread_graph for name, method in (methods or {}).items()}
-    return [
-        Row(BENCHMARK, method, f"level {level}", metric, thread_graph=graphs.get(method))
-        for (method, level), metric in recovery.metrics().items()
-    ]
+def thread_rows(recovery: ThreadRecovery, methods: Mapping[str, Method], profile: Profile) -> list[Row]:
+    """Rows of the results table.
+
+    For each method and level: as many threads as are true, coherent and plain; the hierarchy as it is shown against
+    each scale of the truth; how often the number of threads is found within 2. Then HiERO's distance from the others.
+    """
+    rows, counts = [], []
+    for name, levels in recovery.levels.items():
+        method = methods.get(name)
+        making: dict[str, Any] = {}
+        if method is not None and method.thread_graph is not None:
+            making = {"thread_graph": method.thread_graph, "segment_times": times_of(method, profile)}
+
+        def row(metric: str, values: Sequence[float] | np.ndarray, note: str = "") -> Row:
+            return Row(BENCHMARK, name, metric, recovery.metric(np.asarray(values)), note=note, **making)  # noqa: B023
+
+        for number, level in enumerate(levels):
+            rows.append(
+                row(f"level {number}", level.coherent, _spans_note(level.spans, recovery.true_spans["thread"]))
+            )
+            if method is None:
+                continue
+            plain = _spans_note(level.plain_spans, recovery.true_spans["thread"])
+            rows.append(row(f"level {number}, plain", level.plain, plain))
+            rows += [row(f"level {number} as shown, {scale}s", level.shown[scale]) for scale in SCALES]
+            close = np.abs(np.array(level.found) - recovery.true_threads) <= CLOSE
+            counted = recovery.metric(close.astype(float))
+            counts.append(Row(COUNTS, name, f"level {number}, within {CLOSE}", counted, **making))
+    note = "points, on the same videos"
+    for other in (name for name in (UNTRAINED, PROBE) if {HIERO, name} <= recovery.levels.keys()):
+        for at in range(len(recovery.levels[HIERO])):
+            above = recovery.difference(HIERO, other, at)
+            rows.append(Row(BENCHMARK, f"{HIERO} minus {other}", f"level {at}", above, note=note))
+    return rows + counts
+
+
+def _spans_note(spans: Sequence[int], true: Sequence[int]) -> str:
+    return f"{np.mean(spans):.0f} spans a video, {np.mean(true):.0f} true"
 
 
 def thread_table(recovery: ThreadRecovery) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: a line a method, a column a level, with the 95 % interval over videos."""
-    metrics = recovery.metrics()
-    levels = sorted({level for _, level in metrics})
+    """Header and rows: a line a method and kind of division, a column a level: 95 % interval, spans a video."""
     rows = []
-    for method in recovery.scores:
-        cells = [method]
-        for level in levels:
-            metric = metrics[method, level]
-            low, high = metric.interval or (metric.value, metric.value)
-            cells.append(f"{100 * metric.value:.1f} ({100 * low:.1f} to {100 * high:.1f})")
-        rows.append(cells)
-    return ["method", *(f"level {level}" for level in levels)], rows
+    for name, levels in recovery.levels.items():
+        for kind in ("coherent", "plain") if name != UNIFORM else ("coherent",):
+            cells = [name if kind == "coherent" else f"{name}, plain"]
+            for level in levels:
+                metric = recovery.metric(getattr(level, kind))
+                low, high = metric.interval or (metric.value, metric.value)
+                spans = level.spans if kind == "coherent" else level.plain_spans
+                cells.append(
+                    f"{_hundredths(metric.value)} ({_hundredths(low)} to {_hundredths(high)}); {np.mean(spans):.0f}"
+                )
+            rows.append(cells)
+    true = np.mean(recovery.true_spans["thread"])
+    depth = max(len(levels) for levels in recovery.levels.values())
+    return ["method", *(f"level {level}; spans (true: {true:.0f})" for level in range(depth))], rows
+
+
+def scale_table(recovery: ThreadRecovery) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: the hierarchy as it is shown, level by level, against each scale of the truth."""
+    spans = ", ".join(f"{np.mean(recovery.true_spans[scale]):.0f} {scale}s" for scale in SCALES)
+    rows = []
+    for name, levels in recovery.levels.items():
+        for at, level in enumerate(levels if name != UNIFORM else []):
+            scales = [_hundredths(float(np.mean(level.shown[scale]))) for scale in SCALES]
+            rows.append([name, str(at), *scales, f"{np.mean(level.shown_spans):.0f}"])
+    return ["method", "level", *(f"true {scale}s" for scale in SCALES), f"spans a video (true: {spans})"], rows
+
+
+def count_table(recovery: ThreadRecovery) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: how far the number of threads found is from the true one, beside the eigenvalues' gap."""
+    rows = []
+    for name, levels in recovery.levels.items():
+        for at, level in enumerate(levels if name != UNIFORM else []):
+            cells = [name, str(at)]
+            for counts in (level.found, level.gap):
+                error = np.abs(np.array(counts) - recovery.true_threads)
+                cells += [f"{np.mean(counts):.1f}", f"{error.mean():.1f}", f"{100 * (error <= CLOSE).mean():.0f} %"]
+            rows.append(cells)
+    true = f"{np.mean(recovery.true_threads):.1f}"
+    found = [f"threads (true: {true})", "mean absolute error", f"within {CLOSE}"]
+    return ["method", "level", *found, *(f"by the gap: {what}" for what in ("threads", *found[1:]))], rows
+
+
+def extra(recovery: ThreadRecovery) -> dict[str, Any]:
+    """What ``results.json`` has beside the rows: spans and numbers of threads, means over the videos."""
+    return {
+        "true spans a video": {scale: float(np.mean(spans)) for scale, spans in recovery.true_spans.items()},
+        "true threads a video": float(np.mean(recovery.true_threads)),
+        "levels": {
+            name: [
+                {
+                    "spans": float(np.mean(level.spans)),
+                    "spans, plain": float(np.mean(level.plain_spans)),
+                    "spans as shown": float(np.mean(level.shown_spans)),
+                    "threads found": float(np.mean(level.found)),
+                    "error of the number": float(np.abs(np.array(level.found) - recovery.true_threads).mean()),
+                    "error of the gap's number": float(np.abs(np.array(level.gap) - recovery.true_threads).mean()),
+                }
+                for level in levels
+            ]
+            for name, levels in recovery.levels.items()
+            if name != UNIFORM
+        },
+    }
+
+
+def _hundredths(value: float) -> str:
+    return f"{100 * value:.1f}"
 
 
 def typical_video(recovery: ThreadRecovery, *, method: str, level: int) -> str:
     """The video whose adjusted Rand index is the median one, so that a picture is neither luck nor its opposite."""
-    order = np.argsort(recovery.scores[method][level], kind="stable")
-    return list(recovery.threads[method][level])[order[len(order) // 2]]
+    scores = recovery.levels[method][level]
+    order = np.argsort(scores.coherent, kind="stable")
+    return list(scores.threads)[order[len(order) // 2]]
 
 
 def truth_of_video(paths: DataPaths, video_uid: str) -> TimelineRow | None:
@@ -87,7 +182,7 @@ def recovered_rows(
     rows = [truth_row(truth)]
     for method in methods:
         for level in levels:
-            pos, threads = recovery.threads[method][level][truth.video_uid]
+            pos, threads = recovery.levels[method][level].threads[truth.video_uid]
             spans = spans_of(threads, pos, stride_s * 2**level)
             spans = relabelled(spans, match_labels(spans, rows[0].spans))
             rows.append(TimelineRow(f"{method}, level {level}", spans, rows[0].names))

@@ -1,101 +1,168 @@
 """Are the sample's activity threads found again? Only the sample has a truth to compare with.
 
-Features of a level are clustered into as many threads as the truth has, in the same way for every method, and
-compared with the truth's threads by the adjusted Rand index (0 is chance, 1 is identity).
+What is scored is what is shown: a level is divided by `hiero_lib.hierarchy`, as for the explorer, the search and the
+export, and compared with the truth by the adjusted Rand index (0 is chance, 1 is identity):
+
+- each level for itself, into as many threads as the truth has: coherent, as the profile says, and plain;
+- the nested hierarchy as it is shown by default, level by level, against the true threads, steps and actions;
+- how many threads a level is found to have, beside the largest gap between eigenvalues (von Luxburg, 2007).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from hiero_lib.benchmarks.controls import UNIFORM, uniform_pieces
-from hiero_lib.config import ThreadRecoveryConfig
+from hiero_lib.benchmarks.thread_recovery.files import Level, Truth
+from hiero_lib.config import HierarchyConfig, Profile
 from hiero_lib.data.segments import VideoSegments
-from hiero_lib.models.hiero import HierarchyLevel
-from hiero_lib.models.threads import SpectralThreads
+from hiero_lib.hierarchy.collection import divided_video
+from hiero_lib.hierarchy.division import MOST_THREADS, LevelDivision
+from hiero_lib.hierarchy.spans import stretches
+from hiero_lib.hierarchy.video import LevelThreads
+from hiero_lib.methods.method import Method
+from hiero_lib.models.clustering.embedding import spectral_embedding
 from hiero_lib.results.metric import Metric, mean_metric
 
-LevelFeatures = Callable[[VideoSegments], Sequence[HierarchyLevel]]
-"""Maps a video to its features at each level, level 0 first."""
+SCALES: tuple[Level, ...] = ("thread", "step", "action")
 
 
-def find_threads(x: Tensor, num_threads: int, *, config: ThreadRecoveryConfig) -> np.ndarray:
-    """``[n]`` threads of one video's nodes ``[n, C]``, as the paper clusters for procedure learning."""
-    points = min(config.sample_points, len(x))
-    discover = SpectralThreads(num_clusters=num_threads, sample_points=points, temperature=config.temperature)
-    batch = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-    indices = torch.arange(len(x), device=x.device)
-    return discover(x, indices=indices, batch=batch, num_videos=1).cpu().numpy()
+@dataclass
+class LevelScores:
+    """One level of one method, over the videos.
+
+    Attributes:
+        coherent, plain: ``[V]`` adjusted Rand index with as many threads as the truth has, by the profile's
+            coherence and without any.
+        spans, plain_spans: ``[V]`` stretches of one thread that these fall into.
+        shown: scale -> ``[V]`` adjusted Rand index of the hierarchy that is shown by default.
+        shown_spans: ``[V]`` its stretches.
+        found, gap: ``[V]`` how many threads are found where none is told how many, and by the eigenvalues' gap.
+        threads: video -> (``pos [n]``, ``threads [n]``) of ``coherent``, for pictures.
+    """
+
+    coherent: list[float] = field(default_factory=list)
+    plain: list[float] = field(default_factory=list)
+    spans: list[int] = field(default_factory=list)
+    plain_spans: list[int] = field(default_factory=list)
+    shown: dict[Level, list[float]] = field(default_factory=lambda: {scale: [] for scale in SCALES})
+    shown_spans: list[int] = field(default_factory=list)
+    found: list[int] = field(default_factory=list)
+    gap: list[int] = field(default_factory=list)
+    threads: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ThreadRecovery:
-    """Adjusted Rand index per method, level and video.
+    """Scores per method and level.
 
     Attributes:
-        scores: method -> level -> ``[V]`` adjusted Rand index of each video.
-        threads: method -> level -> video -> (``pos [n]``, ``threads [n]``), for pictures.
+        levels: method -> its levels; of ``uniform pieces`` only ``coherent``, ``spans`` and ``threads`` are there.
+        true_spans: scale -> ``[V]`` stretches of the truth; true_threads: ``[V]`` its number of threads.
+        resamples, seed: of the bootstrap over videos.
     """
 
-    scores: dict[str, list[np.ndarray]]
-    threads: dict[str, list[dict[str, tuple[np.ndarray, np.ndarray]]]]
-    config: ThreadRecoveryConfig = field(default_factory=ThreadRecoveryConfig)
+    levels: Mapping[str, list[LevelScores]]
+    true_spans: Mapping[Level, list[int]]
+    true_threads: list[int]
+    resamples: int = 2000
+    seed: int = 0
 
-    def metrics(self) -> dict[tuple[str, int], Metric]:
-        """Mean over videos for each (method, level), with its 95 % interval (bootstrap over videos)."""
-        metrics = {}
-        for method, levels in self.scores.items():
-            for level, values in enumerate(levels):
-                metrics[method, level] = mean_metric(
-                    values, excluded=0, resamples=self.config.bootstrap_resamples, seed=self.config.bootstrap_seed
-                )
-        return metrics
+    def metric(self, values: list[float] | NDArray[np.floating]) -> Metric:
+        """Mean over videos, with its 95 % interval (bootstrap over videos)."""
+        return mean_metric(np.asarray(values), excluded=0, resamples=self.resamples, seed=self.seed)
+
+    def difference(self, one: str, other: str, level: int) -> Metric:
+        """How far ``one`` lies above ``other`` on the same videos (paired)."""
+        mine, theirs = (np.asarray(self.levels[name][level].coherent) for name in (one, other))
+        return self.metric(mine - theirs)
 
 
-@torch.no_grad()
 def recover_threads(
-    methods: Mapping[str, LevelFeatures],
-    videos: Mapping[str, VideoSegments],
-    truth: Mapping[str, Callable[[np.ndarray], np.ndarray]],
-    *,
-    config: ThreadRecoveryConfig | None = None,
+    methods: Mapping[str, Method], videos: Mapping[str, VideoSegments], truth: Mapping[str, Truth], profile: Profile
 ) -> ThreadRecovery:
-    """Cluster each method's features of each video and compare with the truth.
+    """Divide each method's levels of each video and compare with the truth.
 
     Args:
-        methods: name -> features of every level; models in eval mode.
-        videos: uid -> the whole video, on the device of the models.
-        truth: uid -> the true thread at given times ``[n]`` in seconds, as integers.
-        config: the profile's section ``thread_recovery``; None: its defaults.
+        methods: by the names of the results table.
+        videos: uid -> the whole video, on the device of the methods.
+        truth: of at least these videos.
+        profile: its sections ``hierarchy`` and ``thread_recovery`` say how.
 
     Returns:
         the scores, with a row ``uniform pieces`` that shows what contiguity alone is worth.
     """
+    config = profile.thread_recovery
+    levels: dict[str, list[LevelScores]] = {name: [] for name in [*methods, UNIFORM]}
+    spans: dict[Level, list[int]] = {scale: [] for scale in SCALES}
+    counts = []
+    for uid, video in videos.items():
+        for scale in SCALES:
+            spans[scale].append(_stretches(truth[uid].labels(scale, video.pos.cpu().numpy())))
+        counts.append(len(np.unique(truth[uid].labels("thread", video.pos.cpu().numpy()))))
+        for name, method in methods.items():
+            hierarchy = divided_video(method, video, profile)
+            for row, level in enumerate(hierarchy.levels):
+                scores = _of(levels[name], row)
+                _score_shown(scores, level, truth[uid])
+                _score_alone(scores, uid, level, truth[uid], profile.hierarchy)
+                if name == next(iter(methods)):
+                    _score_uniform(_of(levels[UNIFORM], row), uid, level, truth[uid])
+    return ThreadRecovery(levels, spans, counts, config.bootstrap_resamples, config.bootstrap_seed)
+
+
+def _of(levels: list[LevelScores], row: int) -> LevelScores:
+    while len(levels) <= row:
+        levels.append(LevelScores())
+    return levels[row]
+
+
+def _score_shown(scores: LevelScores, level: LevelThreads, truth: Truth) -> None:
+    for scale in SCALES:
+        scores.shown[scale].append(_rand_index(truth.labels(scale, level.pos), level.threads))
+    scores.shown_spans.append(len(level.spans))
+
+
+def _score_alone(scores: LevelScores, uid: str, level: LevelThreads, truth: Truth, config: HierarchyConfig) -> None:
+    true = truth.labels("thread", level.pos)
+    count = len(np.unique(true))
+    division = level.division
+    assert isinstance(division, LevelDivision)  # which the profile's section makes
+    found, plain = division(count), division.at_coherence(0.0)(count)
+    scores.coherent.append(_rand_index(true, found))
+    scores.plain.append(_rand_index(true, plain))
+    scores.spans.append(_stretches(found))
+    scores.plain_spans.append(_stretches(plain))
+    scores.found.append(len(np.unique(division("auto"))))
+    scores.gap.append(largest_gap(level, temperature=config.temperature))
+    scores.threads[uid] = level.pos, found
+
+
+def _score_uniform(scores: LevelScores, uid: str, level: LevelThreads, truth: Truth) -> None:
+    true = truth.labels("thread", level.pos)
+    found = uniform_pieces(level.x, len(np.unique(true)), 1.0).numpy()
+    scores.coherent.append(_rand_index(true, found))
+    scores.spans.append(_stretches(found))
+    scores.threads[uid] = level.pos, found
+
+
+def largest_gap(level: LevelThreads, *, temperature: float) -> int:
+    """Number of threads by the largest gap between eigenvalues, 2 to 20; fewer where there are not as many nodes."""
+    if len(level.x) <= 2:
+        return len(level.x)
+    values, _ = spectral_embedding(level.x, min(MOST_THREADS + 1, len(level.x)), temperature=temperature)
+    return int((values[1:-1] - values[2:]).argmax()) + 2
+
+
+def _rand_index(true: np.ndarray, found: np.ndarray) -> float:
     from sklearn.metrics import adjusted_rand_score
 
-    config = config or ThreadRecoveryConfig()
-    scores: dict[str, list[list[float]]] = {name: [] for name in [*methods, UNIFORM]}
-    threads: dict[str, list[dict[str, tuple[np.ndarray, np.ndarray]]]] = {name: [] for name in [*methods, UNIFORM]}
+    return float(adjusted_rand_score(true, found))
 
-    def note(method: str, level: int, uid: str, pos: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> None:
-        while len(scores[method]) <= level:
-            scores[method].append([])
-            threads[method].append({})
-        scores[method][level].append(float(adjusted_rand_score(true, predicted)))
-        threads[method][level][uid] = (pos, predicted)
 
-    for uid, video in videos.items():
-        for number, (name, features) in enumerate(methods.items()):
-            for level, nodes in enumerate(features(video)):
-                pos = nodes.pos.cpu().numpy()
-                true = truth[uid](pos)
-                count = len(np.unique(true))
-                note(name, level, uid, pos, true, find_threads(nodes.x, count, config=config))
-                if number == 0:
-                    note(UNIFORM, level, uid, pos, true, uniform_pieces(nodes.x, count, config.temperature).numpy())
-    return ThreadRecovery({name: [np.array(v) for v in levels] for name, levels in scores.items()}, threads, config)
+def _stretches(labels: np.ndarray) -> int:
+    return len(stretches(labels))

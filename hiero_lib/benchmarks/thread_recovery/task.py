@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from hiero_lib.base.files import file_slug, write_json
 from hiero_lib.benchmarks.benchmark import Section
 from hiero_lib.benchmarks.thread_recovery.data import held_out_videos
 from hiero_lib.benchmarks.thread_recovery.files import Truth
-from hiero_lib.benchmarks.thread_recovery.report import thread_rows
+from hiero_lib.benchmarks.thread_recovery.report import extra, thread_rows
 from hiero_lib.benchmarks.thread_recovery.score import ThreadRecovery, recover_threads
 from hiero_lib.config import Profile
 from hiero_lib.data.paths import DataPaths
@@ -45,9 +44,7 @@ class ThreadRecoveryTask:
         if not self.videos:
             folder = DataPaths.at(self.profile.data_root).truth
             raise DataError("no held-out video has known threads", file=folder)
-        labels = {uid: functools.partial(truth.labels, "thread") for uid, truth in self.truth.items()}
-        levels, config = {name: method.levels for name, method in methods.items()}, self.profile.thread_recovery
-        return recover_threads(levels, self.videos, labels, config=config)
+        return recover_threads(methods, self.videos, self.truth, self.profile)
 
     def notes(self, results: ThreadRecovery) -> list[str]:
         """Nothing: what is left out stands in the summary."""
@@ -55,7 +52,7 @@ class ThreadRecoveryTask:
 
     def sections(self, results: ThreadRecovery, methods: Mapping[str, Method]) -> list[Section]:
         """One section, ``threads``."""
-        return [Section("threads", thread_rows(results, methods))]
+        return [Section("threads", thread_rows(results, methods, self.profile), extra(results))]
 
     def save_predictions(
         self, results: ThreadRecovery, methods: Mapping[str, Method], run_folder: Path
@@ -65,10 +62,10 @@ class ThreadRecoveryTask:
         Video -> level -> ``pos`` in seconds and ``threads``, as many numbers each.
         """
         written = []
-        for method, levels in results.threads.items():
+        for method, levels in results.levels.items():
             videos: dict[str, dict[str, dict[str, list[float]]]] = {}
-            for level, by_video in enumerate(levels):
-                for uid, (pos, threads) in by_video.items():
+            for level, scores in enumerate(levels):
+                for uid, (pos, threads) in scores.threads.items():
                     nodes = {"pos": [round(at, 3) for at in pos.tolist()], "threads": threads.tolist()}
                     videos.setdefault(uid, {})[str(level)] = nodes
             path = run_folder / "predictions" / f"threads_{file_slug(method)}.json"

@@ -22,7 +22,7 @@ from hiero_lib.benchmarks.egonlq.report import (
 from hiero_lib.benchmarks.egonlq.score import FED, EgoNLQResult, Head, measures
 from hiero_lib.benchmarks.egonlq.task import EgoNLQTask
 from hiero_lib.benchmarks.grounding.metrics import grounding_scores
-from hiero_lib.methods.method import HIERO, UNTRAINED, Method
+from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
 from hiero_lib.results.metric import mean_metric
 
 
@@ -32,7 +32,8 @@ def test_rows_have_the_mean_the_spread_and_what_was_published(
     rows = egonlq_rows(task, trained, methods)
     measured = {(row.method, row.metric): row for row in rows if row.result is not None}
     gain = f"{HIERO} minus {UNTRAINED}"
-    assert list(measured) == [(method, measure) for method in ("random spans", *FED, gain) for measure in MEASURES]
+    named = ("random spans", *FED, gain, f"{HIERO} minus {PROBE}")
+    assert list(measured) == [(method, measure) for method in named for measure in MEASURES]
     chance = measured["random spans", "R5@0.3"].result
     assert chance is not None
     assert 0.2 < chance.value < 0.7  # spans of 4 s in 30 s: each is a hit with a probability of about 0.15

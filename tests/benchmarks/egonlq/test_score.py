@@ -161,14 +161,14 @@ def test_bad_input(tmp_path):
         run(tmp_path, config=dataclasses.replace(SMALL, max_pos_len=2))
 
 
-def test_both_methods_have_the_same_seeds_and_the_levels_fewer():
+def test_all_methods_have_the_same_seeds_and_the_levels_fewer():
     config = EgoNLQConfig(seeds=(3, 5), compared_seeds=1)
     heads = planned_heads(config, depth=3)
-    assert heads[:4] == [Head(method, 0, seed) for method in FED for seed in (3, 5)]
-    assert heads[4:] == [Head(HIERO, level, 3) for level in (1, 2, "all")]
-    assert [head.level for head in planned_heads(config, depth=2)[4:]] == [1, "all"]
+    assert heads[:6] == [Head(method, 0, seed) for method in FED for seed in (3, 5)]
+    assert heads[6:] == [Head(HIERO, level, 3) for level in (1, 2, "all")]
+    assert [head.level for head in planned_heads(config, depth=2)[6:]] == [1, "all"]
     alone = planned_heads(dataclasses.replace(config, compared_seeds=0), depth=3)
-    assert alone == heads[:4]
+    assert alone == heads[:6]
     assert compared_levels(config, depth=3) == [0, 1, 2, "all"]
 
 

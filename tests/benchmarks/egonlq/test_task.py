@@ -37,6 +37,7 @@ def test_each_head_is_trained_and_the_features_have_the_levels_channels(
     hidden = profile.model.hidden_size
     assert dims == {
         (UNTRAINED, 0): 12,
+        (PROBE, 0): profile.alignment.dim,
         (HIERO, 0): hidden,
         (HIERO, 1): hidden,
         (HIERO, 2): hidden,
@@ -55,8 +56,8 @@ def test_again_it_is_only_read_whatever_the_executor(
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
     assert list(again) == list(trained)
     assert all(again[head].predictions == trained[head].predictions for head in trained)
-    assert len(said) == 7
-    assert "7 of 7 heads" in said[-1]
+    assert len(said) == 9
+    assert "9 of 9 heads" in said[-1]
 
 
 def test_processes_train_the_same_heads(
@@ -86,7 +87,7 @@ def test_official_files_of_validation_and_test(
     assert read == list(FED)  # once for all seeds
     assert [path.name for path in files] == [
         f"egonlq_{method}_seed{seed}_{split}.json"
-        for method in ("untrained_features", "hiero")
+        for method in ("untrained_features", "linear_probe", "hiero")
         for seed in (3, 5)
         for split in ("val", "test")
     ]
@@ -119,7 +120,7 @@ def test_features_are_computed_once(
 
     stale = {name: Method(**{**vars(method), "levels": fail}) for name, method in methods.items()}
     rows = compute_features(task, stale)
-    assert [row[:3] for row in rows] == [[UNTRAINED, 12, 12], [HIERO, 24, 12]]
+    assert [row[:3] for row in rows] == [[UNTRAINED, 12, 12], [PROBE, 16, 12], [HIERO, 24, 12]]
     assert "HiERO, val videos 3/3" in capsys.readouterr().out
 
 

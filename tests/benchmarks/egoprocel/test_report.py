@@ -100,16 +100,17 @@ def test_rows_have_every_measure_and_what_was_published(
 ) -> None:
     rows = report.egoprocel_rows(results, methods, profile)
     differences = [row for row in rows if " minus " in row.method]
-    assert len(differences) == 2 * 2
+    assert len(differences) == 2 * 2 * 2  # two others, two measures, plain and coherent
     for row in differences:
         assert row.result is not None
+        kind = ", coherent" if row.method.endswith(", coherent") else ""
         below = results[row.method.removeprefix(f"{HIERO} minus ")]
         measure = row.metric.removesuffix(", average")
-        assert row.result.value == pytest.approx(results[HIERO].value(measure) - below.value(measure))
+        assert row.result.value == pytest.approx(results[f"{HIERO}{kind}"].value(measure) - below.value(measure))
         assert row.result.interval is not None
         assert row.result.interval[0] <= row.result.interval[1]
     measured = [row for row in rows if row.result is not None and row not in differences]
-    assert len(measured) == 5 * (2 * 4 + 2)  # F1 and IoU of the average and 3 datasets; 2 more over all labels
+    assert len(measured) == 8 * (2 * 4 + 2)  # F1 and IoU of the average and 3 datasets; 2 more over all labels
     for row in measured:
         assert row.result is not None
         assert row.result.interval is not None
@@ -118,9 +119,9 @@ def test_rows_have_every_measure_and_what_was_published(
         assert row.result.n == {"F1, MECCANO": 2, "IoU, MECCANO": 2}.get(
             row.metric, 4 if AVERAGE in row.metric else 1
         )
-    assert {(row.thread_graph, row.note) for row in measured if row.method == HIERO} == {
-        ("within_threads", "segment times as they are")
-    }
+    made_with = {(row.method, row.thread_graph, row.segment_times) for row in measured}
+    assert {(name, "within_threads", "released") for name in (HIERO, f"{HIERO}, coherent")} <= made_with
+    assert (UNTRAINED, None, None) in made_with
     published = {(row.method, row.metric): row.published for row in rows if row.result is None}
     assert len(published) == 5 * 2 * 4
     assert published["HiERO (EgoVLP)", "F1, average"] == 0.445

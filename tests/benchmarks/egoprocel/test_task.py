@@ -1,4 +1,4 @@
-"""EgoProceL for a run's methods: features of level 2, positions, controls, and what is left out."""
+"""EgoProceL for a run's methods: features of level 2, times, controls, and what is left out."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import torch
 
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.benchmarks.controls import CONTROLS, RANDOM, UNIFORM
+from hiero_lib.benchmarks.egoprocel.report import spans_a_video
 from hiero_lib.benchmarks.egoprocel.score import AVERAGE, EgoProceLResult
-from hiero_lib.benchmarks.egoprocel.task import EgoProceLTask, at_positions, open_egoprocel, positions_of
+from hiero_lib.benchmarks.egoprocel.task import EgoProceLTask, open_egoprocel
 from hiero_lib.config import Profile, load_profile
+from hiero_lib.methods.levels import whole_video_levels
 from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
-from hiero_lib.models.temporal import radius_graph
 from tests.helpers.tiny import make_checkpoint
 
 CPU = torch.device("cpu")
@@ -24,6 +25,11 @@ CPU = torch.device("cpu")
 def with_settings(task: EgoProceLTask, **settings: object) -> EgoProceLTask:
     given = {f"egoprocel.{name}": value for name, value in settings.items()}
     profile = load_profile(Path(task.profile.data_root) / "tiny.yaml", given)
+    return open_egoprocel(profile, device=CPU)
+
+
+def with_times(task: EgoProceLTask, times: str) -> EgoProceLTask:
+    profile = load_profile(Path(task.profile.data_root) / "tiny.yaml", {"hierarchy.segment_times": times})
     return open_egoprocel(profile, device=CPU)
 
 
@@ -39,47 +45,33 @@ def test_features_are_level_two_and_of_untrained_ones_every_fourth_segment(
     for name in (PROBE, HIERO):
         found = task.features(methods[name], video)
         assert found is not None
-        torch.testing.assert_close(found, methods[name].levels(segments, cluster=True)[2].x)
+        torch.testing.assert_close(found, whole_video_levels(methods[name], segments, times="released")[2].x)
 
 
-def test_released_positions_leave_no_temporal_edge(task: EgoProceLTask, methods: dict[str, Method]) -> None:
-    segments = task.data.segments(task.data.videos[0])
-    assert segments is not None
-    batch = torch.zeros(len(segments.x), dtype=torch.int64)
-    edges = {}
-    for positions in ("paper", "released"):
-        pos = at_positions(segments, positions).pos  # type: ignore[arg-type]
-        edges[positions] = [
-            radius_graph(pos[:: 2**level], batch[:: 2**level], 1.0, scale=2.0**level).edge_index().shape[1]
-            for level in range(3)
-        ]
-    assert min(edges["paper"]) > 0
-    assert edges["released"] == [0, 0, 0]
-    assert float(segments.pos[0]) == pytest.approx(0.5 * 16 / 30)  # what was given is left as it was
-
-
-def test_the_positions_follow_the_thread_graph_or_the_setting(
+def test_the_times_are_the_released_ones_whatever_the_weights(
     task: EgoProceLTask, methods: dict[str, Method], tmp_path: Path
 ) -> None:
     released = load_profile(Path(task.profile.data_root) / "tiny.yaml", {"model.thread_graph": "released"})
     path = make_checkpoint(tmp_path / "released", released, "hiero")
     authors = open_methods(released, checkpoints={"hiero": path}, device=CPU)[HIERO]
-    assert positions_of(methods[HIERO], task.profile) == "paper"
-    assert positions_of(authors, task.profile) == "released"
-    for setting in ("paper", "released"):
-        switched = with_settings(task, positions=setting)
-        assert positions_of(methods[HIERO], switched.profile) == positions_of(authors, switched.profile) == setting
     video = task.data.videos[0]
-    seen = [with_settings(task, positions=p).features(methods[HIERO], video) for p in ("paper", "released")]
-    assert seen[0] is not None
-    assert seen[1] is not None
-    assert not torch.allclose(seen[0], seen[1])
+    segments = task.data.segments(video)
+    assert segments is not None
+    for method in (methods[HIERO], authors):
+        assert task.score(method).segment_times == "released"
+        for times in ("released", "paper"):
+            found = with_times(task, times).features(method, video)
+            assert found is not None
+            expected = whole_video_levels(method, segments, times=times)[2].x  # type: ignore[arg-type]
+            torch.testing.assert_close(found, expected)
+    assert task.score(methods[PROBE]).segment_times is None
 
 
 def test_planted_steps_score_above_chance(results: dict[str, EgoProceLResult]) -> None:
-    assert list(results) == [RANDOM, UNIFORM, UNTRAINED, PROBE, HIERO]
+    coherent = [f"{name}, coherent" for name in (UNTRAINED, PROBE, HIERO)]
+    assert list(results) == [RANDOM, UNIFORM, UNTRAINED, PROBE, HIERO, *coherent]
     assert results[UNTRAINED].value("F1") > results[RANDOM].value("F1")
-    assert [len(result.videos) for result in results.values()] == [4] * 5
+    assert [len(result.videos) for result in results.values()] == [4] * 8
 
 
 def test_videos_without_features_are_counted_and_named(own: Profile) -> None:
@@ -128,18 +120,25 @@ def test_controls_do_not_look_at_features(task: EgoProceLTask) -> None:
     assert np.diff(entry.predicted).min() >= 0
 
 
-def test_a_model_is_scored_with_the_times_that_it_does_not_get_otherwise(
+def test_a_model_is_scored_at_the_times_that_are_not_asked_for(
     task: EgoProceLTask, methods: dict[str, Method], results: dict[str, EgoProceLResult]
 ) -> None:
-    ((name, other),) = task.score_at_other_positions(methods[HIERO]).items()
-    assert name == "HiERO, segment times as released (times 4)"
-    assert other.note == "segment times as released (times 4)"
-    expected = with_settings(task, positions="released").score(methods[HIERO])
+    ((name, other),) = task.score_at_other_times(methods[HIERO]).items()
+    assert name == "HiERO, paper segment times"
+    assert other.segment_times == "paper"
+    expected = with_times(task, "paper").score(methods[HIERO])
     assert other.metrics(resamples=5, seed=0) == expected.metrics(resamples=5, seed=0)
-    ((back, same),) = with_settings(task, positions="released").score_at_other_positions(methods[HIERO]).items()
-    assert back == "HiERO, segment times as they are"
+    ((back, same),) = with_times(task, "paper").score_at_other_times(methods[HIERO]).items()
+    assert back == "HiERO, released segment times"
     assert same.metrics(resamples=5, seed=0) == results[HIERO].metrics(resamples=5, seed=0)
-    assert [results[method].note for method in (UNTRAINED, PROBE)] == ["", ""]  # they have no graph
+
+
+def test_coherent_clusters_fall_into_fewer_spans(results: dict[str, EgoProceLResult]) -> None:
+    for name in (UNTRAINED, PROBE, HIERO):
+        plain, coherent = (
+            spans_a_video(entry.predicted for entry in results[kind].videos) for kind in (name, f"{name}, coherent")
+        )
+        assert coherent < plain
 
 
 def test_what_is_recorded_and_written(
@@ -150,6 +149,6 @@ def test_what_is_recorded_and_written(
     assert {row.method for row in section.rows if row.result is not None} >= results.keys()
     assert set(section.extra["tasks"]) == {"MECCANO/MECCANO", "EGTEA/Pizza", "CMU/Eggs"}
     written = task.save_predictions(results, methods, tmp_path)
-    assert len(written) == len(results) == 5
+    assert len(written) == len(results) == 8
     assert all(path.parent == tmp_path / "predictions" for path in written)
     assert task.summary().startswith("4 labelled videos of 3 tasks in 3 datasets")

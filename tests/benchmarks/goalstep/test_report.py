@@ -23,6 +23,7 @@ from hiero_lib.benchmarks.goalstep.report import (
     save_answers,
 )
 from hiero_lib.benchmarks.goalstep.score import (
+    COHERENT,
     FULL_STEPG,
     RELEASED_RUNS,
     ZERO_SHOT,
@@ -93,7 +94,7 @@ def test_tables_and_pictures(
     assert [row[2] for row in shown] == ["0.0 to 20.0 s", "40.0 to 60.0 s", "12.0 to 37.0 s"]
     header, rows = ablation_table(answers["val"])
     assert header == ["strategy", *methods]
-    assert [row[0] for row in rows][:3] == [ZERO_SHOT, RELEASED_RUNS, FULL_STEPG]
+    assert [row[0] for row in rows][:4] == [ZERO_SHOT, RELEASED_RUNS, COHERENT, FULL_STEPG]
     panels = example_panels(task, answers["val"], count=9)
     assert len(panels) == 5
     assert list(panels[0].answers) == [*methods, FULL_STEPG]
@@ -150,7 +151,7 @@ def test_without_hiero_there_are_neither_parts_nor_differences(
     task: GoalStepTask, answers: dict[str, dict[str, Answers]], methods: dict[str, Method]
 ) -> None:
     rows = goalstep_rows(task, {UNTRAINED: answers["val"][UNTRAINED]}, methods)
-    assert {row.method for row in rows if row.result is not None} == {UNTRAINED}
+    assert {row.method for row in rows if row.result is not None} == {UNTRAINED, f"{UNTRAINED}, coherent"}
     assert {row.benchmark for row in rows} == {GROUNDING, STEPG}
 
 

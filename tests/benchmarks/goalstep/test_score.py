@@ -9,6 +9,7 @@ import torch
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.benchmarks.goalstep.score import (
+    COHERENT,
     FULL_STEPG,
     RELEASED_RUNS,
     ZERO_SHOT,
@@ -29,7 +30,9 @@ from hiero_lib.benchmarks.grounding.files import (
 from hiero_lib.benchmarks.grounding.metrics import grounding_scores
 from hiero_lib.benchmarks.grounding.stepg import stepg
 from hiero_lib.benchmarks.grounding.zero_shot import VideoFeatures, zero_shot
-from hiero_lib.config import StepGroundingConfig
+from hiero_lib.config import Profile
+from hiero_lib.models.clustering.coherence import coherent_cluster
+from hiero_lib.models.clustering.spectral import default_cluster
 from tests.helpers.clusterings import by_axis
 from tests.helpers.shared import SHARED, needs
 
@@ -129,25 +132,32 @@ def test_a_groups_reading_is_the_released_one_where_that_is_asked_for():
     assert asked == [("b",), ("b", "c"), ("none",)]
 
 
-def test_strategies_are_the_published_one_the_released_runs_and_stepg_with_and_without_each_part():
-    config = StepGroundingConfig()
-    names = list(strategies_of(config))
-    assert names[:3] == [ZERO_SHOT, RELEASED_RUNS, FULL_STEPG]
-    assert len(names) == 8
+def with_grounding(profile: Profile, **settings) -> Profile:
+    return dataclasses.replace(profile, step_grounding=dataclasses.replace(profile.step_grounding, **settings))
+
+
+def test_strategies_are_the_published_one_its_variants_and_stepg_with_and_without_each_part(profile: Profile) -> None:
+    names = list(strategies_of(profile))
+    assert names[:4] == [ZERO_SHOT, RELEASED_RUNS, COHERENT, FULL_STEPG]
+    assert len(names) == 9
     assert "coarse similarity from level 0" in names
-    assert list(strategies_of(config, ablation=False)) == names[:3]
+    assert list(strategies_of(profile, ablation=False)) == names[:4]
 
 
-def test_strategies_follow_the_settings():
+def test_strategies_follow_the_settings(profile: Profile) -> None:
     features, queries = pieces(3, 40, 30, 20, 50)
-    config = StepGroundingConfig(n_clusters=5, temperature=0.05, longer_than=4, answers=2)
-    found = strategies_of(config)[ZERO_SHOT](features, queries)
+    profile = with_grounding(profile, n_clusters=5, temperature=0.05, longer_than=4, answers=2)
+    found = strategies_of(profile)
     expected = partial(zero_shot, features, queries, n_clusters=5, temperature=0.05, longer_than=4, answers=2)
-    assert found == expected()
-    released = strategies_of(dataclasses.replace(config, released_runs=True))
-    assert released[ZERO_SHOT](features, queries) == expected(released_runs=True) != found
-    assert strategies_of(config)[RELEASED_RUNS](features, queries) == expected(released_runs=True)
-    assert strategies_of(config)[FULL_STEPG](features, queries) == stepg(features, queries, config=config.stepg)
+    assert found[ZERO_SHOT](features, queries) == expected()
+    released = strategies_of(with_grounding(profile, released_runs=True))
+    plain = found[ZERO_SHOT](features, queries)
+    assert released[ZERO_SHOT](features, queries) == expected(released_runs=True) != plain
+    assert found[RELEASED_RUNS](features, queries) == expected(released_runs=True)
+    assert found[FULL_STEPG](features, queries) == stepg(features, queries, config=profile.step_grounding.stepg)
+    switch_cost = profile.hierarchy.coherence_s / profile.features.stride_s
+    cluster = coherent_cluster(default_cluster, switch_cost=switch_cost)
+    assert found[COHERENT](features, queries) == expected(cluster=cluster)
 
 
 def test_a_report_says_how_many_and_why_not():

@@ -11,7 +11,14 @@ import torch
 from hiero_lib.base.errors import DataError
 from hiero_lib.benchmarks.goalstep import task as module
 from hiero_lib.benchmarks.goalstep.report import extra
-from hiero_lib.benchmarks.goalstep.score import FULL_STEPG, RELEASED_RUNS, ZERO_SHOT, Answers, strategies_of
+from hiero_lib.benchmarks.goalstep.score import (
+    COHERENT,
+    FULL_STEPG,
+    RELEASED_RUNS,
+    ZERO_SHOT,
+    Answers,
+    strategies_of,
+)
 from hiero_lib.benchmarks.goalstep.task import GoalStepTask, open_goalstep
 from hiero_lib.benchmarks.grounding.zero_shot import zero_shot
 from hiero_lib.config import Profile, load_profile
@@ -39,11 +46,11 @@ def test_every_method_answers_both_splits_by_every_strategy(
     task: GoalStepTask, answers: dict[str, dict[str, Answers]], methods: dict[str, Method], tmp_path: Path
 ) -> None:
     assert list(answers) == ["val", "test"]
-    strategies = list(strategies_of(task.profile.step_grounding))
+    strategies = list(strategies_of(task.profile))
     for name in methods:
         known, unknown = answers["val"][name], answers["test"][name]
         assert list(known.predictions) == list(known.scores) == strategies
-        assert (list(unknown.predictions), unknown.scores) == (strategies[:3], {})  # no parts without a truth
+        assert (list(unknown.predictions), unknown.scores) == (strategies[:4], {})  # no parts without a truth
     assert task.notes(answers) == [
         f"{split}, {name}: {count} queries answered; excluded: none"
         for split, count in (("val", 5), ("test", 2))
@@ -56,18 +63,18 @@ def test_every_method_answers_both_splits_by_every_strategy(
 
 
 def test_the_strategies_that_are_handed_in_are_the_only_ones(task: GoalStepTask, methods: dict[str, Method]) -> None:
-    strategies = strategies_of(task.profile.step_grounding, ablation=False)
+    strategies = strategies_of(task.profile, ablation=False)
     answers = task.ground(methods[UNTRAINED], "val", strategies)
-    assert list(answers.scores) == [ZERO_SHOT, RELEASED_RUNS, FULL_STEPG]
+    assert list(answers.scores) == [ZERO_SHOT, RELEASED_RUNS, COHERENT, FULL_STEPG]
 
 
 def test_switches_of_the_released_code(root: Path, methods: dict[str, Method]) -> None:
     released = load_profile(root / "tiny.yaml", {"step_grounding.released_runs": True})
     task = open_goalstep(released, device=CPU)
-    strategies = {name: s for name, s in strategies_of(released.step_grounding).items() if "zero" in name}
+    strategies = {name: s for name, s in strategies_of(released).items() if "zero" in name}
     found = task.ground(methods[HIERO], "val", strategies)
     assert found.predictions[ZERO_SHOT] == found.predictions[RELEASED_RUNS]
-    assert set(found.scores) == {ZERO_SHOT, RELEASED_RUNS}
+    assert set(found.scores) == {ZERO_SHOT, RELEASED_RUNS, COHERENT}
 
 
 def test_groups_as_the_released_code_reads_them(

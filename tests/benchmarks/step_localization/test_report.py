@@ -21,9 +21,10 @@ from hiero_lib.benchmarks.step_localization.report import (
 )
 from hiero_lib.benchmarks.step_localization.score import DetectionScores, LocalizationResult
 from hiero_lib.benchmarks.step_localization.task import StepLocalizationTask
-from hiero_lib.methods.method import HIERO, PROBE, Method
+from hiero_lib.config import LocalizationConfig
+from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
 
-NO_SCORES = DetectionScores({}, 0.0, 0, 0, 0, 0)
+NO_SCORES = DetectionScores({}, 0.0, (), 0, 0, 0)
 
 
 def found(
@@ -36,9 +37,14 @@ def found(
 def test_rows_have_every_threshold_and_their_average(
     task: StepLocalizationTask, results: dict[str, LocalizationResult], methods: dict[str, Method]
 ) -> None:
-    rows = localization_rows(task.videos, results, methods)
+    rows = localization_rows(task.videos, results, methods, task.profile.step_localization)
     assert {row.benchmark for row in rows} == {BENCHMARK}
-    assert list(dict.fromkeys(row.method for row in rows)) == list(methods)
+    gains = [f"{HIERO} minus {name}" for name in (UNTRAINED, PROBE)]
+    assert list(dict.fromkeys(row.method for row in rows)) == [*methods, *gains]
+    values = {row.method: row.result for row in rows if row.metric == "mAP, average" and row.result}
+    for name, gain in zip((UNTRAINED, PROBE), gains):
+        assert values[gain].value == pytest.approx(values[HIERO].value - values[name].value)
+        assert (values[gain].n, values[gain].interval is not None) == (3, True)
     named = {row.metric: row.result for row in rows if row.method == HIERO}
     assert list(named) == [*(f"mAP@{iou}" for iou in (0.1, 0.2, 0.3, 0.4, 0.5)), "mAP, average"]
     average = named["mAP, average"]
@@ -52,9 +58,10 @@ def test_rows_have_every_threshold_and_their_average(
 
 def test_steps_of_videos_without_features_are_excluded(methods: dict[str, Method]) -> None:
     steps = (Step(0, 5, "a", "", 0, (Step(1, 2, "b", "", 1),)), Step(5, 9, "c", ""))
-    scores = DetectionScores({0.5: 0.25}, 0.25, 3, 3, 9, 0)
+    scores = DetectionScores({0.5: 0.25}, 0.25, (0.25, 0.5, 0.0), 3, 9, 0)
     result = LocalizationResult(scores, [], ("lost",))
-    rows = localization_rows([StepVideo("v", steps), StepVideo("lost", steps)], {HIERO: result}, methods)
+    videos = [StepVideo("v", steps), StepVideo("lost", steps)]
+    rows = localization_rows(videos, {HIERO: result}, methods, LocalizationConfig())
     assert [(row.metric, row.result.value, row.result.n, row.result.excluded) for row in rows if row.result] == [
         ("mAP@0.5", 0.25, 3, 3),
         ("mAP, average", 0.25, 3, 3),

@@ -58,7 +58,7 @@ def test_what_is_recorded_and_written(
     task: StepLocalizationTask, methods: dict[str, Method], results: dict[str, LocalizationResult], tmp_path: Path
 ) -> None:
     (section,) = task.sections(results, methods)
-    assert (section.name, len(section.rows)) == ("step_localization", 3 * 6)
+    assert (section.name, len(section.rows)) == ("step_localization", 3 * 6 + 2)
     assert task.notes(results) == [f"{name}: {len(result.predictions):,} spans" for name, result in results.items()]
     assert section.extra == {
         "videos without features": [],

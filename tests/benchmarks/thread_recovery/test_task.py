@@ -33,15 +33,15 @@ def results(task: ThreadRecoveryTask, methods: dict[str, Method]) -> ThreadRecov
 def test_every_method_is_compared_at_every_level(
     task: ThreadRecoveryTask, methods: dict[str, Method], results: ThreadRecovery
 ) -> None:
-    assert list(results.scores) == [*methods, UNIFORM]
-    assert {len(levels) for levels in results.scores.values()} == {3}
+    assert list(results.levels) == [*methods, UNIFORM]
+    assert {len(levels) for levels in results.levels.values()} == {3}
     for name, method in methods.items():
         for level, found in enumerate(method.levels(task.videos["v1"])):
-            pos, threads = results.threads[name][level]["v1"]
+            pos, threads = results.levels[name][level].threads["v1"]
             np.testing.assert_array_equal(pos, found.pos)
             true = task.truth["v1"].labels("thread", pos)
             assert len(np.unique(threads)) <= 2  # as many as the truth has
-            assert results.scores[name][level][1] == adjusted_rand_score(true, threads)
+            assert results.levels[name][level].coherent[1] == adjusted_rand_score(true, threads)
     (section,) = task.sections(results, methods)
     assert section.name == "threads"
     assert {(row.result.n, row.result.excluded) for row in section.rows if row.result is not None} == {(3, 0)}
@@ -61,7 +61,7 @@ def test_threads_are_written_beside_their_times(
     saved = json.loads(written[2].read_text())
     assert (saved["version"], saved["method"], list(saved["videos"])) == (1, "HiERO", ["v0", "v1", "v2"])
     for level, nodes in saved["videos"]["v2"].items():
-        pos, threads = results.threads["HiERO"][int(level)]["v2"]
+        pos, threads = results.levels["HiERO"][int(level)].threads["v2"]
         assert nodes["threads"] == threads.tolist()
         np.testing.assert_allclose(nodes["pos"], pos, atol=5e-4)
 
