@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -72,7 +73,7 @@ def read_json(path: str | Path) -> Any:
     if not path.is_file():
         raise DataError("there is no such file", file=path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # with or without a mark at its start
     except UnicodeDecodeError as error:
         raise DataError("not UTF-8 text", file=path, field=f"byte {error.start}") from error
     if not text.strip():
@@ -119,6 +120,27 @@ def reading_csv(path: str | Path) -> Iterator[TextIO]:
         raise DataError("not UTF-8 text", file=path, field=f"byte {error.start}") from error
     except csv.Error as error:
         raise DataError(f"not readable as a csv ({error})", file=path) from error
+
+
+def csv_rows(text: str, delimiter: str, path: str | Path) -> list[tuple[int, list[str]]]:
+    """Each row of a csv that is not empty, with the line on which it begins.
+
+    Raises:
+        DataError: a quote that never closes, which would swallow the rows after it, or that closes within a cell; a
+            cell beyond the limit of :mod:`csv`. Names the line on which the row begins.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows, line = [], 1
+    try:
+        for cells in reader:
+            if cells:
+                rows.append((line, cells))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        quoted = "unexpected end" in str(error) or "expected after" in str(error)
+        problem = "a quote opens here that does not close at a cell's end" if quoted else f"not readable ({error})"
+        raise DataError(problem, file=path, field=f"line {line}") from error
+    return rows
 
 
 def sha256_of(path: str | Path) -> str:

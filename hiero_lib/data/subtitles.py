@@ -7,39 +7,49 @@ read and takes ``a < 5 g then b >`` for a tag, and neither names the line that i
 
 from __future__ import annotations
 
-import csv
 import html
-import io
-import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hiero_lib.base.errors import DataError
+from hiero_lib.base.files import csv_rows
+from hiero_lib.base.progress import quiet
 from hiero_lib.data.narrations import Narrations
 
-_ARROW = re.compile(r"^\s*(\S+)\s+-->\s+(\S+)")
-_TAG = re.compile(r"<[^>]*>|\{\\[^}]*\}")
-_TIMES, _ENDS, _TEXTS = ("time", "start", "narration_time", "start_s"), ("end", "end_s"), ("text", "narration")
+_TIME = re.compile(r"[0-9]{1,12}(?::[0-9]{1,12}){0,2}(?:[.,][0-9]{0,30})?")
+_ARROW = re.compile(r"^\s*([-+]?\d\S*?)\s*-->\s*(\S+)")
+_TAG = re.compile(r"</?(?:b|i|u|s|font|c|v|lang|ruby|rt)(?:[.\s][^<>]*)?>|<\d+(?::\d+)+[.,]\d+>|\{\\[^}]*\}", re.I)
+_WORD_TIME = re.compile(r"<\d+(?::\d+)+[.,]\d+>")
+_HEADER = re.compile(r"^(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
+_SECONDS, _MILLISECONDS = ("time", "start", "narration_time", "start_s"), ("start_ms", "time_ms")
+_ENDS, _ENDS_MS, _TEXTS = ("end", "end_s"), ("end_ms",), ("text", "narration")
+_WHISPER = ["start", "end", "text"]  # header of whisper's tsv, whose times are whole milliseconds
+
+Line = tuple[float, str]  # seconds, text
 
 
-def read_narrations(path: str | Path) -> Narrations:
+def read_narrations(
+    path: str | Path, *, duration_s: float | None = None, say: Callable[[str], None] = quiet
+) -> Narrations:
     """The narrations of a file, by its suffix.
 
     A subtitle counts at the middle of its time. A table has a header: ``text``, and ``time``, or ``start`` with or
-    without ``end`` (then the middle); times are seconds or ``[hh:]mm:ss[.fff]``. Empty texts are left out.
+    without ``end`` (then the middle); times are seconds or ``[hh:]mm:ss[.fff]``; in ``start_ms``, ``end_ms`` they
+    are milliseconds, and in whisper's tsv where the length of the video says so.
+
+    Args:
+        path: of .srt, .vtt, .csv or .tsv.
+        duration_s: of the video, in seconds; narrations after its end are left out. None: not known.
+        say: receives a line for each kind of narration that is left out, with how many.
 
     Raises:
-        DataError: no such file, another suffix, a time or line that cannot be read, or not one narration.
+        DataError: no such file, another suffix, a time or line that cannot be read, or not one narration; names the
+            line.
     """
     path = Path(path)
-    readers: dict[str, Callable[[str, Path], Iterator[tuple[float, str]]]] = {
-        ".srt": _subtitles,
-        ".vtt": _subtitles,
-        ".csv": _table,
-        ".tsv": _table,
-    }
-    if path.suffix.lower() not in readers:
+    suffix = path.suffix.lower()
+    if suffix not in (".srt", ".vtt", ".csv", ".tsv"):
         raise DataError("narrations are read from .srt, .vtt, .csv and .tsv", file=path, value=path.suffix)
     if not path.is_file():
         raise DataError("there is no such file", file=path)
@@ -47,61 +57,134 @@ def read_narrations(path: str | Path) -> Narrations:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError("not UTF-8 text", file=path, field=f"byte {error.start}") from error
-    lines = ((time, " ".join(words.split())) for time, words in readers[path.suffix.lower()](text, path))
-    narrations = sorted(((time, words) for time, words in lines if words), key=lambda narration: narration[0])
-    if not narrations:
+    found = _subtitles(text, path) if suffix in (".srt", ".vtt") else _table(text, path, duration_s)
+    lines = [(time, " ".join(words.split())) for time, words in found]
+    told = sorted(((time, words) for time, words in lines if words), key=lambda line: line[0])
+    if len(told) < len(lines):
+        say(f"{path.name}: {len(lines) - len(told)} of {len(lines)} have no text and are left out")
+    inside = [line for line in told if duration_s is None or line[0] <= duration_s]
+    if duration_s is not None and len(inside) < len(told):
+        late = f"{len(told) - len(inside)} of {len(told)} lie after the end ({duration_s:.4g} s)"
+        if not inside:
+            raise DataError(late, file=path)
+        say(f"{path.name}: {late} and are left out")
+    if not inside:
         raise DataError("not one narration is in the file", file=path)
-    return Narrations([time for time, _ in narrations], [words for _, words in narrations])
+    return Narrations([time for time, _ in inside], [words for _, words in inside])
 
 
 def seconds_of(text: str) -> float | None:
     """``83.5``, ``1:23.5``, ``00:01:23,500`` in seconds; None where it is no time."""
+    if not _TIME.fullmatch(text.strip()):
+        return None
     parts = text.strip().replace(",", ".").split(":")
-    try:
-        values = [float(part) for part in parts]
-    except ValueError:
-        return None
-    if not 1 <= len(values) <= 3 or not all(math.isfinite(value) and value >= 0 for value in values):
-        return None
-    seconds = sum(value * 60**power for power, value in enumerate(reversed(values)))
-    return seconds if math.isfinite(seconds) else None
+    return sum(float(part) * 60**power for power, part in enumerate(reversed(parts)))
 
 
-def _subtitles(text: str, path: Path) -> Iterator[tuple[float, str]]:
-    """The middle and the text of each cue of SubRip or WebVTT, whose blocks differ in what is around the cues."""
+def _subtitles(text: str, path: Path) -> list[Line]:
+    """The middle and the text of each cue of SubRip or WebVTT.
+
+    A cue begins with its times and ends before the next one's, whatever blank lines there are: files are written
+    without any, and with some inside a text. A bare number (in WebVTT any line after a blank one) right before the
+    times is the cue's name. Rolling captions, which carry the times of their words, show each line in several cues.
+    """
     lines = text.splitlines()
-    at = 0
-    while at < len(lines):
-        arrow = _ARROW.match(lines[at])
-        at += 1
-        if arrow is None:
-            continue
+    starts = [row for row, line in enumerate(lines) if _ARROW.match(line)]
+    _check_head(lines[: starts[0]] if starts else lines, path)
+    rolling = bool(_WORD_TIME.search(text))
+    cues: list[Line] = []
+    before: list[str] = []
+    for row, stop in zip(starts, [*starts[1:], len(lines)]):
+        arrow = _ARROW.match(lines[row])
+        assert arrow is not None
         start, end = seconds_of(arrow[1]), seconds_of(arrow[2])
         if start is None or end is None or end < start:
-            raise DataError("not a time", file=path, field=f"line {at}", value=lines[at - 1].strip())
-        words = []
-        while at < len(lines) and lines[at].strip():
-            words.append(lines[at])
-            at += 1
-        yield (start + end) / 2, html.unescape(_TAG.sub("", " ".join(words)))
+            raise DataError("not a time", file=path, field=f"line {row + 1}", value=lines[row].strip())
+        told = [_plain(line) for line in _of_cue(lines[row + 1 : stop], path, last=stop == len(lines))]
+        new = [line for line in told if line and line not in before] if rolling else told
+        before = told
+        if new or not rolling:
+            cues.append(((start + end) / 2, " ".join(new)))
+    return cues
 
 
-def _table(text: str, path: Path) -> Iterator[tuple[float, str]]:
+def _check_head(lines: Sequence[str], path: Path) -> None:
+    """What stands before the first cue is a header, a remark, or a cue's name (the last line)."""
+    if path.suffix.lower() != ".srt":
+        return
+    for row, line in enumerate(lines, start=1):
+        if line.strip() and not line.strip().isdecimal():
+            raise DataError("text before the first time", file=path, field=f"line {row}", value=line.strip()[:60])
+
+
+def _of_cue(lines: Sequence[str], path: Path, *, last: bool) -> list[str]:
+    """The lines of a cue's text, without the name of the next cue and, in WebVTT, without remarks and styles."""
+    kept = list(lines)
+    if not last and kept:
+        vtt = path.suffix.lower() == ".vtt"
+        named = kept[-1].strip() and (
+            kept[-1].strip().isdecimal() or (vtt and len(kept) > 1 and not kept[-2].strip())
+        )
+        if named:
+            kept.pop()
+    if path.suffix.lower() == ".vtt":
+        for row, line in enumerate(kept):
+            if _HEADER.match(line) and (row == 0 or not kept[row - 1].strip()):
+                return kept[:row]
+    return kept
+
+
+def _plain(line: str) -> str:
+    """Without the tags that subtitles have, and no others: ``<2 cups`` is text."""
+    return html.unescape(_TAG.sub("", line)).strip()
+
+
+def _table(text: str, path: Path, duration_s: float | None) -> list[Line]:
     """The rows of a table with a header; commas, semicolons or tabs between the columns."""
     header = text.partition("\n")[0]
     delimiter = max("\t;,", key=header.count)
-    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter)
-    columns = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
-    time = next((columns[name] for name in _TIMES if name in columns), None)
-    end = next((columns[name] for name in _ENDS if name in columns), None)
-    words = next((columns[name] for name in _TEXTS if name in columns), None)
+    rows = csv_rows(text, delimiter, path)
+    names = [name.strip().lower() for name in rows[0][1]] if rows else []
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError("the column occurs twice", file=path, field="header", value=name)
+
+    def column(*wanted: str) -> int | None:
+        return next((names.index(name) for name in wanted if name in names), None)
+
+    time, end, words = column(*_SECONDS), column(*_ENDS), column(*_TEXTS)
+    unit = 1.0
+    if time is None and column(*_MILLISECONDS) is not None:
+        time, end, unit = column(*_MILLISECONDS), column(*_ENDS_MS), 1e-3
+    elif path.suffix.lower() == ".tsv" and names == _WHISPER:
+        unit = _whisper_unit([cells for _, cells in rows[1:]], path, duration_s)
     if time is None or words is None:
         problem = "the columns time (or start) and text are needed"
         raise DataError(problem, file=path, field="header", value=header.strip())
-    for row in rows:
-        start = seconds_of(row[time] or "")
-        stop = seconds_of(row[end] or "") if end is not None else start
+    found = []
+    for line, cells in rows[1:]:
+        if len(cells) != len(names):
+            problem = f"{len(cells)} cells where the header has {len(names)}"
+            hint = "A text that holds the delimiter stands in quotes"
+            raise DataError(problem, file=path, field=f"line {line}", value=delimiter.join(cells)[:80], hint=hint)
+        start = seconds_of(cells[time])
+        stop = seconds_of(cells[end]) if end is not None else start
         if start is None or stop is None or stop < start:
-            value = f"{row[time]}, {row[end]}" if end is not None else row[time]
-            raise DataError("not a time", file=path, field=f"line {rows.line_num}", value=value)
-        yield (start + stop) / 2, row[words] or ""
+            value = f"{cells[time]}, {cells[end]}" if end is not None else cells[time]
+            raise DataError("not a time", file=path, field=f"line {line}", value=value)
+        found.append((unit * (start + stop) / 2, cells[words]))
+    return found
+
+
+def _whisper_unit(rows: Sequence[Sequence[str]], path: Path, duration_s: float | None) -> float:
+    """Seconds of the unit of whisper's columns, which are those of any table of seconds, too."""
+    times = [cell.strip() for cells in rows for cell in cells[:2]]
+    if not times or not all(re.fullmatch(r"[0-9]{1,15}", time) for time in times):
+        return 1.0
+    last = max(map(int, times))
+    if duration_s is not None and last > duration_s >= last / 1000 - 1:
+        return 1e-3
+    if duration_s is not None and last <= duration_s and last < 1000:
+        return 1.0
+    hint = "Call the columns start_ms and end_ms, or start_s and end_s"
+    raise DataError("seconds or milliseconds?", file=path, field="header", value="start, end, text", hint=hint)

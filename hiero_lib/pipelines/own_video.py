@@ -32,6 +32,7 @@ from hiero_lib.hierarchy.spans import Span, match_labels, relabelled
 from hiero_lib.methods.method import UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
 from hiero_lib.models.checkpoints import read_card
+from hiero_lib.sources.extraction.decode import video_info
 from hiero_lib.sources.extraction.extract import Extraction, Progress, check_fits, extract_video
 from hiero_lib.sources.extraction.extractors.base import Extractor
 
@@ -78,7 +79,7 @@ def explore(
         profile: describes the features, and the model that is trained; its text encoder is looked for under its
             data root.
         extractor: makes the features that the profile describes; on the device.
-        narrations: .srt, .vtt, .csv or .tsv with times.
+        narrations: .srt, .vtt, .csv or .tsv with times; those after the video's end are left out, and said.
         checkpoint: a model folder or an authors' ``.pth``; used only where it was trained on such features.
         progress: of the extraction.
         say: receives a line on which way was taken.
@@ -87,8 +88,10 @@ def explore(
         DataError: a file that cannot be used, or an extractor that does not fit the profile.
     """
     video, folder = Path(video), Path(folder)
-    narrated = None if narrations is None else read_narrations(narrations)
     check_fits(extractor, profile.features)
+    narrated = None
+    if narrations is not None:
+        narrated = read_narrations(narrations, duration_s=video_info(video).duration_s, say=say)
     profile = _moved(profile, folder / "data")
     paths, uid = DataPaths.at(profile.data_root), video.stem
     extraction = Extraction(extractor, profile.features, device)

@@ -104,3 +104,96 @@ def test_files_that_are_not_there_or_no_text(tmp_path: Path) -> None:
 )
 def test_times(text: str, seconds: float | None) -> None:
     assert seconds_of(text) == seconds
+
+
+CASES = Path(__file__).parents[1] / "cases" / "narrations"
+TOLD = """cuts the onion, washes the pan, opens the fridge, takes the milk, closes the fridge, pours the milk,
+stirs the dough, kneads the dough, dries the hands, takes the knife"""
+ONE_AFTER_THE_OTHER = [" ".join(text.split()) for text in TOLD.split(",")]
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("no_blank_between.srt", ["cuts the onion", "washes the pan", "opens the fridge"]),
+        ("noblank10.srt", ONE_AFTER_THE_OTHER),
+        ("arrow_tight.srt", ["cuts the onion", "washes the pan"]),
+        ("blank_first.srt", ["cuts the onion", "washes the pan"]),
+        ("blank_inside.srt", ["cuts the onion, then washes the knife", "washes the pan"]),
+        ("youtube_auto.vtt", ["now I cut the onion", "and I wash the pan", "then I open the fridge"]),
+        (
+            "lt_in_text.srt",
+            [
+                "adds <2 cups of water and stirs> slowly",
+                "weighs: if a < 5 g then b > 3 g",
+                "I <3 onions, cuts them fast",
+            ],
+        ),
+    ],
+)
+def test_nothing_of_a_subtitle_is_lost_or_merged(name: str, texts: list[str]) -> None:
+    assert list(read_narrations(CASES / name).texts) == texts
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("negative.srt", r"'line 2', value '-00:00:01,000 --> .*not a time"),
+        ("inf_time.srt", "'line 2'.*not a time"),
+        ("comma.csv", "'line 2'.*4 cells where the header has 2.*in quotes"),
+        ("comma10.csv", "'line 2'.*3 cells where the header has 2"),
+        ("open_quote.csv", "'line 2': a quote opens here"),
+        ("dup_header.csv", "value 'text': the column occurs twice"),
+        ("whisper.tsv", "seconds or milliseconds.*start_ms"),
+    ],
+)
+def test_what_is_odd_is_an_error_that_names_the_line(name: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_narrations(CASES / name)
+
+
+def test_whispers_milliseconds_are_told_by_the_videos_length(tmp_path: Path) -> None:
+    assert list(read_narrations(CASES / "whisper.tsv", duration_s=12).times) == [2.0, 5.25, 7.75]
+    assert len(read_narrations(CASES / "whisper10.tsv", duration_s=6.0).times) == 10
+    seconds = write(tmp_path / "s.tsv", "start\tend\ttext\n2\t4\tcuts\n")
+    assert list(read_narrations(seconds, duration_s=60).times) == [3.0]
+    named = write(tmp_path / "m.csv", "start_ms,end_ms,text\n2000,4000,cuts\n")
+    assert list(read_narrations(named).times) == [3.0]
+
+
+def test_what_is_left_out_is_said(tmp_path: Path) -> None:
+    said: list[str] = []
+    found = read_narrations(CASES / "half_out.csv", duration_s=6.0, say=said.append)
+    assert list(found.times) == [0.0, 2.4, 4.8]
+    assert said == ["half_out.csv: 7 of 10 lie after the end (6 s) and are left out"]
+    late = write(tmp_path / "late.csv", "time,text\n9,cuts\n")
+    with pytest.raises(DataError, match=r"1 of 1 lie after the end \(6 s\)"):
+        read_narrations(late, duration_s=6.0)
+    said.clear()
+    read_narrations(write(tmp_path / "e.csv", "time,text\n1,cuts\n5,\n"), say=said.append)
+    assert said == ["e.csv: 1 of 2 have no text and are left out"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        (
+            "a.srt",
+            "Kitchen, take 2\n\n1\n00:00:01,000 --> 00:00:02,000\ncuts\n",
+            "'line 1'.*text before the first time",
+        ),
+        ("a.csv", 'time,text\n1,"cuts" the onion\n', "'line 2': a quote opens here"),
+        ("a.csv", "time,text\n1,cuts\n2\n", "'line 3'.*1 cells where the header has 2"),
+        ("a.csv", "time,text\n-5,cuts\n", "'line 2', value '-5': not a time"),
+        ("a.csv", "time,text\n+5,cuts\n", "'line 2'.*not a time"),
+        ("a.csv", 'time,text\n1,cuts\n2,"washes\n3,dries\n', "'line 3': a quote opens here"),
+    ],
+)
+def test_siblings(tmp_path: Path, name: str, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_narrations(write(tmp_path / name, text))
+
+
+def test_a_line_told_twice_in_subtitles_that_do_not_roll_counts_twice(tmp_path: Path) -> None:
+    cues = "WEBVTT\n\n00:01.000 --> 00:02.000\ncuts\n\n00:03.000 --> 00:04.000\ncuts\n"
+    assert list(read_narrations(write(tmp_path / "a.vtt", cues)).times) == [1.5, 3.5]

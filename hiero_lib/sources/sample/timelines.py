@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import read_json, reading_csv
+from hiero_lib.base.files import csv_rows, read_json, reading_csv
 from hiero_lib.benchmarks.egoprocel.files import TASKS, read_keysteps_json, read_step_names
+from hiero_lib.data.subtitles import seconds_of
 from hiero_lib.sources.sample.annotations import egoprocel_task
 from hiero_lib.sources.sample.narrations import Narration
 from hiero_lib.sources.sample.questions import SECONDS_OFF
@@ -116,11 +118,17 @@ def _table(path: Path) -> list[Row]:
     with reading_csv(path) as stream:
         header = stream.readline()
         stream.seek(0)
-        reader = csv.DictReader(stream, delimiter="\t" if "\t" in header else ",")
-        if not reader.fieldnames:
-            raise DataError("the file is empty", file=path)
-        _check_columns(reader.fieldnames, path)
-        return [_row(raw, path, f"line {reader.line_num}") for raw in reader]
+        rows = csv_rows(stream.read(), "\t" if "\t" in header else ",", path)
+    if not rows:
+        raise DataError("the file is empty", file=path)
+    (_, columns), *cells = rows
+    _check_columns(columns, path)
+    for line, row in cells:
+        if len(row) != len(columns):
+            problem = f"{len(row)} cells where the header has {len(columns)}"
+            hint = "A text that holds the delimiter stands in quotes"
+            raise DataError(problem, file=path, field=f"line {line}", value=",".join(row)[:80], hint=hint)
+    return [_row(dict(zip(columns, row)), path, f"line {line}") for line, row in cells]
 
 
 def _check_columns(columns: Iterable[str], path: Path) -> None:
@@ -128,6 +136,7 @@ def _check_columns(columns: Iterable[str], path: Path) -> None:
     layout = _EPIC if "video_id" in given else _OWN
     for problem, names in (
         ("unknown columns", [name for name in given if name not in layout]),
+        ("columns that occur twice", [name for name in dict.fromkeys(given) if given.count(name) > 1]),
         ("columns are missing", [name for name, needed in layout.items() if needed and name not in given]),
     ):
         if names:
@@ -137,8 +146,6 @@ def _check_columns(columns: Iterable[str], path: Path) -> None:
 
 def _row(raw: Mapping[Any, Any], path: Path, at: str) -> Row:
     names = ("video_id", "start_timestamp", "stop_timestamp", "narration") if "video_id" in raw else tuple(_OWN)[:4]
-    if None in raw:  # what csv.DictReader calls the cells beyond the last column
-        raise DataError("more cells than columns", file=path, field=at, hint="Quote texts that hold the delimiter")
     cells = {name: "" if value is None else str(value).strip() for name, value in raw.items()}
     video = cells[names[0]]
     if not video or video.startswith(".") or any(mark in video for mark in "/\\\0"):
@@ -150,7 +157,7 @@ def _row(raw: Mapping[Any, Any], path: Path, at: str) -> Row:
         start,
         end,
         " ".join(cells[names[3]].split()),
-        cells.get("step", ""),
+        _step(cells.get("step", ""), path, f"{at} step"),
         cells.get("task", ""),
         cells.get("verb", ""),
         cells.get("noun", ""),
@@ -158,14 +165,23 @@ def _row(raw: Mapping[Any, Any], path: Path, at: str) -> Row:
     )
 
 
+def _step(cell: str, path: Path, at: str) -> str:
+    """A key-step's number, as digits, or its name. Table tools write numbers as ``1.0``, and ``nan`` for none."""
+    number = re.fullmatch(r"([0-9]{1,6})(?:\.0*)?", cell)
+    if number is not None:
+        return str(int(number[1]))
+    is_number = cell.lower() in ("nan", "inf", "none", "null") or re.fullmatch(
+        r"[-+]?[\d.,]+(?:e[-+]?\d+)?", cell, re.I
+    )
+    if is_number or (cell and cell.isnumeric()):
+        raise DataError("expected a key-step's number from 1, or its name", file=path, field=at, value=cell)
+    return cell
+
+
 def _seconds(cell: str, path: Path, at: str) -> float:
     """Seconds of ``12.5`` or ``00:00:12.50``."""
-    try:
-        parts = [float(part) for part in cell.split(":")]
-    except ValueError:
-        parts = []
-    value = sum(part * 60**power for power, part in enumerate(reversed(parts)))
-    if not 1 <= len(parts) <= 3 or not math.isfinite(value) or value < 0:
+    value = seconds_of(cell)
+    if value is None:
         raise DataError("expected seconds from 0, or HH:MM:SS.ss", file=path, field=at, value=cell)
     return value
 

@@ -94,7 +94,7 @@ def test_the_three_forms_of_the_own_layout_are_one(tmp_path):
         ("video,start,end,text\nv,1,nan,x", r"line 2 end.*'nan'"),
         ("video,start,end,text\nv,-1,2,x", r"line 2 start.*'-1'"),
         ("video,start,end,text\n../v,1,2,x", r"line 2 video.*'\.\./v'"),
-        ("video,start,end,text\nv,1,2,x, and y", "line 2.*more cells than columns"),
+        ("video,start,end,text\nv,1,2,x, and y", "line 2.*5 cells where the header has 4"),
         ("video,start,end,text\nv,1,2,", "no row can be used"),
     ],
 )
@@ -229,3 +229,42 @@ def test_the_real_key_steps_are_read():
     found = read_timelines(KEYSTEPS)
     assert len(found.stories) + found.broken["videos without a row (left out)"] == 1079
     assert all(s.egoprocel for s in found.stories)
+
+
+CASES = Path(__file__).parents[2] / "cases" / "timelines"
+
+
+def test_steps_that_a_table_tool_wrote_keep_their_numbers() -> None:
+    (story,) = read_timelines(CASES / "float_steps.csv").stories
+    assert [beat.keystep for beat in story.beats] == [*range(1, 13), 0]  # the last row has none
+    assert [beat.step for beat in story.beats][:12] == [f"crack egg {number}" for number in range(1, 13)]
+
+
+def test_a_byte_order_mark_is_read() -> None:
+    (story,) = read_timelines(CASES / "bom.json").stories
+    assert [(beat.start_s, beat.end_s, beat.text) for beat in story.beats] == [(1.0, 3.0, "cuts")]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("negative.csv", "'line 2 start', value '-00:00:01.00'"),
+        ("open_quote.csv", "'line 2': a quote opens here"),
+        ("superscript.csv", "'line 2 step', value '²'"),
+    ],
+)
+def test_odd_cells_are_named(name: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_timelines(CASES / name)
+
+
+@pytest.mark.parametrize("step", ["nan", "-1", "1.5", "1e3", "٣", "½"])
+def test_a_step_that_is_no_number_and_no_name_is_named(tmp_path: Path, step: str) -> None:
+    file = write(tmp_path, f"video,start,end,text,step\nv,1,2,cuts,{step}\n")
+    with pytest.raises(DataError, match=f"line 2 step', value '{step}'"):
+        read_timelines(file)
+
+
+def test_a_column_that_occurs_twice_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="columns that occur twice"):
+        read_timelines(write(tmp_path, "video,start,end,text,text\nv,1,2,cuts,washes\n"))
