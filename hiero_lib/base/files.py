@@ -13,9 +13,12 @@ import tempfile
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TypeAlias
 
 from hiero_lib.base.errors import DataError
+
+CsvRow: TypeAlias = tuple[int, dict[str, str]]
+"""The line on which a row begins, and its cells by column."""
 
 
 @contextlib.contextmanager
@@ -103,23 +106,52 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-@contextlib.contextmanager
-def reading_csv(path: str | Path) -> Iterator[TextIO]:
-    """The text of a csv, UTF-8 with or without a mark at its start, for :mod:`csv` to read.
+def read_csv_text(path: str | Path) -> str:
+    """The text of a csv, UTF-8 with or without a mark at its start.
 
     Raises:
-        DataError: the file is missing, or not UTF-8, or no csv where the block comes to read it.
+        DataError: the file is missing, or not UTF-8.
     """
     path = Path(path)
     if not path.is_file():
         raise DataError("there is no such file", file=path)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            yield stream
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError("not UTF-8 text", file=path, field=f"byte {error.start}") from error
-    except csv.Error as error:
-        raise DataError(f"not readable as a csv ({error})", file=path) from error
+
+
+def read_csv_table(path: str | Path, *, delimiter: str | None = None) -> tuple[list[str], list[CsvRow]]:
+    """A csv with a header: its columns, and each row that is not empty with the line on which it begins.
+
+    Args:
+        path: the file.
+        delimiter: None: a tab where the header has one, else a comma.
+
+    Raises:
+        DataError: as :func:`read_csv_text` and :func:`csv_rows`; the file is empty, a column occurs twice, or a row
+            has more or fewer cells than the header. Names the line.
+    """
+    text = read_csv_text(path)
+    delimiter = delimiter or ("\t" if "\t" in text.partition("\n")[0] else ",")
+    rows = csv_rows(text, delimiter, path)
+    if not rows:
+        raise DataError("the file is empty", file=path)
+    (_, columns), *cells = rows
+    twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
+    if twice:
+        raise DataError("the column occurs twice", file=path, field="header", value=", ".join(twice))
+    for line, row in cells:
+        check_width(row, columns, line=line, delimiter=delimiter, path=path)
+    return columns, [(line, dict(zip(columns, row))) for line, row in cells]
+
+
+def check_width(row: list[str], columns: list[str], *, line: int, delimiter: str, path: str | Path) -> None:
+    """DataError where a row has more or fewer cells than there are columns."""
+    if len(row) != len(columns):
+        problem = f"{len(row)} cells where the header has {len(columns)}"
+        hint = "A text that holds the delimiter stands in quotes"
+        raise DataError(problem, file=path, field=f"line {line}", value=delimiter.join(row)[:80], hint=hint)
 
 
 def csv_rows(text: str, delimiter: str, path: str | Path) -> list[tuple[int, list[str]]]:

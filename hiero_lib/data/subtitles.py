@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import csv_rows
+from hiero_lib.base.files import check_width, csv_rows
 from hiero_lib.base.progress import quiet
 from hiero_lib.data.narrations import Narrations
 
@@ -163,10 +163,7 @@ def _table(text: str, path: Path, duration_s: float | None) -> list[Line]:
         raise DataError(problem, file=path, field="header", value=header.strip())
     found = []
     for line, cells in rows[1:]:
-        if len(cells) != len(names):
-            problem = f"{len(cells)} cells where the header has {len(names)}"
-            hint = "A text that holds the delimiter stands in quotes"
-            raise DataError(problem, file=path, field=f"line {line}", value=delimiter.join(cells)[:80], hint=hint)
+        check_width(cells, names, line=line, delimiter=delimiter, path=path)
         start = seconds_of(cells[time])
         stop = seconds_of(cells[end]) if end is not None else start
         if start is None or stop is None or stop < start:

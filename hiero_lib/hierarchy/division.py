@@ -75,13 +75,14 @@ class LevelDivision:
         self._point_s = node_s * block
         self._switch_cost = config.coherence_s / self._point_s
         self._whole: Partition | None = None
+        self._cut: dict[ThreadCount, NDArray[np.int64]] = {}  # the whole level, as it was divided before
 
     def __call__(self, count: ThreadCount, within: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """See `Division`."""
         if within is None:
             if self._whole is None:
                 self._whole = self._prepare(self._points)
-            return self._divided(self._points, self._whole, count)[self._point_of]
+            return self._divide_whole(self._whole, count)[self._point_of]
         middle = np.flatnonzero(np.diff(self._point_of, prepend=-1)) + np.bincount(self._point_of) // 2
         above = within[middle]
         threads, sizes = np.unique(above, return_counts=True)
@@ -97,6 +98,7 @@ class LevelDivision:
         """The same level, prepared as it is, at another ``coherence_s``."""
         other = copy.copy(self)
         other._switch_cost = seconds / self._point_s
+        other._cut = {}
         return other
 
     def _to_nodes(
@@ -114,15 +116,21 @@ class LevelDivision:
     def _prepare(self, points: Tensor) -> Partition:
         return spectral_partition(points, temperature=self._config.temperature)
 
+    def _divide_whole(self, partition: Partition, count: ThreadCount) -> NDArray[np.int64]:
+        if count not in self._cut:
+            if count == "auto":
+                graph = CosineGraph(self._points, temperature=self._config.count_temperature)
+                most = min(MOST_THREADS, len(self._points))
+                divided = [self._divide_whole(partition, k) for k in range(min(2, most), most + 1)]
+                self._cut[count] = max(divided, key=graph.modularity)
+            else:
+                self._cut[count] = self._divided(self._points, partition, count)
+        return self._cut[count]
+
     def _divided(
-        self, points: Tensor, partition: Partition, count: ThreadCount, where: NDArray[np.int64] | None = None
+        self, points: Tensor, partition: Partition, count: int, where: NDArray[np.int64] | None = None
     ) -> NDArray[np.int64]:
-        if count != "auto":
-            return coherent(points, partition(count).cpu().numpy(), switch_cost=self._switch_cost, where=where)
-        graph = CosineGraph(points, temperature=self._config.count_temperature)
-        most = min(MOST_THREADS, len(points))
-        divided = [self._divided(points, partition, k) for k in range(min(2, most), most + 1)]
-        return max(divided, key=graph.modularity)
+        return coherent(points, partition(count).cpu().numpy(), switch_cost=self._switch_cost, where=where)
 
 
 def shares(count: int, sizes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import shutil
@@ -15,8 +14,8 @@ from hiero_lib.base.files import (
     atomic_path,
     file_slug,
     finish_interrupted,
+    read_csv_table,
     read_json,
-    reading_csv,
     safe_name,
     sha256_of,
     write_json,
@@ -175,12 +174,21 @@ def test_a_name_given_twice_in_an_object_is_an_error(tmp_path: Path) -> None:
         read_json(tmp_path / "a.json")
 
 
-def test_a_csv_that_is_no_csv_is_named(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("\ufeffa,b\n", encoding="utf-8")
-    with reading_csv(tmp_path / "a.csv") as stream:
-        assert next(csv.reader(stream)) == ["a", "b"]
-    (tmp_path / "a.csv").write_text("a," + "b" * 200_000)
-    with pytest.raises(DataError, match=r"a\.csv: not readable as a csv"), reading_csv(tmp_path / "a.csv") as stream:
-        list(csv.reader(stream))
-    with pytest.raises(DataError, match="there is no such file"), reading_csv(tmp_path / "b.csv"):
-        pass
+def test_a_csv_that_is_no_table_is_named(tmp_path: Path) -> None:
+    def given(text: str) -> Path:
+        (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+        return tmp_path / "a.csv"
+
+    assert read_csv_table(given("\ufeffa,b\n\n1,2\n")) == (["a", "b"], [(3, {"a": "1", "b": "2"})])
+    assert read_csv_table(given('a\tb\n1\t"x\ny"\n3\t4\n'))[1][1] == (4, {"a": "3", "b": "4"})
+    for text, message in (
+        ("a," + "b" * 200_000, r"a\.csv, field 'line 1': not readable"),
+        ("", "the file is empty"),
+        ("a,a\n1,2\n", "field 'header', value 'a': the column occurs twice"),
+        ("a,b\n1,2,3\n", "field 'line 2', value '1,2,3': 3 cells"),
+        ('a,b\n1,"2\n3,4\n', "field 'line 2': a quote opens here"),
+    ):
+        with pytest.raises(DataError, match=message):
+            read_csv_table(given(text))
+    with pytest.raises(DataError, match="there is no such file"):
+        read_csv_table(tmp_path / "b.csv")

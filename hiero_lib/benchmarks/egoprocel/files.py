@@ -6,7 +6,6 @@ tasks (``keysteps.json``: per task ``handles``, ``hdl_actions``, ``hdl_start_tim
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import read_json, reading_csv
+from hiero_lib.base.files import csv_rows, read_csv_table, read_csv_text, read_json
 
 
 @dataclass(frozen=True)
@@ -101,32 +100,28 @@ def read_label_csv(path: str | Path, *, fps: float, n_keysteps: int) -> tuple[Ke
     """
     rate = int(fps)
     spans: list[KeystepSpan] = []
-    with reading_csv(path) as stream:
-        reader = csv.reader(stream)
-        for row in reader:
-            if not row:
-                continue
-            at = f"line {reader.line_num}"
-            # A text may hold commas without being quoted.
-            label = re.fullmatch(r"\s*(\d+)\b\.?\s*(.*)", ",".join(row[2:]))
-            try:
-                start, end = float(row[0]), float(row[1])
-            except (ValueError, IndexError):
-                start = end = math.nan
-            if label is None or not (math.isfinite(start) and math.isfinite(end)):
-                raise DataError(
-                    "expected start_s, end_s, '<key-step number> text'",
-                    file=path,
-                    field=at,
-                    value=row,
-                    hint="The file has no header",
-                )
-            step = int(label[1])
-            if not 0 <= start <= end:
-                raise DataError("the step starts after its end, or before 0", file=path, field=at, value=(start, end))
-            if not 1 <= step <= n_keysteps:
-                raise DataError(f"expected a key-step of 1 to {n_keysteps}", file=path, field=at, value=step)
-            spans.append(KeystepSpan(math.floor(start * rate), math.floor(end * rate), step, label[2].strip()))
+    for line, row in csv_rows(read_csv_text(path), ",", path):
+        at = f"line {line}"
+        # A text may hold commas without being quoted.
+        label = re.fullmatch(r"\s*(\d+)\b\.?\s*(.*)", ",".join(row[2:]))
+        try:
+            start, end = float(row[0]), float(row[1])
+        except (ValueError, IndexError):
+            start = end = math.nan
+        if label is None or not (math.isfinite(start) and math.isfinite(end)):
+            raise DataError(
+                "expected start_s, end_s, '<key-step number> text'",
+                file=path,
+                field=at,
+                value=row,
+                hint="The file has no header",
+            )
+        step = int(label[1])
+        if not 0 <= start <= end:
+            raise DataError("the step starts after its end, or before 0", file=path, field=at, value=(start, end))
+        if not 1 <= step <= n_keysteps:
+            raise DataError(f"expected a key-step of 1 to {n_keysteps}", file=path, field=at, value=step)
+        spans.append(KeystepSpan(math.floor(start * rate), math.floor(end * rate), step, label[2].strip()))
     if not spans:
         raise DataError("the file is empty", file=path)
     return tuple(spans)
@@ -139,24 +134,21 @@ def read_frame_table(path: str | Path) -> dict[str, tuple[float, int]]:
         DataError: a column is missing, a video occurs twice, or a number is not positive.
     """
     table: dict[str, tuple[float, int]] = {}
-    with reading_csv(path) as stream:
-        reader = csv.DictReader(stream)
-        missing = {"video", "fps", "num_frames"} - set(reader.fieldnames or ())
-        if missing:
-            raise DataError("a column is missing", file=path, field=", ".join(sorted(missing)))
-        for row in reader:
-            at, uid = f"line {reader.line_num}", row["video"]
-            try:
-                fps, num_frames = float(row["fps"]), int(row["num_frames"])
-            except (TypeError, ValueError):
-                fps, num_frames = 0.0, 0
-            if not (1 <= fps < math.inf) or num_frames < 2:
-                raise DataError(
-                    "expected fps of 1 or more and 2 frames or more", file=path, field=at, value=dict(row)
-                )
-            if uid in table:
-                raise DataError("the video occurs twice", file=path, field=at, value=uid)
-            table[uid] = fps, num_frames
+    columns, rows = read_csv_table(path)
+    missing = {"video", "fps", "num_frames"} - set(columns)
+    if missing:
+        raise DataError("a column is missing", file=path, field=", ".join(sorted(missing)))
+    for line, row in rows:
+        at, uid = f"line {line}", row["video"]
+        try:
+            fps, num_frames = float(row["fps"]), int(row["num_frames"])
+        except ValueError:
+            fps, num_frames = 0.0, 0
+        if not (1 <= fps < math.inf) or num_frames < 2:
+            raise DataError("expected fps of 1 or more and 2 frames or more", file=path, field=at, value=row)
+        if uid in table:
+            raise DataError("the video occurs twice", file=path, field=at, value=uid)
+        table[uid] = fps, num_frames
     return table
 
 
@@ -280,9 +272,7 @@ def read_step_names(path: str | Path) -> dict[int, str]:
         DataError: a line of another form, or an id that occurs twice.
     """
     names: dict[int, str] = {}
-    with reading_csv(path) as stream:
-        lines = stream.read().splitlines()
-    for index, line in enumerate(lines, start=1):
+    for index, line in enumerate(read_csv_text(path).splitlines(), start=1):
         match = re.fullmatch(r"(\d+)\s+(\S.*)", line)
         if match is None or int(match[1]) in names:
             raise DataError("expected '<id> <name>', each id once", file=path, field=f"line {index}", value=line)

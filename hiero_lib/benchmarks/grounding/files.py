@@ -8,7 +8,6 @@ Test files lack the times. A query's index counts every entry of its annotation,
 from __future__ import annotations
 
 import ast
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import read_json, reading_csv, write_json
+from hiero_lib.base.files import read_csv_table, read_json, write_json
 
 NLQ_CHALLENGE = "ego4d_nlq_challenge"
 GOALSTEP_CHALLENGE = "ego4d_goalstep_challenge"
@@ -178,23 +177,20 @@ def read_video_groups(path: str | Path) -> dict[str, tuple[str, ...]]:
         DataError: a column is missing, a row is no list of uids, or two groups start with the same video.
     """
     groups: dict[str, tuple[str, ...]] = {}
-    with reading_csv(path) as stream:
-        reader = csv.DictReader(stream, delimiter="\t")
-        if "video_group" not in (reader.fieldnames or ()):
-            raise DataError("the column is missing", file=path, field="video_group", value=reader.fieldnames)
-        for row in reader:
-            text = row["video_group"]
-            try:
-                members = ast.literal_eval(text or "")
-            except (ValueError, SyntaxError):
-                members = None
-            if not isinstance(members, list) or not members or not all(isinstance(m, str) and m for m in members):
-                raise DataError(
-                    "not a list of uids", file=path, field=f"line {reader.line_num} video_group", value=text
-                )
-            if members[0] in groups:
-                raise DataError("two groups start with this video", file=path, field="video_group", value=members[0])
-            groups[members[0]] = tuple(members)
+    columns, rows = read_csv_table(path, delimiter="\t")
+    if "video_group" not in columns:
+        raise DataError("the column is missing", file=path, field="video_group", value=columns)
+    for line, row in rows:
+        text = row["video_group"]
+        try:
+            members = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            members = None
+        if not isinstance(members, list) or not members or not all(isinstance(m, str) and m for m in members):
+            raise DataError("not a list of uids", file=path, field=f"line {line} video_group", value=text)
+        if members[0] in groups:
+            raise DataError("two groups start with this video", file=path, field="video_group", value=members[0])
+        groups[members[0]] = tuple(members)
     return groups
 
 

@@ -12,7 +12,7 @@ from hiero_lib.benchmarks.thread_recovery.files import Truth, read_truth
 from hiero_lib.benchmarks.thread_recovery.score import SCALES, ThreadRecovery
 from hiero_lib.config import Profile
 from hiero_lib.data.paths import DataPaths
-from hiero_lib.hierarchy.spans import Span, match_labels, relabelled, spans_of
+from hiero_lib.hierarchy.spans import Span, match_labels, relabelled, shared_seconds, spans_of
 from hiero_lib.methods.levels import times_of
 from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
 from hiero_lib.results.row import Row
@@ -173,17 +173,28 @@ def recovered_rows(
 ) -> list[TimelineRow]:
     """The truth of a video above the threads that methods find, each in the colour of the true thread it covers.
 
+    A row's name says how much of the time has the right colour.
+
     Args:
         recovery: of the benchmark; has the video.
         truth: of the video.
         methods, levels: a row for each pair, level by level of the first method, then of the next.
         stride_s: seconds between two segments of level 0.
     """
-    rows = [truth_row(truth)]
+    rows = [truth_row(truth, name="true threads")]
     for method in methods:
         for level in levels:
             pos, threads = recovery.levels[method][level].threads[truth.video_uid]
             spans = spans_of(threads, pos, stride_s * 2**level)
             spans = relabelled(spans, match_labels(spans, rows[0].spans))
-            rows.append(TimelineRow(f"{method}, level {level}", spans, rows[0].names))
+            where = f", level {level}" if len(levels) > 1 else ""
+            name = f"{method}{where}: {100 * _agreement(rows[0].spans, spans):.0f} % right"
+            rows.append(TimelineRow(name, spans, rows[0].names))
     return rows
+
+
+def _agreement(truth: Sequence[Span], found: Sequence[Span]) -> float:
+    """Share of the true seconds that have their own number."""
+    true_labels, found_labels, seconds = shared_seconds(truth, found)
+    same = np.array(true_labels)[:, None] == np.array(found_labels)[None]
+    return float((seconds * same).sum() / sum(span.length_s for span in truth))

@@ -11,7 +11,6 @@ A column that is none of the layout's is an error. What is only untidy is put ri
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import math
 import re
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import csv_rows, read_json, reading_csv
+from hiero_lib.base.files import read_csv_table, read_json
 from hiero_lib.benchmarks.egoprocel.files import TASKS, read_keysteps_json, read_step_names
 from hiero_lib.data.subtitles import seconds_of
 from hiero_lib.sources.sample.annotations import egoprocel_task
@@ -115,20 +114,9 @@ def _objects(document: Iterable[Any], path: Path) -> list[dict[str, Any]]:
 
 def _table(path: Path) -> list[Row]:
     """Rows of a csv or tsv; the header's own delimiter counts, whatever the file is called."""
-    with reading_csv(path) as stream:
-        header = stream.readline()
-        stream.seek(0)
-        rows = csv_rows(stream.read(), "\t" if "\t" in header else ",", path)
-    if not rows:
-        raise DataError("the file is empty", file=path)
-    (_, columns), *cells = rows
+    columns, rows = read_csv_table(path)
     _check_columns(columns, path)
-    for line, row in cells:
-        if len(row) != len(columns):
-            problem = f"{len(row)} cells where the header has {len(columns)}"
-            hint = "A text that holds the delimiter stands in quotes"
-            raise DataError(problem, file=path, field=f"line {line}", value=",".join(row)[:80], hint=hint)
-    return [_row(dict(zip(columns, row)), path, f"line {line}") for line, row in cells]
+    return [_row(cells, path, f"line {line}") for line, cells in rows]
 
 
 def _check_columns(columns: Iterable[str], path: Path) -> None:
@@ -136,7 +124,6 @@ def _check_columns(columns: Iterable[str], path: Path) -> None:
     layout = _EPIC if "video_id" in given else _OWN
     for problem, names in (
         ("unknown columns", [name for name in given if name not in layout]),
-        ("columns that occur twice", [name for name in dict.fromkeys(given) if given.count(name) > 1]),
         ("columns are missing", [name for name, needed in layout.items() if needed and name not in given]),
     ):
         if names:
@@ -187,11 +174,11 @@ def _seconds(cell: str, path: Path, at: str) -> float:
 
 
 def _epic_lengths(path: Path) -> dict[str, float]:
-    with reading_csv(path) as stream:
-        return {
-            row["video_id"]: _seconds(row["duration"], path, f"{row['video_id']} duration")
-            for row in csv.DictReader(stream)
-        }
+    columns, rows = read_csv_table(path)
+    for needed in ("video_id", "duration"):
+        if needed not in columns:
+            raise DataError("a column is missing", file=path, field=needed)
+    return {cells["video_id"]: _seconds(cells["duration"], path, f"line {line} duration") for line, cells in rows}
 
 
 def _keysteps(path: Path, document: Any) -> tuple[list[Row], dict[str, float]]:

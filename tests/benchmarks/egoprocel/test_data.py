@@ -148,7 +148,7 @@ BAD_CSV = [
     ("unknown video", "MECCANO/new.csv", "0,1,1 cut\n", "new.csv", "video", "new"),
     ("video of two datasets", "EPIC-Tents/a.csv", "0,1,1 cut\n", "EPIC-Tents", "video", "a"),
     ("duplicated ids", "videos.csv", "video,fps,num_frames\na,30,9\na,30,9\n", "videos.csv", "line 3", "a"),
-    ("empty table", "videos.csv", "", "videos.csv", "fps, num_frames, video", None),
+    ("empty table", "videos.csv", "", "videos.csv", None, None),
     ("table without header", "videos.csv", "a,30,960\n", "videos.csv", "fps, num_frames, video", None),
 ]
 BAD_JSON = [

@@ -137,7 +137,10 @@ def test_recovered_threads_take_the_number_of_the_true_thread_they_cover() -> No
     ]
     recovery = ThreadRecovery({"HiERO": levels, "raw": levels[::-1]}, {}, [])
     rows = recovered_rows(recovery, TRUTH, methods=["HiERO"], levels=[0, 1], stride_s=1.0)
-    assert [row.name for row in rows] == ["truth", "HiERO, level 0", "HiERO, level 1"]
+    names = ["true threads", "HiERO, level 0: 88 % right", "HiERO, level 1: 100 % right"]
+    assert [row.name for row in rows] == names
+    (_, alone) = recovered_rows(recovery, TRUTH, methods=["HiERO"], levels=[0], stride_s=1.0)
+    assert alone.name == "HiERO: 88 % right"
     assert rows[1].spans == [Span(0.0, 4.0, 0), Span(4.0, 6.0, 1), Span(6.0, 7.0, 0), Span(7.0, 8.0, 2)]
     assert rows[2].spans == [Span(0.0, 4.0, 0), Span(4.0, 6.0, 1), Span(6.0, 8.0, 0)]
     assert all(row.names == rows[0].names for row in rows)

@@ -266,5 +266,5 @@ def test_a_step_that_is_no_number_and_no_name_is_named(tmp_path: Path, step: str
 
 
 def test_a_column_that_occurs_twice_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="columns that occur twice"):
+    with pytest.raises(DataError, match="value 'text': the column occurs twice"):
         read_timelines(write(tmp_path, "video,start,end,text,text\nv,1,2,cuts,washes\n"))
