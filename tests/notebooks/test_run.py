@@ -61,8 +61,9 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
 
     egonlq = results["sections"]["egonlq"]
     measured = {row["method"] for row in egonlq["rows"] if row["result"] is not None}
-    assert measured == {"random spans", "untrained features", "HiERO", "HiERO minus untrained features"}
-    assert len(egonlq["extra"]["heads"]) == 7  # two seeds of each method, one of HiERO's other levels
+    others = {"untrained features", "linear probe"}
+    assert measured == {"random spans", "HiERO", *others, *(f"HiERO minus {name}" for name in others)}
+    assert len(egonlq["extra"]["heads"]) == 9  # two seeds of each method, one of HiERO's other levels
 
     egoprocel = results["sections"]["egoprocel"]
     measured = {row["method"] for row in egoprocel["rows"] if row["metric"] == "F1, average" and row["result"]}

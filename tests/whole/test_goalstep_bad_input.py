@@ -113,7 +113,7 @@ ERRORS: list[tuple[str, str, Break, str, str]] = [  # what, file, how it is brok
         "''",
     ),
     ("duplicated ids", STEPS, edited(twice("videos")), "videos[2].video_uid", "'v0'"),
-    ("empty", GROUPS, text(""), "video_group", "missing"),
+    ("empty", GROUPS, text(""), "", "the file is empty"),
     ("another header", GROUPS, text("a\tb\n1\t2\n"), "video_group", "['a', 'b']"),
     ("not a list", GROUPS, text("university\tvideo_group\nu\tv0, v1\n"), "line 2 video_group", "'v0, v1'"),
     ("duplicated ids", GROUPS, text("university\tvideo_group\n" + "u\t['v0']\n" * 2), "video_group", "'v0'"),
