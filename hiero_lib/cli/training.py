@@ -30,8 +30,8 @@ def add_parsers(commands: arguments.Commands) -> None:
     command.add_argument(
         "--measures",
         nargs="+",
-        default=["egomcq", "egoprocel", "grounding"],
-        help="leave out what there is no data for (default: egomcq egoprocel grounding)",
+        default=["egomcq", "egoprocel", "grounding", "threads"],
+        help="leave out what there is no data for (default: egomcq egoprocel grounding threads)",
     )
 
 
