@@ -13,12 +13,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import check_width, csv_rows
+from hiero_lib.base.files import check_width, csv_rows, read_csv_text
 from hiero_lib.base.progress import quiet
 from hiero_lib.data.narrations import Narrations
 
 _TIME = re.compile(r"[0-9]{1,12}(?::[0-9]{1,12}){0,2}(?:[.,][0-9]{0,30})?")
 _ARROW = re.compile(r"^\s*([-+]?\d\S*?)\s*-->\s*(\S+)")
+_ALMOST = re.compile(r"^\s*[-+]?\d+:\d+\S*?\s*[-–—=>]+\s*[-+]?\d+:\d+\S*\s*$")  # meant as a cue's times
 _TAG = re.compile(r"</?(?:b|i|u|s|font|c|v|lang|ruby|rt)(?:[.\s][^<>]*)?>|<\d+(?::\d+)+[.,]\d+>|\{\\[^}]*\}", re.I)
 _WORD_TIME = re.compile(r"<\d+(?::\d+)+[.,]\d+>")
 _HEADER = re.compile(r"^(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
@@ -51,12 +52,7 @@ def read_narrations(
     suffix = path.suffix.lower()
     if suffix not in (".srt", ".vtt", ".csv", ".tsv"):
         raise DataError("narrations are read from .srt, .vtt, .csv and .tsv", file=path, value=path.suffix)
-    if not path.is_file():
-        raise DataError("there is no such file", file=path)
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError("not UTF-8 text", file=path, field=f"byte {error.start}") from error
+    text = read_csv_text(path)
     found = _subtitles(text, path) if suffix in (".srt", ".vtt") else _table(text, path, duration_s)
     lines = [(time, " ".join(words.split())) for time, words in found]
     told = sorted(((time, words) for time, words in lines if words), key=lambda line: line[0])
@@ -100,6 +96,9 @@ def _subtitles(text: str, path: Path) -> list[Line]:
         start, end = seconds_of(arrow[1]), seconds_of(arrow[2])
         if start is None or end is None or end < start:
             raise DataError("not a time", file=path, field=f"line {row + 1}", value=lines[row].strip())
+        for at in range(row + 1, stop):
+            if _ALMOST.match(lines[at]):
+                raise DataError("not a time", file=path, field=f"line {at + 1}", value=lines[at].strip())
         told = [_plain(line) for line in _of_cue(lines[row + 1 : stop], path, last=stop == len(lines))]
         new = [line for line in told if line and line not in before] if rolling else told
         before = told

@@ -106,6 +106,7 @@ def test_times(text: str, seconds: float | None) -> None:
     assert seconds_of(text) == seconds
 
 
+ONE_CUE = "1\n00:00:01,000 --> 00:00:02,000\ncuts\n"
 CASES = Path(__file__).parents[1] / "cases" / "narrations"
 TOLD = """cuts the onion, washes the pan, opens the fridge, takes the milk, closes the fridge, pours the milk,
 stirs the dough, kneads the dough, dries the hands, takes the knife"""
@@ -182,6 +183,8 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
             "Kitchen, take 2\n\n1\n00:00:01,000 --> 00:00:02,000\ncuts\n",
             "'line 1'.*text before the first time",
         ),
+        ("a.srt", f"{ONE_CUE}\n2\n00:00:03,000 -> 00:00:04,000\nstirs\n", "'line 6'.*not a time"),
+        ("a.srt", f"{ONE_CUE}\n2\n00:00:03,000 – 00:00:04,000\nstirs\n", "'line 6'.*not a time"),
         ("a.csv", 'time,text\n1,"cuts" the onion\n', "'line 2': a quote opens here"),
         ("a.csv", "time,text\n1,cuts\n2\n", "'line 3'.*1 cells where the header has 2"),
         ("a.csv", "time,text\n-5,cuts\n", "'line 2', value '-5': not a time"),
