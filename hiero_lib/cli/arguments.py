@@ -106,7 +106,7 @@ def run_folder(options: argparse.Namespace, profile: Profile) -> Path:
 
 
 THREADS_HELP = (
-    "one number: of the coarsest level, and twice as many at each level below; or one a level, the finest first; "
+    "one number: of the coarsest level, and more at each level below; or one a level, the finest first; "
     "auto: as many as the features say"
 )
 

@@ -194,6 +194,7 @@ class ProcedureConfig:
     temperature: Temperature = 0.5  # of the affinity
     per_keystep: bool = True  # average over the matched labels; false pools their frames
     skip_background: bool = False  # true: the background is no label
+    counted_videos: Count = 60  # at most, evenly spread: in which the number of key-steps is looked for
     bootstrap_resamples: Resamples = 1000  # over the videos of each task, for the 95 % intervals
     bootstrap_seed: Seed = 0
 
@@ -264,7 +265,9 @@ class HierarchyConfig:
     coherence_s: SecondsOr0 = 4.5  # a switch of threads must win so many seconds of one deviation nearer; 0: plain
     count_temperature: Temperature = 0.1  # of the affinity whose modularity says how many threads there are
     most_points: Count = 2048  # a longer level is divided by the means of neighbours
-    coarsest_threads: Count | Literal["auto"] = "auto"  # and twice as many at each level below
+    coarsest_threads: Count | Literal["auto"] = "auto"
+    steps_a_thread: Count = 2  # a level has so many times the threads of the one above
+    actions_a_step: Count = 6  # level 0, of the one above
     vocabulary_videos: Count = 200  # whose narrations give phrases, evenly spread
     vocabulary_phrases: Count = 2000  # the most frequent ones, of which threads are named
 

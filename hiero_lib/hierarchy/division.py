@@ -35,8 +35,11 @@ class Division(Protocol):
 
         Args:
             count: how many; fewer come out where the level has fewer nodes, or a thread nowhere pays for itself.
-                "auto": as many as the features say; within coarser threads, twice as many as these.
+                "auto": as many as the features say, of a whole level.
             within: ``[n]`` coarser thread of each node; each of these is divided for itself, so that threads nest.
+
+        Raises:
+            ValueError: "auto" within coarser threads, which the features do not say.
         """
 
 
@@ -83,11 +86,13 @@ class LevelDivision:
             if self._whole is None:
                 self._whole = self._prepare(self._points)
             return self._divide_whole(self._whole, count)[self._point_of]
+        if count == "auto":
+            raise ValueError("within coarser threads a number is needed")
         middle = np.flatnonzero(np.diff(self._point_of, prepend=-1)) + np.bincount(self._point_of) // 2
         above = within[middle]
         threads, sizes = np.unique(above, return_counts=True)
         ids, first = np.empty(len(above), dtype=np.int64), 0
-        for thread, share in zip(threads, shares(2 * len(threads) if count == "auto" else count, sizes)):
+        for thread, share in zip(threads, shares(count, sizes)):
             rows = np.flatnonzero(above == thread)
             points = self._points[torch.from_numpy(rows).to(self._points.device)]
             ids[rows] = first + self._divided(points, self._prepare(points), int(share), where=rows)

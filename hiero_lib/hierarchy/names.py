@@ -31,7 +31,8 @@ def with_names(
 
     A thread's features (the mean of its nodes in the text space) are compared with the texts by cosine, less the
     mean cosine over all threads; of narrations, their words are weighed by class-based tf-idf as well (a thread is a
-    class). The names are the one-to-one matching with the largest sum of both, each in its standard deviations.
+    class). The names are the one-to-one matching with the largest sum of both, each in its standard deviations; the
+    threads of the coarsest level choose first, then those that the next level adds, and so on.
 
     Args:
         hierarchy: made with the ``project`` of the method whose ``embed_text`` gave the texts' features.
@@ -93,8 +94,15 @@ def _names(
     best = np.full((len(threads), len(unique)), -np.inf)
     for column, phrase_number in enumerate(first.reshape(-1)):
         best[:, phrase_number] = np.maximum(best[:, phrase_number], score[:, column])
-    rows, columns = linear_sum_assignment(best, maximize=True)
-    return {threads[r]: str(unique[c]) for r, c in zip(rows, columns) if best[r, c] > -_NOT_NARRATED / 2}
+    names: dict[int, str] = {}
+    free = np.arange(len(unique))
+    for level in reversed(hierarchy.levels):
+        own = np.flatnonzero([home[thread] is level for thread in threads])
+        rows, columns = linear_sum_assignment(best[np.ix_(own, free)], maximize=True)
+        fits = best[own[rows], free[columns]] > -_NOT_NARRATED / 2
+        names |= {threads[own[r]]: str(unique[free[c]]) for r, c in zip(rows[fits], columns[fits])}
+        free = np.delete(free, columns[fits])
+    return names
 
 
 def _telling(phrases: Sequence[str], narrated: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -54,6 +54,7 @@ class LevelThreads:
         names: thread -> a few words; see `hiero_lib.hierarchy.names`.
         division: divides the level into another number of threads.
         asked: the number of threads that it was asked for.
+        times_above, most: "auto" is so many times the threads of the level above, and no more than ``most``.
     """
 
     level: int
@@ -68,6 +69,8 @@ class LevelThreads:
     parents: Mapping[int, int]
     division: Division
     asked: ThreadCount = "auto"
+    times_above: int = 1
+    most: int = 1
     names: Mapping[int, str] = field(default_factory=dict)
 
     def seconds(self) -> dict[int, float]:
@@ -139,10 +142,11 @@ def video_hierarchy(
         video_uid: its name.
         project: level 0's ``x [n, C]`` -> the text space ``[n, D]`` (``Method.project``), for names and search.
         segments: ``[n, D]`` level 0 in the text space, where it is not what ``project`` makes of ``levels``.
-        num_threads: of the coarsest level (one number), and then twice as many at each level below, where nodes last
-            half as long; or one number a level, level 0 first. "auto": as many as the features say at the coarsest
-            level, and at another twice as many as the level above has. None: as ``config.coarsest_threads`` says. A
-            level of fewer nodes has fewer threads, and so has one where a thread nowhere pays for itself.
+        num_threads: of the coarsest level (one number, the others are "auto"), or one a level, level 0 first. "auto":
+            at the coarsest level as many as the features say, at another ``config.steps_a_thread`` as many as the
+            level above has, at level 0 ``config.actions_a_step``, and not more than one every ``config.coherence_s``
+            seconds. None: as ``config.coarsest_threads`` says. A level of fewer nodes has fewer threads, and so has
+            one where a thread nowhere pays for itself.
         divider: prepares a level and divides it; None: `hiero_lib.hierarchy.division.LevelDivision`.
         segment_times: at which the model was given the segments.
         config: the profile's section ``hierarchy``; None: its defaults.
@@ -178,6 +182,8 @@ def video_hierarchy(
                 span_x=text_x[:0],
                 parents={},
                 division=divider(level.x.detach(), node_s),
+                times_above=config.actions_a_step if level.level == levels[0].level else config.steps_a_thread,
+                most=int((end_s - start_s) / config.coherence_s) if config.coherence_s else len(level.x),
             )
         )
     return _divided(VideoHierarchy(video_uid, start_s, end_s, tuple(prepared), segment_times), counts)
@@ -185,10 +191,10 @@ def video_hierarchy(
 
 def _counts(num_threads: ThreadCount | Sequence[ThreadCount], num_levels: int) -> list[ThreadCount]:
     """One number a level, level 0 first."""
-    if num_threads == "auto":
-        return ["auto"] * num_levels
-    if isinstance(num_threads, int):
-        return [num_threads * 2**below for below in range(num_levels)][::-1]
+    if num_threads == "auto" or isinstance(num_threads, int):
+        counts: list[ThreadCount] = ["auto"] * num_levels
+        counts[-1] = num_threads
+        return counts
     if len(num_threads) != num_levels:
         raise ValueError(f"{len(num_threads)} numbers of threads for {num_levels} levels")
     return list(num_threads)
@@ -258,8 +264,7 @@ def _divided(hierarchy: VideoHierarchy, counts: Sequence[ThreadCount | None]) ->
     done = []
     for level, count in zip(reversed(hierarchy.levels), reversed(counts)):
         if count is not None:
-            within = None if coarser is None else coarser.thread_at(level.pos)
-            level = dataclasses.replace(level, threads=level.division(count, within), asked=count)
+            level = dataclasses.replace(level, threads=_threads(level, count, coarser), asked=count)
         threads = in_order_of_appearance(level.threads, level.pos)
         spans = spans_of(threads, level.pos, level.stride_s)
         if coarser is not None:
@@ -286,6 +291,17 @@ def _divided(hierarchy: VideoHierarchy, counts: Sequence[ThreadCount | None]) ->
         coarser = dataclasses.replace(level, threads=threads, spans=tuple(spans), parents=parents, names={})
         done.append(dataclasses.replace(coarser, span_x=_span_means(coarser)))
     return dataclasses.replace(hierarchy, levels=tuple(reversed(done)))
+
+
+def _threads(level: LevelThreads, count: ThreadCount, coarser: LevelThreads | None) -> NDArray[np.int64]:
+    """The level divided into ``count`` threads, within those of the coarser one."""
+    if coarser is None:
+        return level.division(count)
+    within = coarser.thread_at(level.pos)
+    above = len(np.unique(within))
+    return level.division(
+        max(above, min(level.times_above * above, level.most)) if count == "auto" else count, within
+    )
 
 
 def _row_at(spans: Sequence[Span], pos: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -56,8 +56,8 @@ def test_without_queries_the_threads_give_them(collection: Collection, methods: 
     seconds = coarsest.seconds()
     names = {coarsest.names[thread]: seconds[thread] for thread in coarsest.names}
     texts = typical_texts(record.hierarchy)
-    assert set(texts) == set(names)
-    assert [names[text] for text in texts] == sorted(names.values(), reverse=True)
+    assert len(texts) == len(set(texts)) == min(6, len(names))  # no more queries than a page has room for
+    assert [names[text] for text in texts] == sorted(names.values(), reverse=True)[:6]
     assert len(record.queries) == len(texts)
 
 

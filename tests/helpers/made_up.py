@@ -31,7 +31,7 @@ def by_feature(x, node_s):
 def record(labels, *, channels: int = 2, network=None, **options) -> VideoHierarchy:
     """The hierarchy of the given labels."""
     levels = levels_of(labels, channels=channels, network=network)
-    return video_hierarchy(levels, stride_s=STRIDE_S, num_threads="auto", divider=by_feature, **options)
+    return video_hierarchy(levels, stride_s=STRIDE_S, num_threads=[1000] * len(levels), divider=by_feature, **options)
 
 
 # Three levels of 40, 20 and 10 nodes, whose threads cross one another's borders and come back.

@@ -103,7 +103,7 @@ def test_one_level_is_divided_again_and_the_others_keep_their_grouping() -> None
     assert len(fewer.levels[0].spans) == 8
     assert len(fewer.levels[0].seconds()) == 2
     assert fewer.levels[1].spans == hierarchy.levels[1].spans
-    back = with_threads(fewer, 0, "auto")
+    back = with_threads(fewer, 0, 1000)
     assert [level.spans for level in back.levels] == [level.spans for level in hierarchy.levels]
 
 
@@ -136,9 +136,13 @@ def test_spectral_threads_of_made_up_features_and_their_default_numbers() -> Non
         x = centres[which[rows]] + 0.05 * torch.randn(len(rows), 32, generator=g)
         index = torch.arange(len(rows))
         levels.append(HierarchyLevel(level, x, (rows + 0.5) * STRIDE_S, index, index * 0, index * 0 - 1))
-    first = video_hierarchy(levels, stride_s=STRIDE_S, num_threads=4)
-    assert [len(level.seconds()) for level in first.levels] == [16, 8, 4]
-    again = video_hierarchy(levels, stride_s=STRIDE_S, num_threads=4)
+    found = video_hierarchy(levels, stride_s=STRIDE_S, num_threads=4)
+    assert [len(level.seconds()) for level in found.levels] == [18, 8, 4]  # one every 4.5 s at most, not 48
+    few = HierarchyConfig(steps_a_thread=1, actions_a_step=3)
+    found = video_hierarchy(levels, stride_s=STRIDE_S, num_threads=4, config=few)
+    assert [len(level.seconds()) for level in found.levels] == [12, 4, 4]
+    first = video_hierarchy(levels, stride_s=STRIDE_S, num_threads=[16, 8, 4])
+    again = video_hierarchy(levels, stride_s=STRIDE_S, num_threads=[16, 8, 4])
     assert first.levels[0].threads.tolist() == again.levels[0].threads.tolist()
     # borders lie on the coarse grid, so segments next to one may be the neighbour's
     assert len(np.unique(first.levels[0].threads.reshape(16, 10)[:, 2:8], axis=1).T) == 1

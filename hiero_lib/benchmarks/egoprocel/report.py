@@ -11,6 +11,7 @@ import numpy as np
 from hiero_lib.base.files import file_slug, write_json
 from hiero_lib.benchmarks.egoprocel.data import KeystepData
 from hiero_lib.benchmarks.egoprocel.score import AVERAGE, MEASURES, EgoProceLResult, VideoScores, unmatched_share
+from hiero_lib.benchmarks.number_found import number_cells, number_header
 from hiero_lib.config import Profile
 from hiero_lib.hierarchy.spans import Span, stretches
 from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
@@ -59,6 +60,17 @@ def task_table(results: Mapping[str, EgoProceLResult]) -> tuple[list[str], list[
         scores = [result.tasks[dataset, task] for result in results.values()]
         rows.append([dataset, task, str(videos), *(f"{100 * s.f1:.1f} / {100 * s.iou:.1f}" for s in scores)])
     return ["dataset", "task", "videos", *results], rows
+
+
+def number_table(results: Mapping[str, EgoProceLResult]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: how many key-steps are found where nobody says how many, of each method that was asked."""
+    counted = {name: result.numbers for name, result in results.items() if result.numbers}
+    rows = [
+        [name, str(len(all_)), *number_cells([n.found for n in all_], [n.gap for n in all_], [n.true for n in all_])]
+        for name, all_ in counted.items()
+    ]
+    true = [number.true for number in next(iter(counted.values()))]
+    return ["method", "videos", *number_header(true, of="key-steps")], rows
 
 
 def _pair(result: EgoProceLResult, dataset: str, *, all_: bool = False) -> str:
@@ -128,6 +140,13 @@ def extra(data: KeystepData, results: Mapping[str, EgoProceLResult]) -> dict[str
         "frames whose label has no cluster": unmatched,
         "runs a video": {name: spans_a_video(e.predicted for e in result.videos) for name, result in results.items()}
         | {"truth": spans_a_video(entry.truth for entry in first.videos)},
+        "number of key-steps": {
+            name: {
+                of: float(np.mean([getattr(one, of) for one in result.numbers])) for of in ("true", "found", "gap")
+            }
+            for name, result in results.items()
+            if result.numbers
+        },
         "tasks": by_task,
     }
 

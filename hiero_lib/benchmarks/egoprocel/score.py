@@ -174,10 +174,20 @@ MEASURES: dict[str, Callable[[KeystepScores], float]] = {
 
 
 @dataclass(frozen=True)
+class StepNumber:
+    """How many key-steps occur in a video, how many threads are found in it, and how many by the eigenvalues' gap."""
+
+    true: int
+    found: int
+    gap: int
+
+
+@dataclass(frozen=True)
 class EgoProceLResult:
     """Scores per video, task and dataset; ``average`` is the mean of the datasets' F1 and IoU.
 
-    ``without_features`` has the videos that were left out; ``segment_times`` what a graph was given.
+    ``without_features`` has the videos that were left out; ``segment_times`` what a graph was given; ``numbers``, of
+    some of the videos, how many key-steps are found where nobody says how many.
     """
 
     videos: tuple[VideoScores, ...]
@@ -185,6 +195,7 @@ class EgoProceLResult:
     datasets: dict[str, KeystepScores]
     without_features: tuple[KeystepVideo, ...]
     segment_times: SegmentTimes | None = None
+    numbers: tuple[StepNumber, ...] = ()
 
     def value(self, measure: str, dataset: str = AVERAGE) -> float:
         """One of ``MEASURES`` of a dataset, or the mean of all datasets."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,8 +17,10 @@ from hiero_lib.benchmarks.controls import CONTROLS
 from hiero_lib.benchmarks.egoprocel.data import LEVEL, KeystepData, open_keysteps, raw_level_features
 from hiero_lib.benchmarks.egoprocel.files import KeystepVideo
 from hiero_lib.benchmarks.egoprocel.report import COHERENT, egoprocel_rows, excluded_lines, extra, save_clusters
-from hiero_lib.benchmarks.egoprocel.score import EgoProceLResult, score_videos
+from hiero_lib.benchmarks.egoprocel.score import EgoProceLResult, StepNumber, score_videos
+from hiero_lib.benchmarks.number_found import largest_gap
 from hiero_lib.config import Profile, SegmentTimes
+from hiero_lib.hierarchy.division import LevelDivision
 from hiero_lib.methods.levels import times_of, whole_video_levels
 from hiero_lib.methods.method import Method
 from hiero_lib.models.clustering.coherence import coherent_cluster
@@ -68,6 +71,22 @@ class EgoProceLTask:
         )
         return dataclasses.replace(result, segment_times=times_of(method, self.profile))
 
+    def step_numbers(self, method: Method) -> tuple[StepNumber, ...]:
+        """How many key-steps a method's features of some videos are found to have, beside how many occur."""
+        config = self.profile.hierarchy
+        last, most = len(self.data.videos) - 1, self.profile.egoprocel.counted_videos
+        some = np.unique(np.linspace(0, last, min(most, last + 1)).round().astype(int)).tolist()
+        numbers = []
+        for video in (self.data.videos[row] for row in some):
+            x = self.features(method, video)
+            if x is None:
+                continue
+            found = LevelDivision(x, 2**LEVEL * self.profile.features.stride_s, config)("auto")
+            true = len({span.step for span in video.spans})
+            gap = largest_gap(x, temperature=config.temperature)
+            numbers.append(StepNumber(true, len(np.unique(found)), gap))
+        return tuple(numbers)
+
     def score_control(self, name: str) -> EgoProceLResult:
         """The scores of one of ``CONTROLS``: what the measure gives without looking at the features."""
 
@@ -89,7 +108,10 @@ class EgoProceLTask:
     ) -> dict[str, EgoProceLResult]:
         """Both controls, every method as published, then coherent, by the names of the results table."""
         results = {name: self.score_control(name) for name in CONTROLS}
-        results |= {name: self.score(method) for name, method in methods.items()}
+        results |= {
+            name: dataclasses.replace(self.score(method), numbers=self.step_numbers(method))
+            for name, method in methods.items()
+        }
         return results | {f"{name}{COHERENT}": self.score(method, coherent=True) for name, method in methods.items()}
 
     def score_at_other_times(self, method: Method) -> dict[str, EgoProceLResult]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hiero_lib.benchmarks.controls import UNIFORM
+from hiero_lib.benchmarks.number_found import CLOSE, number_cells, number_header
 from hiero_lib.benchmarks.thread_recovery.files import Truth, read_truth
 from hiero_lib.benchmarks.thread_recovery.score import SCALES, ThreadRecovery
 from hiero_lib.config import Profile
@@ -20,7 +21,6 @@ from hiero_lib.viz.bars import TimelineRow
 
 BENCHMARK = "Thread recovery (adjusted Rand index in hundredths, over n held-out videos)"
 COUNTS = "Number of threads (share of n held-out videos in which it is found)"
-CLOSE = 2  # threads more or fewer than are true
 
 
 def thread_rows(recovery: ThreadRecovery, methods: Mapping[str, Method], profile: Profile) -> list[Row]:
@@ -98,14 +98,8 @@ def count_table(recovery: ThreadRecovery) -> tuple[list[str], list[list[str]]]:
     rows = []
     for name, levels in recovery.levels.items():
         for at, level in enumerate(levels if name != UNIFORM else []):
-            cells = [name, str(at)]
-            for counts in (level.found, level.gap):
-                error = np.abs(np.array(counts) - recovery.true_threads)
-                cells += [f"{np.mean(counts):.1f}", f"{error.mean():.1f}", f"{100 * (error <= CLOSE).mean():.0f} %"]
-            rows.append(cells)
-    true = f"{np.mean(recovery.true_threads):.1f}"
-    found = [f"threads (true: {true})", "mean absolute error", f"within {CLOSE}"]
-    return ["method", "level", *found, *(f"by the gap: {what}" for what in ("threads", *found[1:]))], rows
+            rows.append([name, str(at), *number_cells(level.found, level.gap, recovery.true_threads)])
+    return ["method", "level", *number_header(recovery.true_threads, of="threads")], rows
 
 
 def extra(recovery: ThreadRecovery) -> dict[str, Any]:

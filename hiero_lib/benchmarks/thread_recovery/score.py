@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hiero_lib.benchmarks.controls import UNIFORM, uniform_pieces
+from hiero_lib.benchmarks.number_found import largest_gap
 from hiero_lib.benchmarks.thread_recovery.files import Level, Truth
 from hiero_lib.config import HierarchyConfig, Profile
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.hierarchy.collection import divided_video
-from hiero_lib.hierarchy.division import MOST_THREADS, LevelDivision
+from hiero_lib.hierarchy.division import LevelDivision
 from hiero_lib.hierarchy.spans import stretches
 from hiero_lib.hierarchy.video import LevelThreads
 from hiero_lib.methods.method import Method
-from hiero_lib.models.clustering.embedding import spectral_embedding
 from hiero_lib.results.metric import Metric, mean_metric
 
 SCALES: tuple[Level, ...] = ("thread", "step", "action")
@@ -138,7 +138,7 @@ def _score_alone(scores: LevelScores, uid: str, level: LevelThreads, truth: Trut
     scores.spans.append(_stretches(found))
     scores.plain_spans.append(_stretches(plain))
     scores.found.append(len(np.unique(division("auto"))))
-    scores.gap.append(largest_gap(level, temperature=config.temperature))
+    scores.gap.append(largest_gap(level.x, temperature=config.temperature))
     scores.threads[uid] = level.pos, found
 
 
@@ -148,14 +148,6 @@ def _score_uniform(scores: LevelScores, uid: str, level: LevelThreads, truth: Tr
     scores.coherent.append(_rand_index(true, found))
     scores.spans.append(_stretches(found))
     scores.threads[uid] = level.pos, found
-
-
-def largest_gap(level: LevelThreads, *, temperature: float) -> int:
-    """Number of threads by the largest gap between eigenvalues, 2 to 20; fewer where there are not as many nodes."""
-    if len(level.x) <= 2:
-        return len(level.x)
-    values, _ = spectral_embedding(level.x, min(MOST_THREADS + 1, len(level.x)), temperature=temperature)
-    return int((values[1:-1] - values[2:]).argmax()) + 2
 
 
 def _rand_index(true: np.ndarray, found: np.ndarray) -> float:

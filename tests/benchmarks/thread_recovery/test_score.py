@@ -1,14 +1,13 @@
 """Thread recovery: perfect features score 1, noise scores about 0, levels are compared at their own times."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from hiero_lib.benchmarks.thread_recovery.files import Truth, TruthSpan
-from hiero_lib.benchmarks.thread_recovery.score import UNIFORM, ThreadRecovery, largest_gap, recover_threads
+from hiero_lib.benchmarks.thread_recovery.score import UNIFORM, ThreadRecovery, recover_threads
 from hiero_lib.config import Profile
 from hiero_lib.data.segments import VideoSegments
 from hiero_lib.hierarchy.video import video_hierarchy
@@ -75,12 +74,6 @@ def test_a_level_is_divided_as_it_is_shown(profile: Profile) -> None:
     coarsest = hierarchy.levels[-1]
     pairs = set(zip(coarsest.division(3).tolist(), coarsest.threads.tolist()))
     assert len(pairs) == len(coarsest.seconds())
-
-
-def test_the_largest_gap_counts_clean_threads(profile: Profile) -> None:
-    level = SimpleNamespace(x=torch.nn.functional.one_hot(torch.from_numpy(THREADS)).float())
-    assert largest_gap(level, temperature=0.2) == 3  # type: ignore[arg-type]
-    assert largest_gap(SimpleNamespace(x=torch.ones(2, 3)), temperature=0.2) == 2  # type: ignore[arg-type]
 
 
 def test_metrics_are_means_over_videos_and_differences_are_paired(profile: Profile) -> None:
