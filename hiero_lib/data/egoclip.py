@@ -11,8 +11,10 @@ from typing import overload
 import numpy as np
 import torch
 
+from hiero_lib.base import checksums
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import atomic_path, read_json
+from hiero_lib.base.progress import say_aside
 from hiero_lib.config import FeatureConfig
 from hiero_lib.data.egoclip_index import TextTable, build_index, identity
 from hiero_lib.data.features import FeatureStore, row_at
@@ -88,9 +90,9 @@ class EgoClipIndex:
     def open(cls, csv_file: str | Path, cache_folder: str | Path) -> EgoClipIndex:
         """The index of ``csv_file``, built under ``cache_folder`` when it is not there yet.
 
-        It is keyed by the file's size, modification time and the SHA-256 of its first and last MiB: a file that
-        was changed or replaced gets a new index, one that was only moved keeps its own. The index appears under its
-        name when it is complete, so a build that is killed leaves none.
+        It is keyed by the file's SHA-256: a file that was changed anywhere gets a new index, one that was copied or
+        moved keeps its own. The index appears under its name when it is complete, so a build that is killed leaves
+        none; one whose checksums do not hold is built again, and said.
 
         A row is unreadable, and counted, when it has more fields than the header, no video, no text, or a time that
         is not a finite number. Bytes that are not UTF-8 become U+FFFD; tabs and line ends in quoted fields, spaces.
@@ -102,7 +104,10 @@ class EgoClipIndex:
         if not path.is_file():
             raise DataError("there is no such file", file=path)
         folder = Path(cache_folder).expanduser() / f"egoclip-{identity(path)}"
-        if not folder.is_dir():
+        damaged = checksums.damage(folder) if folder.is_dir() else None
+        if damaged is not None:
+            say_aside(f"EgoClip's index in {folder} is built again: {damaged}")
+        if damaged is not None or not folder.is_dir():
             with atomic_path(folder) as temporary:
                 build_index(path, temporary)
         return cls(folder)

@@ -1,12 +1,14 @@
 """Frozen text encoded once: embeddings on disk, keyed by the encoder and the text.
 
-``<folder>/<fingerprint>/shard-<random>/`` holds ``embeddings.npy`` (``[n, dim]`` float32) and ``texts.json`` (the n
-texts). Shards are only ever added, each under a name of its own and renamed into place when complete: a kill costs
-the shard being made, and processes that write at once at worst encode a text twice.
+``<folder>/<fingerprint>/shard-<random>/`` holds ``embeddings.npy`` (``[n, dim]`` float32), ``texts.json`` (the n
+texts) and their checksums, which are verified when a cache is opened. Shards are only ever added, each under a name of its own and renamed into place when complete: a kill costs
+the shard being made, and processes that write at once at worst encode a text twice. A damaged shard is removed where
+that is allowed, passed over in any case, and its texts are encoded again.
 """
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,8 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hiero_lib.base.errors import DataError
+from hiero_lib.base import checksums
 from hiero_lib.base.files import atomic_path, read_json, write_json
+from hiero_lib.base.progress import say_aside
 
 SHARD_TEXTS = 16_384
 
@@ -92,7 +95,6 @@ class TextCache:
 
     Raises:
         ValueError: the encoder has trainable parameters, whose embeddings would go stale.
-        DataError: a shard is broken; the message names the folder to remove.
     """
 
     def __init__(
@@ -148,6 +150,7 @@ class TextCache:
                 temporary.mkdir()
                 np.save(temporary / "embeddings.npy", embeddings)
                 write_json(temporary / "texts.json", texts)
+                checksums.seal(temporary)
             self._add([(shard, texts)])
             if self.progress is not None:
                 self.progress(begin + len(texts), len(missing))
@@ -156,7 +159,7 @@ class TextCache:
         """Take in the shards on disk that are not known yet."""
         known = set(self._shards)
         new = [path for path in sorted(self.folder.glob("shard-*")) if path not in known]
-        self._add([(path, _texts_of(path, self.encoder.dim)) for path in new])
+        self._add([(path, texts) for path in new if (texts := texts_of(path)) is not None])
 
     def _add(self, shards: Sequence[tuple[Path, list[str]]]) -> None:
         """Number the rows of ``shards`` after those that are there."""
@@ -170,20 +173,11 @@ class TextCache:
         self._table = EmbeddingTable(self._shards, self._sizes, self.encoder.dim)
 
 
-def _texts_of(shard: Path, dim: int) -> list[str]:
-    """The texts of a shard whose embeddings have the right shape."""
-    texts = read_json(shard / "texts.json")
-    hint = f"Remove the folder {shard}: its texts are then encoded again"
-    try:
-        embeddings = np.load(shard / "embeddings.npy", mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"not readable ({error})", file=shard / "embeddings.npy", hint=hint) from error
-    if embeddings.shape != (len(texts), dim) or embeddings.dtype != np.float32:
-        raise DataError(
-            f"expected {len(texts)} float32 embeddings of {dim} channels",
-            file=shard / "embeddings.npy",
-            field="shape",
-            value=embeddings.shape,
-            hint=hint,
-        )
-    return texts
+def texts_of(shard: Path) -> Any:
+    """What ``texts.json`` of a shard says; None where the shard is damaged, which is said."""
+    damaged = checksums.damage(shard)
+    if damaged is None:
+        return read_json(shard / "texts.json")
+    say_aside(f"a part of the cache of texts, {shard}, is not used but made again: {damaged}")
+    shutil.rmtree(shard, ignore_errors=True)
+    return None

@@ -1,8 +1,8 @@
 """Token features of frozen text, encoded once: on disk, keyed by the encoder and the text.
 
 ``<folder>/<fingerprint>/shard-<random>/`` holds ``tokens.npy`` (``[T, dim]`` float32, the tokens of all texts one
-after the other) and ``texts.json`` (the texts and how many tokens each has). As in :mod:`hiero_lib.data.text_cache`,
-shards are only ever added, each renamed into place when it is complete.
+after the other), ``texts.json`` (the texts and how many tokens each has) and their checksums. As in :mod:`hiero_lib.data.text_cache`,
+shards are only ever added, each renamed into place when it is complete, and damaged ones are made again.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import atomic_path, read_json, write_json
+from hiero_lib.base import checksums
+from hiero_lib.base.files import atomic_path, write_json
+from hiero_lib.data.text_cache import texts_of
 
 
 class TokenEncoder(Protocol):
@@ -50,7 +51,6 @@ class TokenCache:
 
     Raises:
         ValueError: the encoder has trainable parameters, whose output would go stale.
-        DataError: a shard is broken; the message names the folder to remove.
     """
 
     def __init__(
@@ -91,24 +91,14 @@ class TokenCache:
             temporary.mkdir()
             np.save(temporary / "tokens.npy", np.concatenate(rows))
             write_json(temporary / "texts.json", {"texts": missing, "lengths": [len(row) for row in rows]})
+            checksums.seal(temporary)
         self._read_new_shards()
 
     def _read_new_shards(self) -> None:
         """Take in the shards on disk that are not known yet."""
         for path in sorted(set(self.folder.glob("shard-*")) - self._known):
-            self._tokens |= _read_shard(path, self.encoder.dim)
-            self._known.add(path)
-
-
-def _read_shard(shard: Path, dim: int) -> dict[str, np.ndarray]:
-    listed = read_json(shard / "texts.json")
-    texts, lengths = listed["texts"], listed["lengths"]
-    hint = f"Remove the folder {shard}: its texts are then encoded again"
-    try:
-        tokens = np.load(shard / "tokens.npy", mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"not readable ({error})", file=shard / "tokens.npy", hint=hint) from error
-    if tokens.shape != (sum(lengths), dim) or len(texts) != len(lengths):
-        problem = f"expected {sum(lengths)} tokens of {dim} channels"
-        raise DataError(problem, file=shard / "tokens.npy", field="shape", value=tokens.shape, hint=hint)
-    return dict(zip(texts, np.split(tokens, np.cumsum(lengths)[:-1])))
+            listed = texts_of(path)
+            if listed is not None:
+                tokens = np.load(path / "tokens.npy", mmap_mode="r")
+                self._tokens |= zip(listed["texts"], np.split(tokens, np.cumsum(listed["lengths"])[:-1]))
+                self._known.add(path)

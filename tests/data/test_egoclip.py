@@ -175,6 +175,21 @@ def test_the_index_is_built_once_and_again_when_the_file_changes(tmp_path, monke
     assert len(built) == 2
 
 
+@pytest.mark.parametrize("name", ["times.npy", "texts.utf8", "text_offsets.npy", "videos.json"])
+def test_a_damaged_index_is_built_again(tmp_path, name, capsys):
+    index = index_of(tmp_path, table(*((f"v{i % 3}", 7.0 * i, f"#C C does {i}") for i in range(60))))
+    expected = index.narrations("v1")
+    path = index.folder / name
+    for at in np.random.default_rng(0).integers(path.stat().st_size, size=25).tolist():
+        content = bytearray(path.read_bytes())
+        content[at] ^= 4
+        path.write_bytes(content)
+        again = EgoClipIndex.open(tmp_path / "egoclip.csv", tmp_path / "cache")
+        assert again.folder == index.folder
+        assert again.narrations("v1") == expected
+        assert f"the checksum of {name} does not hold" in capsys.readouterr().err
+
+
 @pytest.fixture
 def chunks_and_store(tmp_path):
     rows = [(f"v{i % 3}", 7.0 * i, f"#C C does {i}") for i in range(60)]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hiero_lib.base.errors import DataError
+from hiero_lib.base import checksums
 from hiero_lib.data import text_cache
 from hiero_lib.data.text_cache import TextCache
 
@@ -163,22 +163,48 @@ def test_two_processes_at_once(tmp_path):
     assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")]
 
 
-@pytest.mark.parametrize("breakage", ["truncated", "empty", "other shape", "other dtype", "no texts", "bad texts"])
-def test_a_broken_shard_is_named(tmp_path, breakage):
-    cache_of(tmp_path, Counting()).embed(["a", "bb"])
+@pytest.mark.parametrize("breakage", ["truncated", "empty", "gone", "other values", "bad texts", "other texts"])
+def test_a_damaged_shard_is_made_again(tmp_path, breakage, capsys):
+    expected = cache_of(tmp_path, Counting()).embed(["a", "bb"])
     (shard,) = shards(tmp_path)
     embeddings = shard / "embeddings.npy"
     if breakage == "truncated":
         embeddings.write_bytes(embeddings.read_bytes()[:-4])
     elif breakage == "empty":
         embeddings.write_bytes(b"")
-    elif breakage == "other shape":
-        np.save(embeddings, np.zeros((3, 2), dtype=np.float32))
-    elif breakage == "other dtype":
-        np.save(embeddings, np.zeros((2, 2)))
-    elif breakage == "no texts":
-        (shard / "texts.json").unlink()
-    else:
+    elif breakage == "gone":
+        embeddings.unlink()
+    elif breakage == "other values":
+        np.save(embeddings, np.zeros((2, 2), dtype=np.float32))
+    elif breakage == "bad texts":
         (shard / "texts.json").write_text('["a", ')
-    with pytest.raises(DataError, match=shard.name):
-        cache_of(tmp_path, Counting())
+    else:
+        (shard / "texts.json").write_text((shard / "texts.json").read_text().replace("a", "c"))
+    encoder = Counting()
+    assert torch.equal(cache_of(tmp_path, encoder).embed(["a", "bb"]), expected)
+    assert encoder.batches == [["a", "bb"]]
+    assert str(shard) in capsys.readouterr().err
+    assert not shard.exists()
+
+
+def test_a_flipped_bit_is_never_a_number(tmp_path, capsys):
+    """100 single flips anywhere in the files of a shard: each is found, and said."""
+    random = np.random.default_rng(1)
+    for _ in range(100):
+        expected = cache_of(tmp_path, Counting()).embed(["some", "texts", "here"])
+        (shard,) = shards(tmp_path)
+        files = sorted(path for path in shard.iterdir() if path.name != checksums.FILE)
+        path = files[random.integers(len(files))]
+        content = bytearray(path.read_bytes())
+        content[random.integers(len(content))] ^= 1 << random.integers(8)
+        path.write_bytes(content)
+        assert torch.equal(cache_of(tmp_path, Counting()).embed(["some", "texts", "here"]), expected)
+        assert path.name in capsys.readouterr().err
+
+
+def test_a_damaged_shard_that_cannot_be_removed_is_passed_over(tmp_path, monkeypatch):
+    expected = cache_of(tmp_path, Counting()).embed(["a"])
+    (shard,) = shards(tmp_path)
+    (shard / "embeddings.npy").write_bytes(b"")
+    monkeypatch.setattr(text_cache.shutil, "rmtree", lambda path, ignore_errors: None)
+    assert torch.equal(cache_of(tmp_path, Counting()).embed(["a"]), expected)

@@ -1,12 +1,8 @@
 """The token cache: each text once, kept apart by encoder, padded like the encoder's own output."""
 
-import json
-
-import numpy as np
 import pytest
 import torch
 
-from hiero_lib.base.errors import DataError
 from hiero_lib.data.token_cache import TokenCache
 
 
@@ -57,16 +53,17 @@ def test_another_process_finds_them_and_encoders_are_kept_apart(tmp_path):
     assert other.batches == [["c"]]
 
 
-def test_a_broken_shard_names_the_folder_to_remove(tmp_path):
-    cache_of(tmp_path, Words())(["a bb", "c"])
+@pytest.mark.parametrize("name", ["tokens.npy", "texts.json"])
+def test_a_damaged_shard_is_made_again(tmp_path, name, capsys):
+    expected, _ = cache_of(tmp_path, Words())(["a bb", "c"])
     (shard,) = tmp_path.glob("words/shard-*")
-    np.save(shard / "tokens.npy", np.zeros((2, 2), dtype=np.float32))
-    with pytest.raises(DataError, match=f"Remove the folder {shard}"):
-        cache_of(tmp_path, Words())
-    (shard / "tokens.npy").write_bytes(b"")
-    with pytest.raises(DataError, match="not readable"):
-        cache_of(tmp_path, Words())
-    assert json.loads((shard / "texts.json").read_text()) == {"texts": ["c", "a bb"], "lengths": [1, 2]}
+    content = (shard / name).read_bytes()
+    (shard / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    encoder = Words()
+    found, _ = cache_of(tmp_path, encoder)(["a bb", "c"])
+    assert torch.equal(found, expected)
+    assert encoder.batches == [["c", "a bb"]]
+    assert f"the checksum of {name} does not hold" in capsys.readouterr().err
 
 
 def test_a_trained_encoder_is_refused(tmp_path):
