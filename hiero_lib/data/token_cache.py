@@ -1,8 +1,9 @@
 """Token features of frozen text, encoded once: on disk, keyed by the encoder and the text.
 
 ``<folder>/<fingerprint>/shard-<random>/`` holds ``tokens.npy`` (``[T, dim]`` float32, the tokens of all texts one
-after the other), ``texts.json`` (the texts and how many tokens each has) and their checksums. As in :mod:`hiero_lib.data.text_cache`,
-shards are only ever added, each renamed into place when it is complete, and damaged ones are made again.
+after the other), ``texts.json`` (the texts and how many tokens each has) and their checksums. As in
+:mod:`hiero_lib.data.text_cache`, shards are only ever added, each renamed into place when it is complete, and damaged
+ones are made again.
 """
 
 from __future__ import annotations

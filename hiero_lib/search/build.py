@@ -18,7 +18,7 @@ import numpy as np
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import file_slug, safe_name
-from hiero_lib.base.fingerprint import Fingerprint
+from hiero_lib.base.fingerprint import Fingerprint, content_of
 from hiero_lib.base.progress import quiet
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.hierarchy.collection import Collection, Phrases, named_hierarchy, phrases_of
@@ -117,12 +117,12 @@ def update_index(
     hierarchy_of: Callable[[str], VideoHierarchy],
     say: Callable[[str], None] = quiet,
 ) -> BuildReport:
-    """Make the files that are missing, unreadable, or older than the video's features.
+    """Make the files that are missing, damaged, or made of other features.
 
     Args:
         folder: from `index_folder`.
         video_uids: the collection.
-        store: its features, whose size and time of change say whether a file is still good.
+        store: its features, whose content says whether a file is still good.
         hierarchy_of: video -> its hierarchy; called only where the file has to be made.
         say: receives a line for each video that is made.
 
@@ -149,7 +149,7 @@ def load_index(folder: str | Path, video_uids: Sequence[str]) -> SearchIndex:
     spans = join([read_table(_file(folder, uid)) for uid in video_uids])
     sampled = np.ascontiguousarray(spans.vectors[:: max(1, len(spans) // 1024)])
     digits = Fingerprint().json([len(spans), spans.video_uids]).data(sampled.data).digits(12)
-    return SearchIndex(spans, file=Path(folder) / f"faiss-{digits}.index")
+    return SearchIndex(spans, kept_in=Path(folder) / f"faiss-{digits}")
 
 
 def _file(folder: str | Path, video_uid: str) -> Path:
@@ -157,5 +157,4 @@ def _file(folder: str | Path, video_uid: str) -> Path:
 
 
 def _identity(store: FeatureStore, video_uid: str) -> str:
-    status = store.path(video_uid).stat()
-    return f"{status.st_size} {status.st_mtime_ns}"
+    return content_of(store.path(video_uid))

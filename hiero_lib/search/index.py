@@ -32,20 +32,20 @@ class SearchIndex:
     Args:
         spans: as `hiero_lib.search.table.join` sorts them.
         nearest: made for ``spans.vectors``; None: a matrix product, or faiss beyond a million spans.
-        file: where faiss keeps its trained index.
+        kept_in: folder in which faiss keeps its trained index.
 
     Raises:
         ValueError: the spans are not sorted by level and video.
     """
 
-    def __init__(self, spans: SpanTable, nearest: Nearest | None = None, *, file: Path | None = None) -> None:
+    def __init__(self, spans: SpanTable, nearest: Nearest | None = None, *, kept_in: Path | None = None) -> None:
         self.spans = spans
         self.levels = np.unique(spans.level).tolist()
         self._block = spans.level.astype(np.int64) * len(spans.video_uids) + spans.video
         if len(spans) and (np.diff(self._block) < 0).any():
             raise ValueError("spans must be sorted by level and video: join() does")
         self._number = {uid: number for number, uid in enumerate(spans.video_uids)}
-        self._nearest = nearest or choose(spans.vectors, file)
+        self._nearest = nearest or choose(spans.vectors, kept_in)
 
     def __len__(self) -> int:
         return len(self.spans)

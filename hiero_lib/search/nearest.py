@@ -13,11 +13,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from hiero_lib.base import checksums
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.base.files import atomic_path
 
 EXACT_UP_TO = 1_000_000  # rows; beyond, the matrix product takes more than 100 ms (D 256, one core)
 _LEAST_FAISS = "1.8"
+_FAISS_FILE = "ivf.index"
 _TRAINED_ON = 64  # rows a cell that faiss's k-means sees
 _CELLS_LOOKED_AT = 32
 
@@ -40,10 +42,10 @@ def faiss_is_installed() -> bool:
     return importlib.util.find_spec("faiss") is not None
 
 
-def choose(vectors: np.ndarray, file: Path | None = None) -> Nearest:
+def choose(vectors: np.ndarray, kept_in: Path | None = None) -> Nearest:
     """The matrix product up to a million rows, and wherever faiss is missing; faiss beyond."""
     if len(vectors) > EXACT_UP_TO and faiss_is_installed():
-        return with_faiss(vectors, file)
+        return with_faiss(vectors, kept_in)
     return exact(vectors)
 
 
@@ -67,14 +69,15 @@ def _best(scores: np.ndarray, count: int) -> np.ndarray:
     return candidates[np.argsort(-scores[candidates], kind="stable")][:count]
 
 
-def with_faiss(vectors: np.ndarray, file: Path | None = None) -> Nearest:
+def with_faiss(vectors: np.ndarray, kept_in: Path | None = None) -> Nearest:
     """Inner products through faiss's inverted file: about sqrt(R) cells, of which the best 32 are looked at.
 
     Scores are exact, but a row in another cell is missed; `exact` misses none.
 
     Args:
         vectors: ``[R, D]`` float32 of length 1.
-        file: keeps the trained index; read when it is there. Its name must tell the vectors apart.
+        kept_in: folder that keeps the trained index; read when it is there and not damaged. Its name must tell the
+            vectors apart.
 
     Raises:
         ConfigError: faiss is not installed.
@@ -84,13 +87,15 @@ def with_faiss(vectors: np.ndarray, file: Path | None = None) -> Nearest:
         raise ConfigError("the package faiss-cpu is not installed", field="faiss", hint=hint)
     faiss: Any = importlib.import_module("faiss")
     index: Any
-    if file is not None and file.is_file():
-        index = faiss.read_index(str(file))
+    if kept_in is not None and kept_in.is_dir() and checksums.damage(kept_in) is None:
+        index = faiss.read_index(str(kept_in / _FAISS_FILE))
     else:
         index = _train(faiss, vectors)
-        if file is not None:
-            with atomic_path(file) as temporary:
-                faiss.write_index(index, str(temporary))
+        if kept_in is not None:
+            with atomic_path(kept_in) as temporary:
+                temporary.mkdir()
+                faiss.write_index(index, str(temporary / _FAISS_FILE))
+                checksums.seal(temporary)
 
     def nearest(query: np.ndarray, count: int, rows: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if isinstance(rows, slice):

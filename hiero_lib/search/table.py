@@ -1,6 +1,6 @@
 """Spans of videos as rows: a vector in the text space, and where and what each span is. One file a video.
 
-A file is safetensors (read without executing anything) with ``vectors [R, D]`` float16, ``start_s``, ``end_s``
+A file is `hiero_lib.base.kept`'s, with ``vectors [R, D]`` float16, ``start_s``, ``end_s``
 ``[R]`` float64, ``level`` and ``thread`` ``[R]`` int32, and in its header the format, the video's uid, the labels (a
 JSON list of R texts) and ``source``, which names what the spans were made from. float16 moves a cosine by less than
 1e-3.
@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import atomic_path
+from hiero_lib.base.kept import read_kept, write_kept
 
-FORMAT = "hiero_lib.search 1"
+FORMAT = "hiero_lib.search 2"
 _COLUMNS = ("start_s", "end_s", "level", "thread")
 
 
@@ -132,26 +132,20 @@ def write_table(path: str | Path, table: SpanTable, *, source: str) -> None:
     Raises:
         ValueError: the table has not exactly one video.
     """
-    from safetensors.numpy import save_file
-
     if len(table.video_uids) != 1:
         raise ValueError(f"a file holds one video, not {len(table.video_uids)}")
     tensors = {name: np.ascontiguousarray(getattr(table, name)) for name in _COLUMNS}
     tensors["vectors"] = table.vectors.astype(np.float16)
     labels = json.dumps(list(table.labels), ensure_ascii=False)
     header = {"format": FORMAT, "video_uid": table.video_uids[0], "source": source, "labels": labels}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata=header)
+    write_kept(path, tensors, about=header)
 
 
 def source_of(path: str | Path) -> str | None:
-    """What a file was made from; None where there is no file, or not a readable one of this format."""
-    from safetensors import SafetensorError, safe_open
-
+    """What a file was made from; None where there is no file, or not a whole one of this format."""
     try:
-        with safe_open(path, framework="np") as stream:
-            header = stream.metadata() or {}
-    except (SafetensorError, OSError):
+        _, header = read_kept(path)
+    except DataError:
         return None
     return header.get("source") if header.get("format") == FORMAT else None
 
@@ -160,17 +154,9 @@ def read_table(path: str | Path) -> SpanTable:
     """The spans of one video.
 
     Raises:
-        DataError: the file is missing, broken or of another format.
+        DataError: the file is missing, damaged or of another format.
     """
-    from safetensors import SafetensorError, safe_open
-
-    hint = "Remove it: the next search makes it again"
-    try:
-        with safe_open(path, framework="np") as stream:
-            header = stream.metadata() or {}
-            if header.get("format") != FORMAT:
-                raise DataError("not spans of this version", file=path, field="format", value=header.get("format"))
-            tensors = {name: stream.get_tensor(name) for name in (*_COLUMNS, "vectors")}
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"not readable as an index of spans ({error})", file=path, hint=hint) from error
+    tensors, header = read_kept(path)
+    if header.get("format") != FORMAT:
+        raise DataError("not spans of this version", file=path, field="format", value=header.get("format"))
     return table_of(header["video_uid"], tensors.pop("vectors"), labels=json.loads(header["labels"]), **tensors)

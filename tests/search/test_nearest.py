@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from hiero_lib.base import checksums
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.search import nearest
 from hiero_lib.search.table import normalised
@@ -34,13 +35,19 @@ def test_of_equal_scores_the_lower_row_is_first() -> None:
 
 
 def test_faiss_keeps_what_it_trained(tmp_path, monkeypatch) -> None:
-    file = tmp_path / "faiss.index"
-    first = nearest.with_faiss(VECTORS, file)
-    assert file.is_file()
-    monkeypatch.setattr(nearest, "_train", None)  # a second training would fail
-    again = nearest.with_faiss(VECTORS, file)
+    kept_in = tmp_path / "faiss"
+    first = nearest.with_faiss(VECTORS, kept_in)
+    with monkeypatch.context() as patched:
+        patched.setattr(nearest, "_train", None)  # a second training would fail
+        again = nearest.with_faiss(VECTORS, kept_in)
     for one, other in zip(first(VECTORS[7], 5, slice(0, 60)), again(VECTORS[7], 5, slice(0, 60))):
         np.testing.assert_array_equal(one, other)
+    (file,) = kept_in.glob("*.index")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    nearest.with_faiss(VECTORS, kept_in)  # damaged: trained again
+    assert checksums.damage(kept_in) is None
 
 
 def test_faiss_is_taken_beyond_a_million_rows_and_only_where_it_is(monkeypatch) -> None:

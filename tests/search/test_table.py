@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from hiero_lib.base.errors import DataError
+from hiero_lib.base.kept import write_kept
 from hiero_lib.search.table import SpanTable, join, normalised, read_table, source_of, table_of, write_table
 
 
@@ -58,6 +59,10 @@ def test_a_broken_or_foreign_file_is_an_error_that_names_it(tmp_path) -> None:
     with pytest.raises(DataError, match=r"v\.safetensors: not readable"):
         read_table(path)
     save_file({"x": np.zeros(2)}, path, metadata={"format": "other"})
+    assert source_of(path) is None
+    with pytest.raises(DataError, match="checksum does not hold"):
+        read_table(path)
+    write_kept(path, {"x": np.zeros(2)}, about={"format": "other"})
     assert source_of(path) is None
     with pytest.raises(DataError, match="value 'other'"):
         read_table(path)

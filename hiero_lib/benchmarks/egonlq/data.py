@@ -2,8 +2,8 @@
 
 Each video goes through the backbone once, and the bins of its clips stay on disk: in
 ``<folder>/<video_uid>.safetensors``, for every level and clip of the video, ``<level>/<clip_uid>`` ``[L, H]``. A file
-that was made for other clips, settings or features is made again; what a method is (its weights, whether it clusters)
-must stand in the folder's name.
+that is damaged, or was made for other clips, settings or features, is made again; what a method is (its weights,
+whether it clusters) must stand in the folder's name.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import atomic_path
+from hiero_lib.base.files import safe_name
+from hiero_lib.base.kept import read_kept, write_kept
 from hiero_lib.benchmarks.grounding.files import GroundingClip, GroundingQuery
 from hiero_lib.config import FeatureLevel
 from hiero_lib.models.vslnet import pool_to_bins, span_to_bins
@@ -208,7 +207,7 @@ def clip_bins_of(
         by_video[clip.video_uid].append(clip)
     bins_of: dict[str, ClipBins] = {}
     for number, (uid, mine) in enumerate(by_video.items(), start=1):
-        path = Path(folder) / f"{uid}.safetensors"
+        path = Path(folder) / f"{safe_name(uid)}.safetensors"
         spans = [[clip.clip_uid, clip.start_s, clip.end_s] for clip in mine]
         made_of = json.dumps([stamp_of(uid), stride_s, max_pos_len, spans])
         bins = _read(path, made_of, level)
@@ -244,24 +243,20 @@ def _write(
         )
         tensors |= {f"{number}/{uid}": entry.bins.contiguous() for uid, entry in of_clip.items()}
         times |= {uid: [entry.duration_s, entry.lead_s] for uid, entry in of_clip.items()}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"made_of": made_of, "times": json.dumps(times)})
+    arrays = {name: bins.cpu().numpy() for name, bins in tensors.items()}
+    write_kept(path, arrays, about={"made_of": made_of, "times": json.dumps(times)})
 
 
 def _read(path: Path, made_of: str, level: FeatureLevel) -> dict[str, ClipBins] | None:
     """The bins of the file's clips; None where it is not there, or not what is wanted."""
-    if not path.is_file():
-        return None
     try:
-        with safe_open(path, framework="pt") as stream:
-            metadata = stream.metadata() or {}
-            if metadata.get("made_of") != made_of:
-                return None
-            names = set(stream.keys())
-            bins_of = {}
-            for uid, (duration_s, lead_s) in json.loads(metadata["times"]).items():
-                wanted = sorted(n for n in names if n.partition("/")[2] == uid and level in ("all", int(n[0])))
-                bins_of[uid] = ClipBins(torch.cat([stream.get_tensor(n) for n in wanted], dim=1), duration_s, lead_s)
-            return bins_of
-    except SafetensorError:  # cut off by something else than a kill, which leaves no half file
+        arrays, about = read_kept(path)
+    except DataError:
         return None
+    if about.get("made_of") != made_of:
+        return None
+    bins_of = {}
+    for uid, (duration_s, lead_s) in json.loads(about["times"]).items():
+        wanted = sorted(n for n in arrays if n.partition("/")[2] == uid and level in ("all", int(n[0])))
+        bins_of[uid] = ClipBins(torch.cat([torch.from_numpy(arrays[n]) for n in wanted], dim=1), duration_s, lead_s)
+    return bins_of
