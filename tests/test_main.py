@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from hiero_lib.__main__ import main
+from hiero_lib.base.errors import Terminated
+from hiero_lib.cli import data
 
 REPOSITORY = Path(__file__).parent.parent
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
@@ -97,3 +102,106 @@ def test_debug_shows_where_a_mistake_was_found() -> None:
     done = run_python("-m", "hiero_lib", "--debug", "train", "--profile", "sampel")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (KeyboardInterrupt(), 130, "stopped by Ctrl-C; what was done is kept"),
+        (Terminated(), 143, "stopped by SIGTERM; what was done is kept"),
+        (OSError(errno.ENOSPC, "No space left on device", "/data/x.pt"), 1, "No space left on device: '/data/x.pt'"),
+        (PermissionError(errno.EACCES, "Permission denied", "/data"), 1, "Permission denied: '/data'"),
+        (OSError(errno.EROFS, "Read-only file system", "a", None, "b"), 1, "Read-only file system: 'a' 'b'"),
+        (OSError(errno.EMFILE, "Too many open files"), 1, "Too many open files; "),
+        (OSError("no number"), 1, "no number; "),
+        (MemoryError(), 1, "out of memory"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_whatever_ends_a_command_is_one_line(
+    error: BaseException,
+    status: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(options: object) -> int:
+        raise error
+
+    monkeypatch.setattr(data, "_doctor", fail)
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(["doctor", "--profile", "sample"]) == status
+    assert signal.getsignal(signal.SIGTERM) is before
+    line = capsys.readouterr().err
+    assert line.startswith("hiero_lib: ")
+    assert said in line
+    assert line.count("\n") == 1
+    if isinstance(error, Exception):
+        with pytest.raises(type(error)):
+            main(["--debug", "doctor", "--profile", "sample"])
+
+
+def test_what_nobody_has_foreseen_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(options: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(data, "_doctor", fail)
+    with pytest.raises(ZeroDivisionError):
+        main(["doctor", "--profile", "sample"])
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "said"), [(signal.SIGINT, 130, "by Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
+)
+def test_a_signal_is_one_line(number: signal.Signals, status: int, said: str, tmp_path: Path) -> None:
+    """A real process, stopped in the midst of making a sample."""
+    command = [sys.executable, "-m", "hiero_lib", "sample", "--root", str(tmp_path / "data"), "--videos", "200"]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not any(tmp_path.rglob("*.pt")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, line = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert said in line
+    assert line.count("\n") == 1
+    assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")]
+
+
+def test_a_full_disk_under_what_is_printed_is_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "hiero_lib", "download", "--list", "--profile", "egovlp"],
+            cwd=REPOSITORY,
+            env=ENVIRONMENT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    command = f"{sys.executable} -m hiero_lib download --list --profile egovlp | head -1"
+    done = subprocess.run(["bash", "-c", command], cwd=REPOSITORY, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.stderr == ""
+
+
+def test_a_name_that_the_console_lacks_is_printed_all_the_same() -> None:
+    """Japanese on a Windows console's code page, and a file name that is not UTF-8."""
+    for name in ("料理.mp4", "bad\udcff.mp4"):
+        done = subprocess.run(
+            [sys.executable, "-m", "hiero_lib", "explore", name],
+            cwd=REPOSITORY,
+            env=ENVIRONMENT | {"PYTHONIOENCODING": "cp1252"},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.startswith("hiero_lib: ")
+        assert "\\u" in done.stderr
+        assert done.stderr.count("\n") == 1

@@ -1,10 +1,10 @@
 """Frozen text encoded once: embeddings on disk, keyed by the encoder and the text.
 
 ``<folder>/<fingerprint>/shard-<random>/`` holds ``embeddings.npy`` (``[n, dim]`` float32), ``texts.json`` (the n
-texts) and their checksums, which are verified when a cache is opened. Shards are only ever added, each under a name of
-its own and renamed into place when complete: a kill costs the shard being made, and processes that write at once at
-worst encode a text twice. A damaged shard is removed where that is allowed, passed over in any case, and its texts are
-encoded again.
+texts) and their checksums, which are verified when a cache is opened. Shards are only ever added, each under a name
+of its own and renamed into place when complete: a kill costs the shard being made, and processes that write at once
+at worst encode a text twice. A damaged shard is removed where that is allowed, passed over in any case, and its texts
+are encoded again.
 """
 
 from __future__ import annotations
