@@ -12,6 +12,7 @@ from hiero_lib.benchmarks.egomcq.data import load_questions
 from hiero_lib.benchmarks.thread_recovery.files import read_truth
 from hiero_lib.config import Profile, TextConfig
 from hiero_lib.data.egoclip import open_egoclip
+from hiero_lib.data.egoclip_fit import misfit
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.paths import DataPaths
 
@@ -24,6 +25,10 @@ class AuditRow:
     where: str
     status: Literal["found", "doubtful", "fetched when used", "missing or unusable"]
     details: str
+
+
+class Doubtful(Exception):
+    """What is there can be used, and looks wrong."""
 
 
 FEATURES, EGOCLIP, EGOMCQ, TEXT = "segment features", "EgoClip narrations", "EgoMCQ questions", "text encoder"
@@ -75,9 +80,11 @@ def require_all(rows: Sequence[AuditRow]) -> None:
 
 
 def audited(what: str, where: Path, look: Callable[[], str]) -> AuditRow:
-    """The row of what ``look`` says; its DataError is what is wrong."""
+    """The row of what ``look`` says; its DataError is what is wrong, its `Doubtful` what to look at."""
     try:
         return AuditRow(what, str(where), "found", look())
+    except Doubtful as doubt:
+        return AuditRow(what, str(where), "doubtful", str(doubt))
     except DataError as error:
         return AuditRow(what, str(where), "missing or unusable", str(error))
 
@@ -96,7 +103,12 @@ def _features(profile: Profile, store: FeatureStore) -> str:
 
 def _egoclip(profile: Profile, paths: DataPaths, store: FeatureStore) -> str:
     index = open_egoclip(paths)
-    _, report = index.chunks(store, profile.features, chunk_s=profile.training.chunk_s)
+    chunks, report = index.chunks(store, profile.features, chunk_s=profile.training.chunk_s)
+    wrong = misfit(index, store, profile.features, report)
+    if not chunks:
+        raise DataError(f"nothing can be trained on: {wrong or report.summary()}", file=paths.egoclip)
+    if wrong is not None:
+        raise Doubtful(f"{report.summary()} {wrong}")
     return report.summary()
 
 

@@ -14,6 +14,7 @@ from torch_geometric.loader import DataLoader
 from hiero_lib.base.errors import DataError
 from hiero_lib.config import Profile, TrainingConfig
 from hiero_lib.data.egoclip import Chunk, EgoClipDataset, EgoClipReport, open_egoclip
+from hiero_lib.data.egoclip_fit import misfit
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.segments import FOLLOW_BATCH
@@ -59,8 +60,9 @@ def read_chunks(profile: Profile) -> tuple[list[Chunk], EgoClipReport, FeatureSt
     index = open_egoclip(paths)
     chunks, report = index.chunks(store, profile.features, chunk_s=profile.training.chunk_s)
     if not chunks:
+        why = misfit(index, store, profile.features, report) or report.summary()
         raise DataError(
-            f"no chunk has both features and narrations ({report.summary()})",
+            f"no chunk has both features and narrations: {why}",
             file=paths.egoclip,
             hint=f"The features are looked for in {paths.features(profile.features.folder)}",
         )

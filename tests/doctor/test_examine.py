@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,6 +85,24 @@ def with_durations(seconds: float) -> Callable[[str], str]:
         return "\n".join([f"{lines[0]}\tvideo_dur", *(f"{line}\t{seconds}" for line in lines[1:])])
 
     return change
+
+
+def with_times(factor: float) -> Callable[[str], str]:
+    def change(text: str) -> str:
+        header, *lines = text.splitlines()
+        at = header.split("\t").index("narration_time")
+        rows = [line.split("\t") for line in lines]
+        changed = ["\t".join([*row[:at], str(factor * float(row[at])), *row[at + 1 :]]) for row in rows]
+        return "\n".join([header, *changed]) + "\n"
+
+    return change
+
+
+def accented(root: Path) -> None:
+    """The narrations' names composed, the files' decomposed, as an old macOS writes them."""
+    rewrite("egoclip.csv", lambda text: text.replace("\nv", "\né"))(root)
+    for path in list(features(root).iterdir()):
+        path.rename(path.with_name(unicodedata.normalize("NFD", path.name.replace("v", "é"))))
 
 
 def put_nan(root: Path) -> None:
@@ -170,6 +189,23 @@ BREAKAGES: dict[str, tuple[Callable[[Path], object], str, str, str, set[str]]] =
     "a csv without rows": (
         rewrite("egoclip.csv", lambda text: text.splitlines()[0] + "\n"),
         "EgoClip narrations", "missing or unusable", "no row is readable", {"train"},
+    ),
+    "narrations of other videos": (
+        rewrite("egoclip.csv", lambda text: text.replace("\nv", "\nw")),
+        "EgoClip narrations", "missing or unusable",
+        "not one of the 9 narrated videos has features: narrated is for example 'w0', with features 'v0'", {"train"},
+    ),
+    "narrations in milliseconds": (
+        rewrite("egoclip.csv", with_times(1000.0)),
+        "EgoClip narrations", "missing or unusable", "lie beyond their video's.*times in milliseconds", {"train"},
+    ),
+    "names with accents written otherwise": (
+        accented, "EgoClip narrations", "missing or unusable", "9 videos differ .*NFC against NFD, for example 'é0'",
+        BOTH,
+    ),
+    "features of another stride": (
+        rewrite("egoclip.csv", with_times(2.0)),
+        "EgoClip narrations", "doubtful", "narrations lie beyond.*the last one at 1.[0-9] times its length", set(),
     ),
     "truncated JSON": (
         rewrite("egomcq.json", lambda text: text[:-50]),

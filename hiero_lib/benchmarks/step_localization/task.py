@@ -86,8 +86,13 @@ class StepLocalizationTask:
 
 
 def needed_files(profile: Profile) -> list[Path]:
-    """The official annotation of validation, ``raw/annotations/goalstep/goalstep_val.json``."""
-    return [DataPaths.at(profile.data_root).annotations / "goalstep" / "goalstep_val.json"]
+    """The official annotation of validation, ``raw/annotations/goalstep/goalstep_val.json``.
+
+    Goal-Step's own name for it, ``goalstep_valid.json``, is taken where that is there alone.
+    """
+    folder = DataPaths.at(profile.data_root).annotations / "goalstep"
+    ours, official = folder / "goalstep_val.json", folder / "goalstep_valid.json"
+    return [official if official.is_file() and not ours.is_file() else ours]
 
 
 def open_step_localization(profile: Profile, *, device: torch.device) -> StepLocalizationTask:
