@@ -22,9 +22,16 @@ def test_the_summary_counts_steps_and_the_annotation_is_needed(own: Profile, tas
     assert task.summary() == "step localisation: 6 steps of 3 categories in 2 videos"
     (path,) = needed_files(own)
     assert path == Path(own.data_root) / "raw/annotations/goalstep/goalstep_val.json"
+    content = path.read_bytes()
     path.unlink()
     with pytest.raises(DataError, match=r"goalstep_val\.json.*no such file"):
         open_step_localization(own, device=CPU)
+    official = path.with_name("goalstep_valid.json")  # as Goal-Step itself calls it
+    official.write_bytes(content)
+    assert needed_files(own) == [official]
+    assert open_step_localization(own, device=CPU).summary() == task.summary()
+    path.write_bytes(content)
+    assert needed_files(own) == [path]
 
 
 def test_features_are_projected_segments_with_clustering_on(
