@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from hiero_lib.base.errors import ConfigError
 
@@ -14,7 +14,38 @@ if TYPE_CHECKING:
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
+T = TypeVar("T", int, float)
+
 _WEIGHTS = "a model folder that training wrote, or an authors' .pth file"
+
+
+def whole(least: int, most: int = 10**9) -> Callable[[str], int]:
+    """The type of an argument that is a whole number from ``least`` to ``most``."""
+
+    def parse(text: str) -> int:
+        if len(text) > 20 or not (value := text.removeprefix("-")).isascii() or not value.isdigit():
+            raise argparse.ArgumentTypeError(f"a whole number is expected, not {text[:40]!r}")
+        return _within(int(text), least, most)
+
+    return parse
+
+
+def decimal(least: float, most: float) -> Callable[[str], float]:
+    """The type of an argument that is a number from ``least`` to ``most``."""
+
+    def parse(text: str) -> float:
+        try:
+            return _within(float(text), least, most)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"a number is expected, not {text[:40]!r}") from None
+
+    return parse
+
+
+def _within(value: T, least: float, most: float) -> T:
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"expected {least:,} to {most:,}, not {value}")
+    return value
 
 
 def add_profile(command: argparse.ArgumentParser, default: str | None = None) -> None:

@@ -14,12 +14,16 @@ def add_parsers(commands: arguments.Commands) -> None:
     command = commands.add_parser("sample", help="make the sample data")
     command.set_defaults(command=_sample)
     command.add_argument("--root", type=Path, default=Path("data/sample"), help="where (default: %(default)s)")
-    command.add_argument("--seed", type=int, default=0, help="same seed, same files (default: %(default)s)")
-    command.add_argument("--dim", type=int, default=256, help="channels of a segment (default: %(default)s)")
-    command.add_argument("--videos", type=int, default=40, help="(default: %(default)s)")
+    command.add_argument(
+        "--seed", type=arguments.whole(0, 2**32 - 1), default=0, help="same seed, same files (default: %(default)s)"
+    )
+    command.add_argument(
+        "--dim", type=arguments.whole(1, 10**5), default=256, help="channels of a segment (default: %(default)s)"
+    )
+    command.add_argument("--videos", type=arguments.whole(1, 10**5), default=40, help="(default: %(default)s)")
     command.add_argument(
         "--minutes",
-        type=float,
+        type=arguments.decimal(0.1, 24 * 60),
         nargs=2,
         default=[3.0, 30.0],
         metavar=("SHORTEST", "LONGEST"),
@@ -28,11 +32,13 @@ def add_parsers(commands: arguments.Commands) -> None:
     command.add_argument(
         "--timelines", type=Path, help="take videos, times and texts from this file (data/README.md)"
     )
-    command.add_argument("--held-out", type=float, default=0.3, help="share of its videos (default: %(default)s)")
+    command.add_argument(
+        "--held-out", type=arguments.decimal(0.0, 1.0), default=0.3, help="share of its videos (default: %(default)s)"
+    )
     command.add_argument("--force", action="store_true", help="replace another sample that is there")
     command.add_argument(
         "--statistics",
-        type=int,
+        type=arguments.whole(0, 2**32 - 1),
         nargs="+",
         metavar="SEED",
         help="make nothing that stays: say what raw features of samples of these seeds are like (data/README.md)",
@@ -43,7 +49,9 @@ def add_parsers(commands: arguments.Commands) -> None:
     command.add_argument("what", nargs="*", metavar="WHAT", help="ids, or how they begin; needed (default), all")
     arguments.add_profile(command)
     command.add_argument("--list", action="store_true", help="say what there is, and fetch nothing")
-    command.add_argument("--jobs", type=int, default=3, help="files at the same time (default: %(default)s)")
+    command.add_argument(
+        "--jobs", type=arguments.whole(1, 64), default=3, help="files at the same time (default: %(default)s)"
+    )
     command.add_argument("--delete-archives", action="store_true", help="remove archives when they are unpacked")
     command.add_argument("--verify", action="store_true", help="compare what is there with its recorded SHA-256")
     command.add_argument("--manifest", type=Path, help="a manifest of your own, with other mirrors")

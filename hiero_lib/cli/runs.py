@@ -32,8 +32,8 @@ def add_parsers(commands: arguments.Commands) -> None:
     command.add_argument("text", nargs="?", help='for example "cut the onion"')
     arguments.add_profile(command)
     arguments.add_method(command)
-    command.add_argument("--count", type=int, help="answers (default: search.count of the profile)")
-    command.add_argument("--level", type=int, help="only spans of this level (default: all)")
+    command.add_argument("--count", type=arguments.whole(1), help="answers (default: search.count of the profile)")
+    command.add_argument("--level", type=arguments.whole(0, 15), help="only spans of this level (default: all)")
     command.add_argument(
         "--video", dest="videos", action="append", metavar="VIDEO_UID", help="only in this video; repeatable"
     )

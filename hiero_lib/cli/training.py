@@ -19,14 +19,18 @@ def add_parsers(commands: arguments.Commands) -> None:
     # No --run here: torchrun would take it for an abbreviation of its own --run-path.
     command.add_argument("--folder", type=Path, help="write here (default: outputs/PROFILE/train/BACKBONE)")
     command.add_argument("--backbone", choices=("hiero", "probe"), default="hiero", help="(default: %(default)s)")
-    command.add_argument("--max-steps", type=int, help="stop early, after this many steps in all")
+    command.add_argument("--max-steps", type=arguments.whole(0), help="stop early, after this many steps in all")
 
     command = commands.add_parser("ablation", help="train and measure the rows of the paper's ablation")
     command.set_defaults(command=_ablation)
     arguments.add_profile(command)
     arguments.add_run(command)
-    command.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="(default: 1 2 3)")
-    command.add_argument("--workers", type=int, default=1, help="local processes (default: %(default)s)")
+    command.add_argument(
+        "--seeds", type=arguments.whole(0, 2**32 - 1), nargs="+", default=[1, 2, 3], help="(default: 1 2 3)"
+    )
+    command.add_argument(
+        "--workers", type=arguments.whole(1, 1024), default=1, help="local processes (default: %(default)s)"
+    )
     command.add_argument(
         "--measures",
         nargs="+",

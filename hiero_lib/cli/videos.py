@@ -17,12 +17,18 @@ def add_parsers(commands: arguments.Commands) -> None:
     arguments.add_profile(command)
     arguments.add_extractor(command)
     command.add_argument("--to", type=Path, help="write here (default: the profile's folder of features)")
-    command.add_argument("--batch", type=int, help="windows of a forward pass (default: 32 frames' worth)")
-    command.add_argument("--workers", type=int, default=1, help="processes, or jobs with --slurm (default: 1)")
+    command.add_argument(
+        "--batch", type=arguments.whole(1), help="windows of a forward pass (default: 32 frames' worth)"
+    )
+    command.add_argument(
+        "--workers", type=arguments.whole(1, 1024), default=1, help="processes, or jobs with --slurm (default: 1)"
+    )
     command.add_argument("--slurm", action="store_true", help="submit the workers as SLURM jobs (needs submitit)")
     command.add_argument("--partition", help="of SLURM")
-    command.add_argument("--gpus", type=int, default=1, help="of a SLURM job (default: 1)")
-    command.add_argument("--hours", type=float, default=12.0, help="of a SLURM job (default: 12)")
+    command.add_argument("--gpus", type=arguments.whole(0, 64), default=1, help="of a SLURM job (default: 1)")
+    command.add_argument(
+        "--hours", type=arguments.decimal(0.01, 10_000), default=12.0, help="of a SLURM job (default: 12)"
+    )
     command.add_argument(
         "--slurm-set", dest="slurm_options", metavar="NAME=VALUE", action="append", default=[], help="for submitit"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hiero_lib.__main__ import _parser
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.cli import arguments
 from hiero_lib.config import load_profile
@@ -96,3 +97,39 @@ def test_a_number_of_threads_is_positive_or_auto() -> None:
 def test_another_number_of_threads_is_refused(given: str) -> None:
     with pytest.raises(ConfigError, match=f"field '--threads', value '{given}': a number of threads, or auto"):
         arguments.thread_count(given)
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "1.5", "1e3", "", "x", "9" * 5000, "²", "nan", "1_000", "+2", " 2"])
+def test_what_is_no_whole_number_in_its_range_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError) as refused:
+        arguments.whole(1, 100)(text)
+    assert len(str(refused.value)) < 120
+
+
+@pytest.mark.parametrize("text", ["-0.1", "1e300", "inf", "nan", "", "x" * 5000])
+def test_what_is_no_number_in_its_range_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError) as refused:
+        arguments.decimal(0.0, 60.0)(text)
+    assert len(str(refused.value)) < 120
+
+
+def test_a_number_in_its_range_is_taken() -> None:
+    assert [arguments.whole(-5, 100)(text) for text in ("-5", "007", "100")] == [-5, 7, 100]
+    assert [arguments.decimal(0, 60)(text) for text in ("0", "1e-3", "60.0")] == [0, 0.001, 60]
+
+
+def test_every_number_of_a_command_has_a_range() -> None:
+    """Walks all commands; what argparse itself would convert has no range."""
+    found = 0
+    (commands,) = (action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
+    for name, command in commands.choices.items():
+        for action in command._actions:
+            assert action.type not in (int, float), (name, action.option_strings)
+            if isinstance(action.default, int | float) and not isinstance(action.default, bool):
+                assert action.type is not None, (name, action.option_strings)
+                assert action.type(str(action.default)) == action.default
+                for senseless in ("-1", "nan", "inf", "1e300"):
+                    with pytest.raises(argparse.ArgumentTypeError):
+                        action.type(senseless)
+                found += 1
+    assert found > 8
