@@ -11,10 +11,11 @@ import numpy as np
 from hiero_lib.base.files import file_slug, write_json
 from hiero_lib.benchmarks.egoprocel.data import KeystepData
 from hiero_lib.benchmarks.egoprocel.score import AVERAGE, MEASURES, EgoProceLResult, VideoScores, unmatched_share
-from hiero_lib.benchmarks.number_found import number_cells, number_header
-from hiero_lib.config import Profile
+from hiero_lib.benchmarks.number_found import CLOSE, number_cells, number_header
+from hiero_lib.config import Profile, ThreadGraph
 from hiero_lib.hierarchy.spans import Span, stretches
 from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
+from hiero_lib.results.metric import mean_metric
 from hiero_lib.results.published import published_rows
 from hiero_lib.results.row import Row
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from hiero_lib.viz.timeline import TimelineRow
 
 BENCHMARK = "EgoProceL"
+COUNTS = "EgoProceL, number of key-steps (share of n videos in which it is found)"
 COHERENT = ", coherent"  # behind a method's name
 BACKGROUND = -1  # as figures number it: without a thread's colour
 
@@ -210,7 +212,7 @@ def egoprocel_rows(
     and what was published."""
     config = profile.egoprocel
     datasets = [AVERAGE, *next(iter(results.values())).datasets]
-    rows = []
+    rows, counts = [], []
     for name, result in results.items():
         metrics = result.metrics(resamples=config.bootstrap_resamples, seed=config.bootstrap_seed)
         method = methods.get(name.removesuffix(COHERENT))
@@ -222,6 +224,8 @@ def egoprocel_rows(
                 rows.append(
                     Row(BENCHMARK, name, metric, value, thread_graph=graph, segment_times=result.segment_times)
                 )
+        if result.numbers:
+            counts.append(_count_row(name, result, graph, profile))
     draws = {"resamples": config.bootstrap_resamples, "seed": config.bootstrap_seed}
     note = "points, on the same videos"
     for kind in ("", COHERENT):
@@ -234,7 +238,25 @@ def egoprocel_rows(
                 for measure in ("F1", "IoU")
             ]
     quoted = {metric_name(measure, dataset) for measure in ("F1", "IoU") for dataset in datasets}
-    return rows + published_rows("egoprocel", BENCHMARK, metrics=quoted)
+    return rows + published_rows("egoprocel", BENCHMARK, metrics=quoted) + counts
+
+
+def _count_row(name: str, result: EgoProceLResult, graph: ThreadGraph | None, profile: Profile) -> Row:
+    """How often the number of key-steps is found within ``CLOSE``, and how far it is off."""
+    true, found, gap = (np.array([getattr(n, way) for n in result.numbers]) for way in ("true", "found", "gap"))
+    metric = mean_metric(
+        (np.abs(found - true) <= CLOSE).astype(float),
+        excluded=0,
+        resamples=profile.egoprocel.bootstrap_resamples,
+        seed=profile.egoprocel.bootstrap_seed,
+    )
+    off, gap_off = np.abs(found - true).mean(), np.abs(gap - true).mean()
+    note = (
+        f"{found.mean():.1f} found where {true.mean():.1f} occur, mean absolute error {off:.1f};"
+        f" by the gap {gap.mean():.1f}, {gap_off:.1f}"
+    )
+    times = result.segment_times
+    return Row(COUNTS, name, f"within {CLOSE}", metric, note=note, thread_graph=graph, segment_times=times)
 
 
 def metric_name(measure: str, dataset: str = AVERAGE) -> str:

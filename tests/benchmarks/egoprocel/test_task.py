@@ -10,7 +10,7 @@ import torch
 
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.benchmarks.controls import CONTROLS, RANDOM, UNIFORM
-from hiero_lib.benchmarks.egoprocel.report import spans_a_video
+from hiero_lib.benchmarks.egoprocel.report import number_table, spans_a_video
 from hiero_lib.benchmarks.egoprocel.score import AVERAGE, EgoProceLResult
 from hiero_lib.benchmarks.egoprocel.task import EgoProceLTask, open_egoprocel
 from hiero_lib.config import Profile, load_profile
@@ -139,6 +139,25 @@ def test_coherent_clusters_fall_into_fewer_spans(results: dict[str, EgoProceLRes
             spans_a_video(entry.predicted for entry in results[kind].videos) for kind in (name, f"{name}, coherent")
         )
         assert coherent < plain
+
+
+def test_the_number_of_key_steps_is_looked_for_in_some_videos(
+    task: EgoProceLTask, methods: dict[str, Method], results: dict[str, EgoProceLResult]
+) -> None:
+    numbers = results[UNTRAINED].numbers
+    assert [number.true for number in numbers] == [3] * 4
+    assert all(2 <= number.found <= 6 for number in numbers)  # planted: three steps and background
+    assert results[UNIFORM].numbers == results[f"{UNTRAINED}, coherent"].numbers == ()
+    fewer = with_settings(task, counted_videos=2)
+    assert fewer.step_numbers(methods[UNTRAINED]) == (numbers[0], numbers[-1])
+    rows = [row for row in task.sections(results, methods)[0].rows if row.metric == "within 2"]
+    assert [row.method for row in rows] == [UNTRAINED, PROBE, HIERO]
+    assert rows[0].result is not None
+    assert rows[0].result.n == 4
+    assert "found where 3.0 occur, mean absolute error" in rows[0].note
+    header, table = number_table(results)
+    assert header[2] == "key-steps (true: 3.0)"
+    assert [row[:2] for row in table] == [[UNTRAINED, "4"], [PROBE, "4"], [HIERO, "4"]]
 
 
 def test_what_is_recorded_and_written(
