@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from hiero_lib.config import load_profile
@@ -27,7 +27,6 @@ class Command:
     arguments: list[str]
     prepare: Callable[[Path], object]
     unlike: tuple[str, ...] = ()
-    _: None = field(default=None, repr=False)
 
     def same(self, name: str) -> bool:
         """Whether a file is the same in every run."""

@@ -60,8 +60,8 @@ def survive(name: str, *, calls: int, kills: int, seed: int) -> int:
                 print(f"{name}: {fault}: {problem}", flush=True)
                 bad += 1
     print(
-        f"{name}: {whole.calls} calls that write, {tried['calls']} of them failed; {tried['writes']} limits on the size "
-        f"of files and their number; {tried['kills']} kills within {whole.seconds:.1f} s; {bad} not survived",
+        f"{name}: {whole.calls} calls that write, {tried['calls']} of them failed; {tried['writes']} limits on the "
+        f"size of files and their number; {tried['kills']} kills within {whole.seconds:.1f} s; {bad} not survived",
         flush=True,
     )
     return bad
@@ -103,7 +103,9 @@ def _one(
             yield f"left over: {sorted(extra)}"
 
 
-def _half_files(command: Command, found: dict[str, bytes], expected: dict[str, bytes], *, whole: bool) -> Iterator[str]:
+def _half_files(
+    command: Command, found: dict[str, bytes], expected: dict[str, bytes], *, whole: bool
+) -> Iterator[str]:
     for name, content in found.items():
         if command.same(name) and name in expected and content != expected[name]:
             yield f"{name} is not what it should be ({len(content)} bytes, not {len(expected[name])})"

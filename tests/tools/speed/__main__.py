@@ -9,6 +9,7 @@ import torch
 
 from hiero_lib.base.device import best_device
 from tests.tools.speed import (
+    checks,
     egomcq_throughput,
     egoprocel,
     feature_slice,
@@ -23,6 +24,7 @@ from tests.tools.speed import (
 )
 
 BENCHMARKS = {
+    "checks": checks.run,
     "training_step": training_step.run,
     "egomcq": egomcq_throughput.run,
     "egoprocel": egoprocel.run,
