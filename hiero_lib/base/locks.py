@@ -19,7 +19,6 @@ import hashlib
 import json
 import os
 import socket
-import tempfile
 import threading
 import time
 import uuid
@@ -28,6 +27,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hiero_lib.base.errors import DataError
+from hiero_lib.base.files import now_of
 from hiero_lib.base.processes import Process, this_process
 
 TOUCH_EVERY_S = 15.0
@@ -209,7 +209,7 @@ def _is_void(path: Path, text: str, void_after_s: float) -> bool:
     runs = None if owner is None else owner.process.runs()
     if runs is not None:
         return not runs
-    now = _now_of(path.parent)
+    now = now_of(path.parent)
     try:
         age = now - path.stat().st_mtime
     except FileNotFoundError:
@@ -218,12 +218,6 @@ def _is_void(path: Path, text: str, void_after_s: float) -> bool:
         with contextlib.suppress(OSError):
             os.utime(path, (now, now))  # an owner that lives touches it again
     return age > void_after_s
-
-
-def _now_of(folder: Path) -> float:
-    """The time as the folder's file system tells it, which another machine's clock need not agree with."""
-    with tempfile.TemporaryFile(dir=folder) as probe:
-        return os.fstat(probe.fileno()).st_mtime
 
 
 def _parsed(text: str | None) -> Owner | None:
