@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
 import urllib.parse
@@ -16,9 +17,16 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from hiero_lib.base.errors import DataError
+from hiero_lib.base.processes import Process, this_process
 
 CsvRow: TypeAlias = tuple[int, dict[str, str]]
 """The line on which a row begins, and its cells by column."""
+
+_HOLDER = re.compile(
+    r"\.(?P<name>.+)\.(?P<machine>[0-9a-f]{12})-(?P<pid>[0-9]{1,10})-(?P<started>[0-9]{1,18})\.[a-z0-9_]{8}\.tmp",
+    re.DOTALL,
+)
+_DAY_S = 86_400
 
 
 @contextlib.contextmanager
@@ -27,31 +35,93 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
     Works for a file and for a folder (create the folder inside the block); an existing folder is replaced.
     When the block raises, what was written under the temporary name is removed and ``target`` is untouched.
+    What a killed process left beside it is removed by the next one that writes there.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    holder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
-    try:
+    with scratch_folder(target.parent, target.name) as holder:
         temporary = holder / target.name
         yield temporary
         if target.is_dir() and temporary.is_dir():
             os.replace(target, holder / "replaced")
         os.replace(temporary, target)
+
+
+@contextlib.contextmanager
+def scratch_folder(folder: Path, name: str) -> Iterator[Path]:
+    """A temporary folder in ``folder``, ``.NAME.PROCESS.xxxxxxxx.tmp``, for what is renamed out of it.
+
+    It goes at the end of the block; what killed processes left in ``folder`` goes at its beginning.
+    """
+    remove_left_overs(folder)
+    process = this_process()
+    prefix = f".{_cut(name)}.{process.machine}-{process.pid}-{process.started}."
+    holder = Path(tempfile.mkdtemp(prefix=prefix, suffix=".tmp", dir=folder))
+    try:
+        yield holder
     finally:
         shutil.rmtree(holder, ignore_errors=True)
+
+
+def remove_left_overs(folder: Path) -> None:
+    """Remove the scratch folders of processes that are gone.
+
+    Of this machine, that is known; another machine's counts as gone when nothing in it has changed for a day. A
+    folder whose replacement was cut off between the two renames of :func:`atomic_path` is put in place.
+    """
+    now: float | None = None
+    for holder, _, process in _holders(folder):
+        with contextlib.suppress(OSError):  # another process may be removing it as well
+            runs = process.runs()
+            if runs is None:
+                now = now_of(folder) if now is None else now
+                runs = now - max(path.lstat().st_mtime for path in (holder, *holder.rglob("*"))) < _DAY_S
+            if not runs:
+                _finish(holder)
 
 
 def finish_interrupted(target: str | Path) -> None:
     """Put a folder in place whose replacement was cut off between the two renames of :func:`atomic_path`.
 
-    At that moment the new folder is complete but still has its temporary name. Other left-overs are removed. Only
-    for a ``target`` that no other process is writing.
+    At that moment the new folder is complete but still has its temporary name. Other left-overs of ``target`` are
+    removed, whoever left them: only for a ``target`` that no other process is writing.
     """
     target = Path(target)
-    for holder in sorted(target.parent.glob(f".{target.name}.*.tmp")):
-        if not target.exists() and (holder / "replaced").exists():
-            os.replace(holder / target.name, target)
-        shutil.rmtree(holder, ignore_errors=True)
+    for holder, name, _ in _holders(target.parent):
+        if name == _cut(target.name):
+            _finish(holder)
+
+
+def now_of(folder: Path) -> float:
+    """The time as the folder's file system tells it, which this machine's clock need not agree with."""
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        return os.fstat(probe.fileno()).st_mtime
+
+
+def _holders(folder: Path) -> list[tuple[Path, str, Process]]:
+    """The scratch folders in ``folder``, sorted: each with the name that it is for, and whose it is."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.startswith(".") and name.endswith(".tmp"))
+    except OSError:  # one may write into a folder without being able to list it
+        return []
+    found = [(folder / name, match) for name in names if (match := _HOLDER.fullmatch(name))]
+    return [(path, m["name"], Process(m["machine"], int(m["pid"]), int(m["started"]))) for path, m in found]
+
+
+def _finish(holder: Path) -> None:
+    """Remove a scratch folder, after putting in place what was about to replace a folder."""
+    if (holder / "replaced").exists():
+        for new in holder.iterdir():
+            if new.name != "replaced" and not os.path.lexists(holder.parent / new.name):
+                os.replace(new, holder.parent / new.name)
+    shutil.rmtree(holder, ignore_errors=True)
+
+
+def _cut(name: str) -> str:
+    """A name that leaves room for what stands around it: a file's name has 255 bytes at most."""
+    if len(os.fsencode(name)) <= 120:
+        return name
+    return f"{name[:30]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
 
 
 def write_text(target: str | Path, text: str) -> None:

@@ -75,6 +75,15 @@ def _read_profile(path: Path, derived: tuple[Path, ...]) -> dict[str, Any]:
     return _merged(_read_profile(_profile_path(base, path.parent), (*derived, path.resolve())), raw)
 
 
+def read_yaml(path: Path) -> Any:
+    """The value of a YAML file that is there, as profiles are read.
+
+    Raises:
+        ConfigError: not UTF-8, not YAML, nested too deep, or a mapping has a key twice.
+    """
+    return _parsed(path.read_bytes(), file=path)
+
+
 class _Loader(yaml.SafeLoader):
     """Keeps each key of ``<<`` once, or a few lines of merged merges would grow to billions of keys."""
 
@@ -90,8 +99,8 @@ def _parsed(text: str | bytes, *, file: Path | None = None, setting: str | None 
         node = loader.get_single_node()
         twice = _given_twice(node, f"{setting}." if setting else "", set())
         value = None if node is None or twice else loader.construct_document(node)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        problem = f"not readable as YAML: {' '.join(str(error).split())}"
+    except Exception as error:  # of what stands under a wrong tag, PyYAML raises nearly anything
+        problem = f"not readable as YAML: {' '.join(str(error).split()) or type(error).__name__}"
         raise ConfigError(problem, file=file, field=setting, value=text if setting else None) from error
     if twice:
         raise ConfigError("given twice", file=file, field=twice)

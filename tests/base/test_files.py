@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,11 +20,66 @@ from hiero_lib.base.files import (
     finish_interrupted,
     read_csv_table,
     read_json,
+    remove_left_overs,
     safe_name,
     sha256_of,
     write_json,
     write_text,
 )
+from hiero_lib.base.processes import Process, this_process
+
+ELSEWHERE = Process("0" * 12, 1, 5)
+
+
+def holder_of(folder: Path, name: str, process: Process, *, age_s: float = 0) -> Path:
+    holder = folder / f".{name}.{process.machine}-{process.pid}-{process.started}.abcd_123.tmp"
+    holder.mkdir()
+    (holder / name).write_text("half")
+    for path in (holder / name, holder):
+        os.utime(path, (time.time() - age_s, time.time() - age_s))
+    return holder
+
+
+def test_what_a_killed_process_left_goes_and_what_another_writes_stays(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    dead = dataclasses.replace(this_process(), pid=child.pid)
+    gone = [holder_of(tmp_path, name, dead) for name in ("a.txt", "other.json", "x.[y].*")]
+    gone.append(holder_of(tmp_path, "old", ELSEWHERE, age_s=90_000))
+    stays = [holder_of(tmp_path, "a", this_process(), age_s=90_000), holder_of(tmp_path, "b", ELSEWHERE)]
+    users = tmp_path / ".mine.abcd_123.tmp"
+    users.mkdir()
+    with atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.write_text("whole")
+    assert set(tmp_path.iterdir()) == {*stays, users, tmp_path / "a.txt"}
+    (stays[1] / "b").write_text("it goes on")
+    os.utime(stays[1], (0, 0))
+    remove_left_overs(tmp_path)
+    assert stays[1].exists()
+
+
+def test_what_was_about_to_replace_a_folder_is_no_left_over(tmp_path: Path) -> None:
+    holder = holder_of(tmp_path, "best", ELSEWHERE, age_s=90_000)
+    (holder / "replaced").touch()
+    os.utime(holder, (0, 0))
+    os.utime(holder / "replaced", (0, 0))
+    remove_left_overs(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+    assert (tmp_path / "best").read_text() == "half"
+
+
+def test_finishing_one_target_leaves_anothers_alone(tmp_path: Path) -> None:
+    other = holder_of(tmp_path, "best.json", this_process())
+    holder_of(tmp_path, "best", this_process())
+    finish_interrupted(tmp_path / "best")
+    assert list(tmp_path.iterdir()) == [other]
+
+
+def test_a_name_may_have_all_that_a_file_system_takes(tmp_path: Path) -> None:
+    for name in ("x" * 255, "ä" * 127, "a[1]*?.txt"):
+        write_text(tmp_path / name, "whole")
+        assert (tmp_path / name).read_text() == "whole"
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_a_file_appears_whole_and_nothing_else_stays(tmp_path: Path) -> None:

@@ -1,19 +1,17 @@
-"""What surrounds a download: the look at a file, the lock, the bar, the list, and what to do by hand."""
+"""What surrounds a download: the look at a file, the bar, the list, and what to do by hand."""
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from hiero_lib.base.errors import DataError, DownloadError
-from hiero_lib.base.files import read_json
+from hiero_lib.base.errors import DownloadError
 from hiero_lib.base.progress import Progress
 from hiero_lib.sources.download import drive
 from hiero_lib.sources.download.manifest import Item, Manifest
+from hiero_lib.sources.download.records import read_record
 from hiero_lib.sources.download.transfer import forget, starts_like_a_page
 
 EGO4D_PAGE = "https://ego4d-data.org"
@@ -47,7 +45,7 @@ def inspect(path: Path, *, name: str | None = None) -> None:
         forget(path)
         raise DownloadError("a web page was saved instead of the file (it is deleted)", file=path)
     with path.open("rb") as stream:
-        begin = stream.read(16)
+        begin = stream.read(16).removeprefix(b"\xef\xbb\xbf")
         stream.seek(max(0, path.stat().st_size - 64))
         end = stream.read().rstrip()
     fits = True
@@ -61,36 +59,6 @@ def inspect(path: Path, *, name: str | None = None) -> None:
         raise DownloadError(
             f"truncated, or no {name.rpartition('.')[2]} file", file=path, hint="Delete it and run this again"
         )
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """The record of an item; empty where there is none or a broken one."""
-    try:
-        record = read_json(path)
-    except DataError:
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-@contextlib.contextmanager
-def alone(path: Path, item: Item) -> Iterator[None]:
-    """One process at a time per item, where the file system can lock (a Drive mounted on Colab cannot).
-
-    There ``filelock`` would make a marker file instead, which keeps everyone out once its session was killed.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    with path.open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DownloadError("another process is fetching this", file=path, value=item.id) from error
-        except OSError:
-            pass
-        yield
 
 
 class Tally:
@@ -119,8 +87,8 @@ class Tally:
         self.progress.close()
 
 
-def readable_size(size: object) -> str:
-    if not isinstance(size, int):
+def readable_size(size: int | None) -> str:
+    if size is None:
         return "size not known"
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size >= scale:
@@ -132,10 +100,14 @@ def listing(items: Sequence[Item], root: Path, *, needed: set[str]) -> str:
     """A table of items for people: which are needed and there, their sizes where known, targets and licences."""
     lines = []
     for item in items:
-        record = read_record(root / "downloads" / f"{item.id}.json")
-        there = bool(record) or (root / item.target).is_file()
+        try:
+            record = read_record(root, item)
+            there = record is not None or (root / item.target).is_file()
+        except OSError as error:
+            lines.append(f"{item.id:28} cannot be looked at: {error}")
+            continue
         marks = f"{'needed' if item.id in needed else '':6} {'there' if there else '':5}"
-        size = readable_size(item.size if item.size is not None else record.get("size"))
+        size = readable_size(item.size if item.size is not None or record is None else record.size)
         lines.append(f"{item.id:28} {marks} {size:14} {item.target}")
         lines.append(f"{'':28} {item.what} [{item.licence}]")
     return "\n".join(lines)

@@ -1,44 +1,41 @@
 """Unpacking zip and tar.gz archives that come from elsewhere: streaming, resumable, and never outside the folder.
 
-Every member goes to a temporary name and is renamed when it is whole; a journal beside the archive says which are
-done, so that a second call writes only the rest (a tar.gz is read again from its start: gzip has no index).
+An archive is gone through before anything of it is written; of a tar.gz that means to its end, where its checksum
+stands. So one that is broken or refused has replaced nothing, and nothing is ever removed. (A zip's checksums are its
+members' own: one that does not hold ends the unpacking at that member, which is not written.) Then every member goes
+to a temporary name and is renamed when it is whole; the journal says which are done, so that a second call writes
+only the rest (a tar.gz is read again from its start: gzip has no index).
 
-Refused, each with an :class:`UnsafeFileError`, before anything of the member is written: what tarfile's ``data``
-filter refuses, and in both formats absolute names, ``..``, backslashes and drive letters, links, devices, two members
-for one file, and a way into the folder that leads out of it through a link. The stated limit against bombs:
-unpacked, an archive may have ``LIMIT_RATIO`` times its own bytes (plus ``LIMIT_FLOOR``) and ``LIMIT_MEMBERS``
-members; bytes are counted as they come, whatever a header says.
+Refused, each with an :class:`UnsafeFileError`: what tarfile's ``data`` filter refuses, and in both formats names with
+a fault (:mod:`~hiero_lib.sources.download.names`), links, devices, two members for one file, and a way into the
+folder that leads out of it through a link. The stated limit against bombs: unpacked, an archive may have
+``LIMIT_RATIO`` times its own bytes (plus ``LIMIT_FLOOR``) and ``LIMIT_MEMBERS`` members; bytes are counted as they
+come, whatever a header says.
 """
 
 from __future__ import annotations
 
-import gzip
 import os
-import stat
-import tarfile
 import threading
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, cast
+from typing import Any
 
 from hiero_lib.base.errors import DownloadError, UnsafeFileError
+from hiero_lib.base.files import scratch_folder
+from hiero_lib.base.progress import quiet
+from hiero_lib.sources.download import members
+from hiero_lib.sources.download.journal import Written, add_to, read_journal
+from hiero_lib.sources.download.members import BrokenArchive, Member, reading, refuse_bomb
+from hiero_lib.sources.download.names import place_inside, same_file
 from hiero_lib.sources.download.transfer import Stopped, need_room
 
-LIMIT_RATIO = 50
-LIMIT_FLOOR = 256 << 20
-LIMIT_MEMBERS = 2_000_000
 FEATURE_SUFFIXES = (".pt", ".pth", ".safetensors")
 _BLOCK = 1 << 20
 _SPARE = 100_000_000
-
-
-class _Broken(DownloadError):
-    """The archive itself is at fault."""
-
 
 Place = Callable[[PurePosixPath], PurePosixPath | None]  # a member's name -> its place in the folder; None: left out
 
@@ -79,6 +76,7 @@ def unpack(
     place: Place = lambda name: name,
     on_bytes: Callable[[int, int | None], None] = lambda done, total: None,
     stop: threading.Event | None = None,
+    say: Callable[[str], None] = quiet,
 ) -> Unpacked:
     """Unpack ``archive`` into ``folder``, going on where an earlier call stopped.
 
@@ -86,224 +84,109 @@ def unpack(
         archive: the file.
         folder: made if it is not there; files in it that the archive has too are replaced.
         kind: ``zip`` or ``tar.gz``.
-        journal: lists what is done (size, tab, path); belongs to this archive alone.
+        journal: lists what is done (:mod:`~hiero_lib.sources.download.journal`); belongs to this archive alone.
         place: where a member goes, see :func:`flat` and :func:`under`.
         on_bytes: called with (bytes of the archive read, bytes of the archive).
         stop: ends the unpacking when it is set.
+        say: is told of what is odd in the journal.
 
     Raises:
         UnsafeFileError: the archive would write outside the folder, or is a bomb; see the module.
-        DownloadError: it is truncated, broken or of another format (of a tar.gz nothing stays then), or the disk is
-            full.
+        DownloadError: it is truncated, broken or of another format (of a tar.gz nothing is written then), or the disk
+            is full or cannot be written.
         Stopped: ``stop`` was set.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    listed = members.zip_members if kind == "zip" else members.tar_members
     try:
-        return _unpack(archive, folder, kind, journal, place, on_bytes, stop)
-    except _Broken:
-        if kind == "tar.gz":  # its checksum stands at the very end, so that nothing of it can be trusted
-            for name in read_journal(journal):
-                (folder / name).unlink(missing_ok=True)
-            journal.unlink(missing_ok=True)
-        raise
+        folder.mkdir(parents=True, exist_ok=True)
+        done = read_journal(journal, say=say)
+        with journal.open("a", encoding="utf-8") as log:
+            log.write("\n")  # ends a line that was cut off
+            size = archive.stat().st_size
+            with closing(listed(archive)) as found:
+                plan = _plan(archive, _going(found, lambda position: on_bytes(position // 2, size), stop), place)
+            need_room(folder, sum(size for name, size in plan.files.items() if name not in done), _SPARE)
+            with scratch_folder(folder, "unpacking") as scratch, closing(listed(archive)) as found:
+                for member in _going(found, lambda position: on_bytes((size + position) // 2, size), stop):
+                    target = place(PurePosixPath(member.name))
+                    if target is None:
+                        continue
+                    if plan.files.get(str(target)) != member.size:
+                        raise BrokenArchive("the archive has changed while it was unpacked", file=archive)
+                    path = place_inside(folder, target, file=archive)
+                    known = done.get(str(target))
+                    if known and known.size == member.size and path.is_file() and path.stat().st_size == member.size:
+                        continue
+                    crc32 = _write(member, scratch / "member", path, archive)
+                    add_to(log, Written(str(target), member.size, crc32))
+    except OSError as error:
+        message = f"cannot be read or written ({error.strerror or error})"
+        raise DownloadError(message, file=error.filename or folder) from error
+    on_bytes(size, size)
+    return plan
 
 
-def _unpack(
-    archive: Path,
-    folder: Path,
-    kind: str,
-    journal: Path,
-    place: Place,
-    on_bytes: Callable[[int, int | None], None],
-    stop: threading.Event | None,
-) -> Unpacked:
-    """:func:`unpack`, without cleaning up."""
-    budget = LIMIT_FLOOR + LIMIT_RATIO * archive.stat().st_size
-    done, files, left_out = read_journal(journal), {}, 0
-    members = _zip_members(archive, folder, budget, done) if kind == "zip" else _tar_members(archive, budget)
-    written = 0
-    with journal.open("a", encoding="utf-8") as log:
-        log.write("\n")  # ends a line that was cut off
-        for number, member in enumerate(members):
-            if stop is not None and stop.is_set():
-                raise Stopped
-            if number >= LIMIT_MEMBERS:
-                raise UnsafeFileError("refused: too many members", file=archive, value=number)
-            on_bytes(member.position, archive.stat().st_size)
-            target = place(_safe_name(archive, member.name))
-            if target is None:
-                left_out += 1
-                continue
-            key = str(target)
-            if key in files:
-                raise UnsafeFileError("refused: two members for one file", file=archive, value=key)
-            files[key] = member.size
-            written += member.size
-            if written > budget:
-                _refuse_bomb(archive, written, budget)
-            path = _inside(archive, folder, target)
-            if done.get(key) == member.size and path.is_file() and path.stat().st_size == member.size:
-                continue
-            _write(member, path, archive)
-            log.write(f"{member.size}\t{key}\n")
-            log.flush()
+def _going(
+    found: Iterator[Member], on_position: Callable[[int], None], stop: threading.Event | None
+) -> Iterator[Member]:
+    """Members, until ``stop`` is set."""
+    for member in found:
+        if stop is not None and stop.is_set():
+            raise Stopped
+        on_position(member.position)
+        yield member
+
+
+def _plan(archive: Path, found: Iterator[Member], place: Place) -> Unpacked:
+    """What will come out, after all that the names, sizes and kinds of its members may be refused for."""
+    budget, total, left_out = members.budget_of(archive), 0, 0
+    files, taken = dict[str, int](), set[str]()
+    for number, member in enumerate(found):
+        if number >= members.LIMIT_MEMBERS:
+            raise UnsafeFileError("refused: too many members", file=archive, value=number)
+        target = place(PurePosixPath(member.name))
+        if target is None:
+            left_out += 1
+            continue
+        if same_file(target) in taken:
+            raise UnsafeFileError("refused: two members for one file", file=archive, value=str(target))
+        taken.add(same_file(target))
+        files[str(target)] = member.size
+        total += member.size
+        if total > budget:
+            refuse_bomb(archive, total, budget)
+    for name in files:
+        if any(same_file(parent) in taken for parent in PurePosixPath(name).parents):
+            raise UnsafeFileError("refused: a file as a folder", file=archive, value=name)
     if not files:
         raise DownloadError(
             "nothing of what is expected lies in the archive", file=archive, field="members left out", value=left_out
         )
-    on_bytes(archive.stat().st_size, archive.stat().st_size)
     return Unpacked(files, left_out)
 
 
-@dataclass(frozen=True)
-class _Member:
-    """A regular file of an archive: its name, bytes, how far into the archive it begins, and its content."""
-
-    name: str
-    size: int
-    position: int
-    open: Callable[[], IO[bytes]]
-
-
-def _zip_members(archive: Path, folder: Path, budget: int, done: dict[str, int]) -> Iterator[_Member]:
-    with _readable(archive), zipfile.ZipFile(archive) as opened:
-        infos = opened.infolist()
-        declared = sum(info.file_size for info in infos)
-        if declared > budget:
-            _refuse_bomb(archive, declared, budget)
-        need_room(folder, declared - sum(done.values()), _SPARE)
-        for info in infos:
-            mode = info.external_attr >> 16
-            if info.is_dir():
-                _safe_name(archive, info.filename)
-                continue
-            if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-                kind = "a link" if stat.S_ISLNK(mode) else "a device or the like"
-                raise UnsafeFileError(f"refused: {kind}", file=archive, value=info.filename)
-            if info.flag_bits & 1:
-                raise DownloadError("a member is encrypted", file=archive, value=info.filename)
-            yield _Member(info.filename, info.file_size, info.header_offset, lambda info=info: opened.open(info))  # type: ignore[misc]
-
-
-def _tar_members(archive: Path, budget: int) -> Iterator[_Member]:
-    with _readable(archive), archive.open("rb") as raw, gzip.GzipFile(fileobj=raw) as unzipped:
-        counted = _Counted(unzipped, archive, budget)
-        with tarfile.open(fileobj=cast(IO[bytes], counted), mode="r|", errorlevel=2) as opened:
-            for info in opened:
-                _refuse_by_filter(archive, info)
-                if info.isdir():
-                    _safe_name(archive, info.name)
-                    continue
-                if not info.isreg():  # tarfile lets links pass that stay inside
-                    raise UnsafeFileError("refused: a link", file=archive, value=info.name)
-
-                def content(info: tarfile.TarInfo = info) -> IO[bytes]:
-                    stream = opened.extractfile(info)
-                    assert stream is not None
-                    return stream
-
-                yield _Member(info.name, info.size, raw.tell(), content)
-        while counted.read(_BLOCK):  # to the end, where gzip's checksum stands
-            pass
-
-
-def _refuse_by_filter(archive: Path, info: tarfile.TarInfo) -> None:
-    """What tarfile itself refuses of data: devices, pipes, and ways out of a folder that is empty before."""
+def _write(member: Member, temporary: Path, path: Path, archive: Path) -> int:
+    """Write a member under a temporary name, then rename it (over a link, not through it); its CRC-32."""
+    count, crc32 = 0, 0
+    with reading(archive):
+        content: Any = member.open()
     try:
-        tarfile.data_filter(info, str(archive.with_name(f".{archive.name}.members")))
-    except tarfile.FilterError as error:
-        raise UnsafeFileError(f"refused: {error}", file=archive, value=info.name) from error
-
-
-class _Counted:
-    """A stream that refuses to give more bytes than an honest archive holds."""
-
-    def __init__(self, stream: Any, archive: Path, budget: int) -> None:
-        self.stream, self.archive, self.budget, self.given = stream, archive, budget, 0
-
-    def read(self, size: int) -> bytes:
-        block: bytes = self.stream.read(size)
-        self.given += len(block)
-        if self.given > self.budget + LIMIT_FLOOR:  # headers and padding come on top
-            _refuse_bomb(self.archive, self.given, self.budget)
-        return block
-
-
-@contextmanager
-def _readable(archive: Path) -> Iterator[None]:
-    """Turn what zipfile, tarfile, gzip and zlib raise into one error."""
-    broken = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError)
-    try:
-        yield
-    except broken as error:
-        raise _Broken(
-            f"the archive is truncated or broken ({' '.join(str(error).split())[:120] or type(error).__name__})",
-            file=archive,
-            hint="Delete it and run the same command again",
-        ) from error
-
-
-def _safe_name(archive: Path, name: str) -> PurePosixPath:
-    """A member's name as a path that stays below where it starts."""
-    path = PurePosixPath(name)
-    bad = path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or ":" in name.split("/")[0]
-    if bad:
-        raise UnsafeFileError("refused: a name that leads out of the folder", file=archive, value=name)
-    return path
-
-
-def _inside(archive: Path, folder: Path, target: PurePosixPath) -> Path:
-    """``folder/target`` with its folders made; no part below ``folder`` may be a link."""
-    path = folder
-    for part in target.parts[:-1]:
-        path = path / part
-        if path.is_symlink():
-            raise UnsafeFileError("refused: a link on the way", file=archive, value=str(target))
-        try:
-            path.mkdir(exist_ok=True)
-        except FileExistsError as error:
-            raise UnsafeFileError("refused: a file as a folder", file=archive, value=str(target)) from error
-    return path / target.name
-
-
-def _write(member: _Member, path: Path, archive: Path) -> None:
-    """Write a member under a temporary name, then rename it (over a link, not through it)."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.unlink(missing_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-    count = 0
-    with _readable(archive), member.open() as content:
-        try:
-            with os.fdopen(os.open(temporary, flags, 0o644), "wb") as stream:
-                while block := content.read(_BLOCK):
-                    count += len(block)
-                    if count > member.size:
-                        _refuse_bomb(archive, count, member.size)
-                    stream.write(block)
-            if count == member.size:
-                os.replace(temporary, path)
-        except OSError as error:
-            if isinstance(error, gzip.BadGzipFile):
-                raise
-            raise DownloadError(f"cannot be written ({error.strerror or error})", file=path) from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        with content, temporary.open("wb") as stream:
+            while True:
+                with reading(archive):
+                    block = content.read(_BLOCK)
+                if not block:
+                    break
+                count, crc32 = count + len(block), zlib.crc32(block, crc32)
+                if count > member.size:
+                    refuse_bomb(archive, count, member.size)
+                stream.write(block)
+        if count == member.size:
+            os.replace(temporary, path)
+    except OSError as error:
+        raise DownloadError(f"cannot be written ({error.strerror or error})", file=path) from error
     if count != member.size:
-        raise _Broken(
+        raise BrokenArchive(
             f"the archive is truncated: {count} of {member.size} bytes of a member", file=archive, value=member.name
         )
-
-
-def _refuse_bomb(archive: Path, size: int, limit: int) -> None:
-    raise UnsafeFileError(
-        f"refused: it would unpack to {size} bytes and more, over the limit of {limit}", file=archive
-    )
-
-
-def read_journal(journal: Path) -> dict[str, int]:
-    """Sizes of what is done by path; a last line that was cut off does not count."""
-    if not journal.is_file():
-        return {}
-    lines = [line for line in journal.read_text("utf-8", "replace").splitlines(keepends=True) if line.endswith("\n")]
-    parts = [line.rstrip("\n").partition("\t") for line in lines]
-    return {name: int(size) for size, tab, name in parts if tab and size.isdigit()}
+    return crc32

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-import yaml
-
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.config import Profile, from_dict
-from hiero_lib.config.validation import checked_dataclass
+from hiero_lib.config.loading import read_yaml
+from hiero_lib.config.validation import checked_dataclass, short
+from hiero_lib.sources.download.names import fault_of
+from hiero_lib.sources.download.rules import check_items, id_fault, is_address
 
 PACKAGED = Path(__file__).with_name("manifest.yaml")
+_LIMIT = 1 << 18  # bytes of a manifest
 
 
 @checked_dataclass
@@ -115,29 +117,38 @@ def load_manifest(file: str | Path | None = None) -> Manifest:
     """Read a manifest; the packaged one when ``file`` is None.
 
     Raises:
-        ConfigError: not YAML, an unknown field, a target outside the data root, or a mirror of no or two kinds.
+        ConfigError: not YAML, an unknown field, a name or a target that leads elsewhere, a mirror of no or two kinds
+            or that is no address, or two items for one file.
     """
     path = Path(file) if file is not None else PACKAGED
     if not path.is_file():
         raise ConfigError("there is no such manifest", file=path)
-    try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"not readable as YAML: {' '.join(str(error).split())}", file=path) from error
+    if (size := path.stat().st_size) > _LIMIT:
+        raise ConfigError(f"a manifest has {_LIMIT} bytes at most", file=path, field="size", value=size)
+    raw = read_yaml(path)
     if not isinstance(raw, dict) or not isinstance(raw.get("files"), dict):
         raise ConfigError("a manifest is a mapping with a section of files", file=path, field="files")
+    if unknown := raw.keys() - {"files", "drive"}:
+        raise ConfigError("unknown, beside files and drive", file=path, value=short(sorted(map(str, unknown))[0]))
     items = {key: _item(key, value, path) for key, value in raw["files"].items()}
     for item in items.values():
         if item.instead_of is not None and item.instead_of not in items:
             where = f"files.{item.id}.instead_of"
             raise ConfigError("there is no such item", file=path, field=where, value=item.instead_of)
-    return Manifest(items, drive=str(raw.get("drive", Manifest.drive)).rstrip("/"), file=path)
+    drive = raw.get("drive", Manifest.drive)
+    if not is_address(drive):
+        raise ConfigError("expected an address, http or https", file=path, field="drive", value=short(drive))
+    check_items(items, path)
+    return Manifest(items, drive=drive.rstrip("/"), file=path)
 
 
-def _item(key: str, raw: Any, path: Path) -> Item:
+def _item(key: Any, raw: Any, path: Path) -> Item:
+    """An item, whose fields are of the right types."""
+    if fault := id_fault(key):
+        raise ConfigError(f"an id is part of file names: {fault}", file=path, field="files", value=short(key))
     at = f"files.{key}"
     if not isinstance(raw, dict) or not isinstance(raw.get("mirrors"), list) or not raw["mirrors"]:
-        raise ConfigError("an item is a mapping with a list of mirrors", file=path, field=at, value=raw)
+        raise ConfigError("an item is a mapping with a list of mirrors", file=path, field=at, value=short(raw))
     mirrors = tuple(
         from_dict(Mirror, mirror, file=path, prefix=f"{at}.mirrors[{number}].")
         for number, mirror in enumerate(raw["mirrors"])
@@ -149,12 +160,12 @@ def _item(key: str, raw: Any, path: Path) -> Item:
     if archive is not None:
         archive = from_dict(Archive, archive, file=path, prefix=f"{at}.archive.")
     if not isinstance(under, list) or not all(isinstance(name, str) for name in under):
-        raise ConfigError("expected a list of names", file=path, field=f"{at}.under", value=under)
+        raise ConfigError("expected a list of names", file=path, field=f"{at}.under", value=short(under))
     simple = {name: value for name, value in raw.items() if name not in ("mirrors", "archive", "under")}
     item: _Simple = from_dict(_Simple, simple, file=path, prefix=f"{at}.")
-    target = PurePosixPath(item.target)
-    if target.is_absolute() or ".." in target.parts or not target.parts:
-        raise ConfigError("a target lies under the data root", file=path, field=f"{at}.target", value=item.target)
+    if fault := fault_of(item.target):
+        problem = f"a target lies under the data root: {fault}"
+        raise ConfigError(problem, file=path, field=f"{at}.target", value=item.target)
     return Item(id=key, mirrors=mirrors, archive=archive, under=tuple(under), **vars(item))
 
 

@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hiero_lib.base.errors import DataError, DownloadError
+from hiero_lib.base.errors import DownloadError
 from hiero_lib.base.files import read_json, write_json
+from hiero_lib.base.progress import quiet
 
 CHUNK = 1 << 18
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
@@ -29,6 +30,7 @@ _REFUSED = {
     410: "there is nothing at this address any more",
 }
 _PAGE = re.compile(rb"\s*(<!doctype html|<html|<head)", re.IGNORECASE)
+_LENGTH = re.compile(r"[0-9]{1,18}")  # what a server says is a number
 
 Resolve = Callable[[str, str], str]  # (text of a page, its address) -> the address of the file, or DownloadError
 
@@ -78,6 +80,7 @@ def fetch(
     room: float = 1.0,
     on_bytes: Callable[[int, int | None], None] = lambda done, total: None,
     stop: threading.Event | None = None,
+    say: Callable[[str], None] = quiet,
 ) -> int | None:
     """Fetch ``address`` into ``part``, from where an earlier call stopped; the size that the server announced.
 
@@ -91,6 +94,7 @@ def fetch(
         room: of the file's size that must be free on the disk; 2 where it will be unpacked beside itself.
         on_bytes: called with (bytes there, bytes in all or None).
         stop: ends the transfer when it is set.
+        say: is told where what is there of an earlier call cannot be gone on with.
 
     Raises:
         DownloadError: with what happened. What was fetched stays, unless the server has another file now.
@@ -111,6 +115,7 @@ def fetch(
                 room=room,
                 on_bytes=on_bytes,
                 stop=stop,
+                say=say,
             )
         except _TryAgain as error:
             reason = str(error)
@@ -134,9 +139,10 @@ def _attempt(
     room: float,
     on_bytes: Callable[[int, int | None], None],
     stop: threading.Event | None,
+    say: Callable[[str], None],
 ) -> int | None:
     """One request (more where pages come first), written to the end of ``part`` or, if need be, over it."""
-    known = _read_part(part, address)
+    known = _read_part(part, address, say)
     offset = part.stat().st_size if part.exists() else 0
     if known is None:
         known, offset = _Part(address), 0
@@ -233,9 +239,9 @@ def _where(response: Any, offset: int, known: _Part) -> tuple[int | None, int | 
     encoded = response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity")
     length = response.headers.get("Content-Length", "")
     if response.status_code == 200:
-        return 0, int(length) if length.isdigit() and not encoded else None
+        return 0, int(length) if _LENGTH.fullmatch(length) and not encoded else None
     total = _range_total(response)
-    placed = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    placed = re.match(r"bytes ([0-9]{1,18})-", response.headers.get("Content-Range", ""))
     if placed is None or int(placed[1]) != offset or encoded:
         return None, None
     version = _version(response)
@@ -294,15 +300,29 @@ def need_room(folder: Path, needed: int, spare: int) -> None:
         )
 
 
-def _read_part(part: Path, address: str) -> _Part | None:
+def _read_part(part: Path, address: str, say: Callable[[str], None]) -> _Part | None:
     """What is known of ``part``, or None where it belongs to another address or to nothing."""
-    if not part.exists() or not _card(part).exists():
+    card = _card(part)
+    if not part.exists() or not card.exists():
         return None
     try:
-        known = _Part(**read_json(_card(part)))
-    except (DataError, TypeError):
+        raw = read_json(card)
+    except (ValueError, RecursionError):
+        raw = None
+    if not isinstance(raw, dict) or not _is_part(raw):
+        say(f"{card}: not what is written there; the file is begun anew")
         return None
-    return known if known.address == address else None
+    return _Part(**raw) if raw["address"] == address else None
+
+
+def _is_part(raw: dict[str, Any]) -> bool:
+    """Whether a JSON object is what :class:`_Part` was written as."""
+    if raw.keys() != {"address", "total", "version"} or not isinstance(raw["address"], str):
+        return False
+    total, version = raw["total"], raw["version"]
+    if total is not None and not (type(total) is int and 0 <= total < 1 << 63):
+        return False
+    return version is None or (isinstance(version, str) and version.isprintable())
 
 
 def forget(part: Path) -> None:
@@ -321,7 +341,7 @@ def _version(response: Any) -> str | None:
 
 
 def _range_total(response: Any) -> int | None:
-    match = re.search(r"/(\d+)\s*$", response.headers.get("Content-Range", ""))
+    match = re.search(r"/([0-9]{1,18})\s*$", response.headers.get("Content-Range", ""))
     return int(match[1]) if match else None
 
 

@@ -1,4 +1,4 @@
-"""What surrounds a download: the look at a file, the lock, the bar, the list, and what to do by hand."""
+"""What surrounds a download: the look at a file, the bar, the list, and what to do by hand."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ import pytest
 from hiero_lib.base.errors import DownloadError
 from hiero_lib.sources.download.aids import (
     Tally,
-    alone,
     by_hand,
     inspect,
     listing,
-    read_record,
     readable_size,
 )
 from hiero_lib.sources.download.manifest import Archive, Item, Manifest, Mirror
@@ -73,6 +71,7 @@ def test_whole_files_are_let_pass(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(' {"a": 1}\n')
     (tmp_path / "old.pth").write_bytes(b"\x80\x02 an older pickle")
     (tmp_path / "a.csv").write_text("a,b\n")
+    (tmp_path / "marked.json").write_bytes(b"\xef\xbb\xbf{}")
     for path in tmp_path.iterdir():
         inspect(path)
 
@@ -98,27 +97,6 @@ def test_what_a_file_cannot_be_is_said(name: str, content: bytes, message: str, 
     part.write_bytes(content)
     with pytest.raises(DownloadError, match=message):
         inspect(part, name=name)
-
-
-def test_a_record_that_is_none_is_empty(tmp_path: Path) -> None:
-    assert read_record(tmp_path / "none.json") == {}
-    for text in ("[]", "{"):
-        (tmp_path / "a.json").write_text(text)
-        assert read_record(tmp_path / "a.json") == {}
-    (tmp_path / "a.json").write_text('{"size": 3}')
-    assert read_record(tmp_path / "a.json") == {"size": 3}
-
-
-def test_one_at_a_time(tmp_path: Path) -> None:
-    pytest.importorskip("fcntl")
-    with (
-        alone(tmp_path / "a.lock", item(Mirror(drive="D"))),
-        pytest.raises(DownloadError, match="another process is fetching this"),
-        alone(tmp_path / "a.lock", item(Mirror(drive="D"))),
-    ):
-        pass
-    with alone(tmp_path / "a.lock", item(Mirror(drive="D"))):
-        pass
 
 
 def test_the_tally_is_of_all_transfers() -> None:
@@ -150,5 +128,6 @@ def test_the_list_marks_what_is_needed_and_there(tmp_path: Path) -> None:
     assert lines[1].strip() == "a test [none]"
     assert lines[2].split() == ["b", "needed", "size", "not", "known", "raw/f"]
     (tmp_path / "downloads").mkdir()
-    (tmp_path / "downloads/b.json").write_text(json.dumps({"size": 3_000_000}))
+    record = {"id": "b", "source": "by hand", "size": 3_000_000, "date": "2026-01-01T00:00:00Z"}
+    (tmp_path / "downloads/b.json").write_text(json.dumps(record))
     assert listing([archive], tmp_path, needed=set()).splitlines()[0].split() == ["b", "there", "3.0", "MB", "raw/f"]

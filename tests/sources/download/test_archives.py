@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from hiero_lib.base.errors import DownloadError, UnsafeFileError
-from hiero_lib.sources.download import archives
+from hiero_lib.sources.download import members
 from hiero_lib.sources.download.archives import flat, under, unpack
 from hiero_lib.sources.download.transfer import Stopped
 
@@ -186,11 +186,11 @@ def test_a_link_that_is_there_already_is_not_followed(kind: str, tmp_path: Path,
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_bomb_is_refused(kind: str, tmp_path: Path, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "LIMIT_FLOOR", 100_000)
+    monkeypatch.setattr(members, "LIMIT_FLOOR", 100_000)
     archive = make(tmp_path / "a", kind, {f"{number}.pt": bytes(1_000_000) for number in range(20)})
     with pytest.raises(UnsafeFileError, match="over the limit"):
         unpack(archive, into, kind=kind, journal=tmp_path / "j")
-    limit = 100_000 + archives.LIMIT_RATIO * archive.stat().st_size
+    limit = 100_000 + members.LIMIT_RATIO * archive.stat().st_size
     assert sum(map(len, tree(into).values())) <= limit < 20_000_000
 
 
@@ -204,7 +204,7 @@ def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path: Path, into: Path) 
 
 
 def test_too_many_members_are_refused(tmp_path: Path, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "LIMIT_MEMBERS", 5)
+    monkeypatch.setattr(members, "LIMIT_MEMBERS", 5)
     with pytest.raises(UnsafeFileError, match="too many members"):
         unpack(make(tmp_path / "a", "zip", FILES), into, kind="zip", journal=tmp_path / "j")
 

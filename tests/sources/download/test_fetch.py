@@ -20,6 +20,7 @@ import yaml
 
 from hiero_lib.__main__ import main
 from hiero_lib.base.errors import DownloadError
+from hiero_lib.base.locks import exclusive
 from hiero_lib.sources.download import drive
 from hiero_lib.sources.download.fetch import Outcome, download
 from hiero_lib.sources.download.manifest import Manifest, load_manifest
@@ -349,10 +350,7 @@ def test_killed_in_mid_unpack_then_the_same_bytes(
 
 
 def test_one_process_at_a_time(server: FileServer, tmp_path: Path, root: Path) -> None:
-    fcntl = pytest.importorskip("fcntl")
     manifest = egoclip(server, tmp_path)
-    (root / "downloads").mkdir(parents=True)
-    with (root / "downloads/egoclip.lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        assert "another process is fetching this" in get(manifest, root)["egoclip"].details
+    with exclusive(root / "downloads/egoclip", "download of egoclip"):
+        assert "at work on it: download of egoclip, process" in get(manifest, root)["egoclip"].details
     assert get(manifest, root)["egoclip"].status == "fetched"
