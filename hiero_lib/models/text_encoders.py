@@ -295,7 +295,7 @@ def _transformer(config: Any) -> nn.Module:
 def _check_claims(config: Any, state: Mapping[str, Tensor], source: Path) -> None:
     """DataError where a BERT's or DistilBERT's config claims more weights than its file has; before they are made."""
     names = ("vocab_size", "hidden_size", "max_position_embeddings", "num_hidden_layers", "num_attention_heads")
-    sizes = {name: getattr(config, name, None) for name in names}
+    sizes: dict[str, Any] = {name: getattr(config, name, None) for name in names}
     sizes["inner"] = getattr(config, "hidden_dim", None) or getattr(config, "intermediate_size", None)
     for name, size in sizes.items():
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
