@@ -1,4 +1,4 @@
-"""Data of the published runs and of the sample: make it, fetch it, examine it."""
+"""Data of the published runs and of the sample: make it, fetch it, bring it into form, examine it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hiero_lib.cli import arguments
 
 
 def add_parsers(commands: arguments.Commands) -> None:
-    """Add ``sample``, ``download`` and ``doctor``."""
+    """Add ``sample``, ``download``, ``narrations`` and ``doctor``."""
     command = commands.add_parser("sample", help="make the sample data")
     command.set_defaults(command=_sample)
     command.add_argument("--root", type=Path, default=Path("data/sample"), help="where (default: %(default)s)")
@@ -55,6 +55,14 @@ def add_parsers(commands: arguments.Commands) -> None:
     command.add_argument("--delete-archives", action="store_true", help="remove archives when they are unpacked")
     command.add_argument("--verify", action="store_true", help="compare what is there with its recorded SHA-256")
     command.add_argument("--manifest", type=Path, help="a manifest of your own, with other mirrors")
+
+    command = commands.add_parser("narrations", help="Ego4D's narration.json as rows of egoclip.csv, for any videos")
+    command.set_defaults(command=_narrations)
+    command.add_argument("file", type=Path, metavar="FILE", help="Ego4D's narration.json")
+    command.add_argument("--to", type=Path, metavar="CSV", help="write here (default: FILE with the suffix .csv)")
+    command.add_argument(
+        "--videos", nargs="+", default=[], metavar="UID", help="of these alone, or of those a text file lists by line"
+    )
 
     command = commands.add_parser("doctor", help="say what is there, what is broken and what can run")
     command.set_defaults(command=_doctor)
@@ -123,6 +131,24 @@ def _download(options: argparse.Namespace) -> int:
     failed = sum(outcome.status == "failed" for outcome in outcomes)
     print(f"{len(outcomes) - failed} of {len(outcomes)} are in {root}")
     return 1 if failed else 0
+
+
+def _narrations(options: argparse.Namespace) -> int:
+    from hiero_lib.data.decoding import read_text
+    from hiero_lib.sources.ego4d_narrations import read_ego4d_narrations, write_egoclip
+
+    target = options.to or options.file.with_suffix(".csv")
+    if target.exists():
+        raise ConfigError(
+            "the file is there already", field="--to", value=str(target), hint="Name another, or move it"
+        )
+    uids: list[str] = []
+    for given in options.videos:
+        uids += read_text(given).split() if Path(given).is_file() else [given]
+    found = read_ego4d_narrations(options.file, videos=uids)
+    write_egoclip(found, target)
+    print(f"{found.summary()}\nin {target}")
+    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -36,7 +36,11 @@ def add_parsers(commands: arguments.Commands) -> None:
     command = commands.add_parser("explore", help="from a video file to its activity threads, as a page")
     command.set_defaults(command=_explore)
     command.add_argument("video", type=Path, metavar="VIDEO", help="an mp4, mov, mkv, GIF, ...")
-    command.add_argument("--narrations", type=Path, help=".srt, .vtt, .csv or .tsv with times")
+    command.add_argument(
+        "--narrations", type=Path, help=".srt, .vtt, .csv, .tsv, whisper's .json, ELAN's .eaf or .txt, with times"
+    )
+    command.add_argument("--encoding", help="of the narrations, for example cp1252 (default: UTF-8, or by its mark)")
+    command.add_argument("--tier", help="of ELAN's narrations (default: narrations, or all where none is called so)")
     arguments.add_checkpoint(command, "used where it was trained on such features")
     arguments.add_profile(command, default="own_video")
     arguments.add_extractor(command)
@@ -103,6 +107,8 @@ def _explore(options: argparse.Namespace) -> int:
         extractor=extractor,
         device=device,
         narrations=options.narrations,
+        encoding=options.encoding,
+        tier=options.tier,
         checkpoint=options.checkpoint,
         progress=progress.of,
     )

@@ -1,28 +1,25 @@
 """Segment features on disk: one file a video, read so that a slice costs a slice.
 
-``<folder>/<video_uid>.pt`` is a ``[N, F]`` tensor as ``torch.save`` writes it (the authors' format) and
-``<video_uid>.safetensors`` a file with that one tensor. Both are memory-mapped, so the header tells the number of
-segments and only the pages of the rows asked for are read. Opening a file costs about 0.2 ms, which is why no
-mapping is kept between reads: a store holds no file handle and goes to DataLoader workers as a path.
+``<folder>/<video_uid>.pt`` is a ``[N, F]`` tensor as ``torch.save`` writes it (the authors' format),
+``<video_uid>.safetensors``, ``.npy``, ``.h5`` or ``.hdf5`` a file with that one tensor (`data/feature_files.py`). The
+header tells the number of segments and only the rows asked for are read. No mapping is kept between reads: a store
+holds no file handle and goes to DataLoader workers as a path.
 """
 
 from __future__ import annotations
 
-import pickle
-import re
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
-from hiero_lib.base.errors import DataError, UnsafeFileError
+from hiero_lib.base.errors import DataError
 from hiero_lib.config import FeatureConfig
+from hiero_lib.data.feature_files import SUFFIXES, open_features
 
-SUFFIXES = (".pt", ".safetensors")
-_DTYPES = {"F16": torch.float16, "F32": torch.float32}
+LARGEST = 65504.0  # of float16, in which models compute and indexes are kept
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,8 @@ class FeatureStore:
     """The feature files of a folder.
 
     Args:
-        folder: holds ``<video_uid>.pt`` or ``<video_uid>.safetensors``; hidden files are passed over.
+        folder: holds ``<video_uid>.pt``, ``.safetensors``, ``.npy``, ``.h5`` or ``.hdf5``; hidden ones are passed
+            over.
         dim: F that every file must have; None takes what each file has.
 
     Raises:
@@ -95,12 +93,8 @@ class FeatureStore:
     def header(self, video_uid: str) -> FeatureHeader:
         """Shape and dtype of the video's features, without reading them."""
         path = self.path(video_uid)
-        if path.suffix == ".pt":
-            x = _map_pt(path)
-            return self._checked(path, tuple(x.shape), x.dtype)
-        with _open_safetensors(path) as stream:
-            part = stream.get_slice(_only_name(path, stream.keys()))
-            return self._checked(path, tuple(part.get_shape()), _DTYPES.get(part.get_dtype(), part.get_dtype()))
+        with open_features(path) as x:
+            return self._checked(path, x.shape, x.dtype)
 
     def num_segments(self, video_uid: str) -> int:
         """N, from the header."""
@@ -116,32 +110,25 @@ class FeatureStore:
         The result owns its memory, so that handing it to another process does not carry the file along.
 
         Raises:
-            DataError: as the class says; or ``0 <= start < stop <= N`` does not hold; or a row holds NaN or
-                infinity (only the rows read are looked at).
+            DataError: as the class says; or ``0 <= start < stop <= N`` does not hold; or a row holds NaN,
+                infinity or what float16 cannot hold (only the rows read are looked at).
         """
         path = self.path(video_uid)
-        if path.suffix == ".pt":
-            x = _map_pt(path)
-            header = self._checked(path, tuple(x.shape), x.dtype)
-            rows = x[_row_range(path, start, stop, header.num_segments)].clone(memory_format=torch.contiguous_format)
-        else:
-            with _open_safetensors(path) as stream:
-                part = stream.get_slice(_only_name(path, stream.keys()))
-                shape, dtype = tuple(part.get_shape()), part.get_dtype()
-                header = self._checked(path, shape, _DTYPES.get(dtype, dtype))
-                rows = part[_row_range(path, start, stop, header.num_segments)].clone()
-        _check_finite(path, rows, start)
+        with open_features(path) as x:
+            header = self._checked(path, x.shape, x.dtype)
+            rows = x.rows(_row_range(path, start, stop, header.num_segments))
+        _check_values(path, rows, start)
         return rows
 
     def _candidates(self, video_uid: str) -> list[Path]:
         if not video_uid or video_uid[0] == "." or "/" in video_uid or "\\" in video_uid or "\0" in video_uid:
             return []
         paths = [self.folder / f"{video_uid}{suffix}" for suffix in SUFFIXES]
-        return [path for path in paths if path.is_file()]
+        return [path for path in paths if os.path.isfile(path)]  # False, too, for a name that no file can have
 
     def _checked(self, path: Path, shape: tuple[int, ...], dtype: torch.dtype | str) -> FeatureHeader:
         """The header of ``[N, F]`` features, or a DataError."""
-        if not isinstance(dtype, torch.dtype) or dtype not in _DTYPES.values():
+        if not isinstance(dtype, torch.dtype) or dtype not in (torch.float16, torch.float32):
             raise DataError("features must be float16 or float32", file=path, field="dtype", value=str(dtype))
         if len(shape) != 2:
             raise DataError("features must be a [segments, channels] matrix", file=path, field="shape", value=shape)
@@ -152,68 +139,6 @@ class FeatureStore:
                 f"features of {self.expected_dim} channels are expected", file=path, field="dim", value=shape[1]
             )
         return FeatureHeader(num_segments=shape[0], dim=shape[1], dtype=dtype)
-
-
-def _map_pt(path: Path) -> Tensor:
-    """The tensor of a ``.pt`` as a memory map, nothing executed.
-
-    Files of the format before torch 1.6 (not zip archives) cannot be mapped: they are read whole at each call.
-    """
-    try:
-        with open(path, "rb") as stream:
-            magic = stream.read(4)
-        if not magic:
-            raise DataError("the file is empty", file=path, field="bytes", value=0)
-        value = torch.load(path, map_location="cpu", mmap=magic == b"PK\x03\x04", weights_only=True)
-    except DataError:
-        raise
-    except Exception as error:  # a broken file may raise anything, from KeyError to OSError
-        _refuse(path, error)
-    if not isinstance(value, Tensor) or value.layout != torch.strided:
-        raise DataError("one plain tensor is expected", file=path, field="type", value=type(value).__name__)
-    return value.detach()
-
-
-def _refuse(path: Path, error: Exception) -> NoReturn:
-    """Say why torch did not load ``path``: because it is dangerous, or because it is broken."""
-    message = str(error)
-    if isinstance(error, pickle.UnpicklingError) and "Unsupported operand" not in message:
-        name = re.search(r"GLOBAL ([\w.]+)", message)
-        raise UnsafeFileError(
-            "refused: reading it would import and run what its pickle names",
-            file=path,
-            field="pickle",
-            value=name[1] if name else message[-200:],
-            hint="A feature file holds one tensor and nothing else; nothing was executed",
-        ) from error
-    raise DataError(
-        "not readable as a tensor; the file is truncated or no torch file",
-        file=path,
-        field=type(error).__name__,
-        value=message.partition("\n")[0][:120],
-        hint="Fetch or extract it again",
-    ) from error
-
-
-def _open_safetensors(path: Path) -> safe_open:
-    """``path`` opened as safetensors, or a DataError."""
-    try:
-        return safe_open(path, framework="pt")
-    except Exception as error:  # SafetensorError is not public in every version
-        raise DataError(
-            "not readable as safetensors; the file is empty, truncated or of another format",
-            file=path,
-            field="header",
-            value=str(error),
-            hint="Fetch or extract it again",
-        ) from error
-
-
-def _only_name(path: Path, names: list[str]) -> str:
-    """The name of the file's one tensor."""
-    if len(names) != 1:
-        raise DataError("one tensor is expected", file=path, field="tensors", value=sorted(names))
-    return names[0]
 
 
 def _row_range(path: Path, start: int, stop: int | None, num_segments: int) -> slice:
@@ -229,21 +154,28 @@ def _row_range(path: Path, start: int, stop: int | None, num_segments: int) -> s
     return slice(start, stop)
 
 
-def _check_finite(path: Path, rows: Tensor, start: int) -> None:
-    """Raise a DataError naming the first row with NaN or infinity.
+def _check_values(path: Path, rows: Tensor, start: int) -> None:
+    """Raise a DataError naming the first row with NaN, infinity, or a value that float16 cannot hold.
 
-    A float32 sum is finite only if every term is, and is much cheaper than a mask; large finite values that
-    overflow it are told apart by the mask.
+    A float32 sum of float16 is finite only if every term is, and is much cheaper than a mask.
     """
-    if bool(torch.isfinite(rows.sum(dtype=torch.float32))):
+    if rows.dtype == torch.float16:
+        fine = bool(torch.isfinite(rows.sum(dtype=torch.float32)))
+    else:
+        lowest, highest = torch.aminmax(rows)  # NaN where there is one
+        fine = bool(lowest >= -LARGEST) and bool(highest <= LARGEST)
+    if fine:
         return
-    bad = ~torch.isfinite(rows)
-    if bool(bad.any()):
-        row, channel = (int(i) for i in bad.nonzero()[0])
-        raise DataError(
-            "a feature is not finite",
-            file=path,
-            field=f"row {start + row}, channel {channel}",
-            value=float(rows[row, channel]),
-            hint="Extract this video again",
-        )
+    bad = ~(rows.abs() <= LARGEST)
+    row, channel = (int(i) for i in bad.nonzero()[0])
+    value = float(rows[row, channel])
+    finite = bool(torch.isfinite(rows[row, channel]))
+    raise DataError(
+        f"a feature is finite, but too large to compute with (float16 ends at {LARGEST:.0f})"
+        if finite
+        else "a feature is not finite",
+        file=path,
+        field=f"row {start + row}, channel {channel}",
+        value=value,
+        hint="Extract this video again",
+    )

@@ -1,4 +1,4 @@
-"""Narrations of a video of one's own: subtitles (.srt, .vtt), or a table (.csv, .tsv) of times and texts.
+"""Narrations of a video of one's own: subtitles, a table of times and texts, or what ELAN and whisper write.
 
 Subtitles are read here since no package keeps to what a file says: pysubs2 1.8.1 drops the sign of ``-00:00:01`` and
 leaves the word timestamps of rolling captions in their texts, webvtt-py 0.6.0 passes over cues whose time it cannot
@@ -13,48 +13,75 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import check_width, csv_rows, read_csv_text
+from hiero_lib.base.files import check_width, csv_rows
 from hiero_lib.base.progress import quiet
+from hiero_lib.data.decoding import read_text
+from hiero_lib.data.elan import Tier, read_eaf, read_elan_table
 from hiero_lib.data.narrations import Narrations
+from hiero_lib.data.whisper import read_whisper
 
+SUFFIXES = (".srt", ".vtt", ".csv", ".tsv", ".json", ".eaf", ".txt")
 _TIME = re.compile(r"[0-9]{1,12}(?::[0-9]{1,12}){0,2}(?:[.,][0-9]{0,30})?")
 _ARROW = re.compile(r"^\s*([-+]?\d\S*?)\s*-->\s*(\S+)")
+_LONGEST_TIMES = 200  # characters of a line of a cue's times
 _ALMOST = re.compile(r"^\s*[-+]?\d+:\d+\S*?\s*[-–—=>]+\s*[-+]?\d+:\d+\S*\s*$")  # meant as a cue's times
-_TAG = re.compile(r"</?(?:b|i|u|s|font|c|v|lang|ruby|rt)(?:[.\s][^<>]*)?>|<\d+(?::\d+)+[.,]\d+>|\{\\[^}]*\}", re.I)
+_TAG = re.compile(r"</?(?:b|i|u|s|font|c|v|lang|ruby|rt)(?:[.\s][^<>]*)?>|<\d+(?::\d+)+[.,]\d+>|\{\\[^{}]*\}", re.I)
 _WORD_TIME = re.compile(r"<\d+(?::\d+)+[.,]\d+>")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _HEADER = re.compile(r"^(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
 _SECONDS, _MILLISECONDS = ("time", "start", "narration_time", "start_s"), ("start_ms", "time_ms")
 _ENDS, _ENDS_MS, _TEXTS = ("end", "end_s"), ("end_ms",), ("text", "narration")
+_NARRATIONS = ("narrations", "narration")  # the tier that is taken where there are several
 _WHISPER = ["start", "end", "text"]  # header of whisper's tsv, whose times are whole milliseconds
 
 Line = tuple[float, str]  # seconds, text
 
 
 def read_narrations(
-    path: str | Path, *, duration_s: float | None = None, say: Callable[[str], None] = quiet
+    path: str | Path,
+    *,
+    duration_s: float | None = None,
+    encoding: str | None = None,
+    tier: str | None = None,
+    say: Callable[[str], None] = quiet,
 ) -> Narrations:
-    """The narrations of a file, by its suffix.
+    """The narrations of a file, by its suffix: one of ``SUFFIXES``.
 
-    A subtitle counts at the middle of its time. A table has a header: ``text``, and ``time``, or ``start`` with or
+    A subtitle counts at the middle of its time, and so do a segment of whisper's JSON and an annotation of ELAN
+    (``.eaf``, and its tab-delimited ``.txt``). A table has a header: ``text``, and ``time``, or ``start`` with or
     without ``end`` (then the middle); times are seconds or ``[hh:]mm:ss[.fff]``; in ``start_ms``, ``end_ms`` they
     are milliseconds, and in whisper's tsv where the length of the video says so.
 
     Args:
-        path: of .srt, .vtt, .csv or .tsv.
+        path: the file.
         duration_s: of the video, in seconds; narrations after its end are left out. None: not known.
+        encoding: of the text, see `hiero_lib.data.decoding.read_text`; XML says its own.
+        tier: of ELAN; None: the one called narrations, or all where none is.
         say: receives a line for each kind of narration that is left out, with how many.
 
     Raises:
-        DataError: no such file, another suffix, a time or line that cannot be read, or not one narration; names the
-            line.
+        DataError: no such file, another suffix or encoding, a time or line that cannot be read, or not one
+            narration; names the line.
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix not in (".srt", ".vtt", ".csv", ".tsv"):
-        raise DataError("narrations are read from .srt, .vtt, .csv and .tsv", file=path, value=path.suffix)
-    text = read_csv_text(path)
-    found = _subtitles(text, path) if suffix in (".srt", ".vtt") else _table(text, path, duration_s)
+    if suffix not in SUFFIXES:
+        raise DataError(f"narrations are read from {', '.join(SUFFIXES)}", file=path, value=path.suffix)
+    if not path.is_file():
+        raise DataError("there is no such file", file=path)
+    text = read_text(path, encoding=encoding) if suffix != ".eaf" else ""
+    if suffix in (".srt", ".vtt"):
+        found = _subtitles(text, path)
+    elif suffix == ".json":
+        found = read_whisper(text, path)
+    elif suffix in (".eaf", ".txt"):
+        found = _of_tiers(read_eaf(path) if suffix == ".eaf" else read_elan_table(text, path), tier, path, say)
+    else:
+        found = _table(text, path, duration_s)
     lines = [(time, " ".join(words.split())) for time, words in found]
+    for time, words in lines:
+        if any("\ud800" <= character <= "\udfff" for character in words):
+            raise DataError("half a character (a surrogate)", file=path, field=f"at {time:.3f} s", value=words[:80])
     told = sorted(((time, words) for time, words in lines if words), key=lambda line: line[0])
     if len(told) < len(lines):
         say(f"{path.name}: {len(lines) - len(told)} of {len(lines)} have no text and are left out")
@@ -67,6 +94,23 @@ def read_narrations(
     if not inside:
         raise DataError("not one narration is in the file", file=path)
     return Narrations([time for time, _ in inside], [words for _, words in inside])
+
+
+def _of_tiers(tiers: Sequence[Tier], wanted: str | None, path: Path, say: Callable[[str], None]) -> list[Line]:
+    """The annotations of one tier of ELAN's or of all; which, is said where there are several."""
+    names = [tier.name for tier in tiers]
+    if wanted is not None and wanted not in names:
+        raise DataError(
+            "there is no such tier", file=path, field="tier", value=wanted, hint=f"There are {names}"[:300]
+        )
+    wanted = wanted or next((name for name in names if name.strip().lower() in _NARRATIONS), None)
+    chosen = [tier for tier in tiers if wanted is None or tier.name == wanted]
+    if len(names) > 1:
+        listed = ", ".join(f"{tier.name!r} ({len(tier.annotations)})" for tier in chosen)[:200]
+        say(f"{path.name}: read from {len(chosen)} of {len(tiers)} tiers: {listed}")
+    if untimed := sum(tier.untimed for tier in chosen):
+        say(f"{path.name}: {untimed} have no time and are left out")
+    return [((one.start_ms + one.end_ms) / 2000, one.text) for tier in chosen for one in tier.annotations]
 
 
 def seconds_of(text: str) -> float | None:
@@ -97,7 +141,7 @@ def _subtitles(text: str, path: Path) -> list[Line]:
         if start is None or end is None or end < start:
             raise DataError("not a time", file=path, field=f"line {row + 1}", value=lines[row].strip())
         for at in range(row + 1, stop):
-            if _ALMOST.match(lines[at]):
+            if len(lines[at]) < _LONGEST_TIMES and _ALMOST.match(lines[at]):
                 raise DataError("not a time", file=path, field=f"line {at + 1}", value=lines[at].strip())
         told = [_plain(line) for line in _of_cue(lines[row + 1 : stop], path, last=stop == len(lines))]
         new = [line for line in told if line and line not in before] if rolling else told
@@ -135,7 +179,7 @@ def _of_cue(lines: Sequence[str], path: Path, *, last: bool) -> list[str]:
 
 def _plain(line: str) -> str:
     """Without the tags that subtitles have, and no others: ``<2 cups`` is text."""
-    return html.unescape(_TAG.sub("", line)).strip()
+    return _ENTITY.sub(lambda found: html.unescape(found[0]), _TAG.sub("", line)).strip()
 
 
 def _table(text: str, path: Path, duration_s: float | None) -> list[Line]:

@@ -128,11 +128,12 @@ def _egomcq(profile: Profile, paths: DataPaths, store: FeatureStore) -> str:
 def _text_encoder(text: TextConfig) -> AuditRow:
     what, details = TEXT, f"{text.encoder}, {text.dim} channels, {'frozen' if text.frozen else 'trained'}"
     if text.source.startswith("package:"):
-        from importlib.util import find_spec
+        from hiero_lib.models.text_sources import package_folder
 
-        package = text.source.removeprefix("package:")
-        if find_spec(package) is None:
-            return AuditRow(what, text.source, "missing or unusable", f"the package {package} is not installed")
+        try:
+            package_folder(text.source)
+        except DataError as error:
+            return AuditRow(what, text.source, "missing or unusable", str(error))
         return AuditRow(what, text.source, "found", details)
     if Path(text.source).expanduser().is_dir():
         return AuditRow(what, text.source, "found", details)

@@ -65,7 +65,9 @@ def eaf(record: VideoRecord, *, media: str | None = None, created: datetime.date
     for stereotype, description in _CONSTRAINTS.items():
         ET.SubElement(root, "CONSTRAINT", {"STEREOTYPE": stereotype, "DESCRIPTION": description})
     ET.indent(root, " ")
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    # Some readers look for "/>" right after an attribute. In texts "<" and ">" are escaped: all " />" are of tags.
+    written = ET.tostring(root, encoding="unicode").replace(" />", "/>")
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + written + "\n"
 
 
 def write_eaf(record: VideoRecord, path: str | Path) -> None:

@@ -6,7 +6,8 @@ import csv
 import io
 from pathlib import Path
 
-from hiero_lib.base.files import write_text
+from hiero_lib.base.cells import csv_cell, plain_cell
+from hiero_lib.base.files import read_csv_table, write_text
 from hiero_lib.export.record import VideoRecord, milliseconds, one_line, thread_title
 from hiero_lib.hierarchy.video import LevelThreads
 
@@ -16,7 +17,8 @@ COLUMNS = ("video_uid", "level", "run", "start_s", "end_s", "length_s", "thread"
 def spans_csv(record: VideoRecord) -> str:
     """A line for each span, the finest level first, in time order (RFC 4180, with a header).
 
-    ``parent`` is the thread of the next coarser level that covers most of the thread; empty at the coarsest.
+    ``parent`` is the thread of the next coarser level that covers most of the thread; empty at the coarsest. A text
+    that a spreadsheet would run has an apostrophe in front (`hiero_lib.base.cells`).
     """
     stream = io.StringIO()
     writer = csv.writer(stream)
@@ -28,13 +30,22 @@ def spans_csv(record: VideoRecord) -> str:
             above = "" if parent is None or coarser is None else thread_title(coarser, parent)
             times = (f"{value:.3f}" for value in (span.start_s, span.end_s, span.length_s))
             about = (span.label, thread_title(level, span.label), "" if parent is None else parent, above)
-            writer.writerow([record.video_uid, level.level, number, *times, *about])
+            writer.writerow(map(csv_cell, [record.video_uid, level.level, number, *times, *about]))
     return stream.getvalue()
 
 
 def write_csv(record: VideoRecord, path: str | Path) -> None:
     """Write `spans_csv`, atomically."""
     write_text(path, spans_csv(record))
+
+
+def read_spans(path: str | Path) -> list[dict[str, str]]:
+    """The lines of `write_csv` by column, texts as they were given.
+
+    Raises:
+        DataError: as :func:`hiero_lib.base.files.read_csv_table`.
+    """
+    return [{column: plain_cell(cell) for column, cell in row.items()} for _, row in read_csv_table(path)[1]]
 
 
 def chapters(record: VideoRecord, level: LevelThreads) -> str:

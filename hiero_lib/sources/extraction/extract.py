@@ -26,6 +26,7 @@ from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import atomic_path, read_json, write_json
 from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.config import FeatureConfig
+from hiero_lib.data.feature_files import SUFFIXES
 from hiero_lib.sources.extraction.decode import Decoder, best_decoder, video_info
 from hiero_lib.sources.extraction.extractors.base import Extractor
 from hiero_lib.sources.extraction.windows import Windows, clips
@@ -151,7 +152,7 @@ def is_done(video_uid: str, folder: Path, extraction: Extraction) -> bool:
         DataError: they were made by another extractor, with other weights or windows.
     """
     record = folder / f"{video_uid}.json"
-    if not any((folder / f"{video_uid}{suffix}").is_file() for suffix in (".pt", ".safetensors")):
+    if not any((folder / f"{video_uid}{suffix}").is_file() for suffix in SUFFIXES):
         return False
     if record.is_file():
         made_by = read_json(record)

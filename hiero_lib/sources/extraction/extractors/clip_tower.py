@@ -44,7 +44,7 @@ def load(source: str | Path | None = None) -> NetworkExtractor:
     from transformers import CLIPVisionModelWithProjection
 
     try:
-        network = CLIPVisionModelWithProjection.from_pretrained(source)
+        network = CLIPVisionModelWithProjection.from_pretrained(source, trust_remote_code=False)
     except (OSError, ValueError) as error:  # no network, no such name, not a CLIP
         hint = "Give a folder with config.json and model.safetensors, or a name on the hub, with --weights"
         raise DataError(f"not to be had ({' '.join(str(error).split())})"[:300], field=source, hint=hint) from error
