@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import tempfile
 import urllib.parse
@@ -122,6 +123,22 @@ def _cut(name: str) -> str:
     if len(os.fsencode(name)) <= 120:
         return name
     return f"{name[:30]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
+
+
+def check_writable(folder: str | Path) -> None:
+    """Make a folder where there is none, and raise a DataError where nothing can be written into it."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DataError(f"nothing can be written here ({error.strerror})", file=folder) from error
+
+
+def pasted(path: str | Path) -> str:
+    """A path as a shell takes it; bytes that are no UTF-8 are shown as ``\\udce9``."""
+    return shlex.quote(str(path)).encode("utf-8", "backslashreplace").decode()
 
 
 def write_text(target: str | Path, text: str) -> None:
@@ -268,11 +285,12 @@ def safe_name(text: str) -> str:
     """A file name for any text: no separators, not hidden, not too long.
 
     Letters, digits, ``-``, ``_`` and ``.`` stay, so that a video's uid is usually its own file name; everything else
-    is percent-encoded, and a name of more than 120 characters is cut and gets a hash. Texts that differ have names
-    that differ.
+    is encoded as ``=`` and two hexadecimal digits a byte (no ``%``, which browsers decode in an address), and a name
+    of more than 120 characters is cut and gets a hash. Texts that differ have names that differ.
     """
-    name = urllib.parse.quote(text, safe="").replace("~", "%7E")
-    name = "%2E" + name[1:] if name.startswith(".") else name or "%"
+    name = urllib.parse.quote(text, safe="", errors="surrogatepass").replace("~", "%7E").replace("%", "=")
+    name = "=2E" + name[1:] if name.startswith(".") else name or "="
     if len(name) > 120:
-        name = f"{name[:100].rstrip('%')}%-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+        name = f"{name[:100].rstrip('=')}=-{digest[:16]}"
     return name

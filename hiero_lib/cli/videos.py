@@ -44,7 +44,8 @@ def add_parsers(commands: arguments.Commands) -> None:
     arguments.add_checkpoint(command, "used where it was trained on such features")
     arguments.add_profile(command, default="own_video")
     arguments.add_extractor(command)
-    command.add_argument("--out", type=Path, help="write here (default: outputs/explore/VIDEO)")
+    default = "outputs/explore/VIDEO, a second file of that name VIDEO-DIGITS"
+    command.add_argument("--out", type=Path, help=f"write here (default: {default})")
     command.add_argument(
         "--threads",
         nargs="+",
@@ -57,10 +58,12 @@ def add_parsers(commands: arguments.Commands) -> None:
 def _extract(options: argparse.Namespace) -> int:
     profile = arguments.open_profile(options)
 
+    from hiero_lib.base.files import check_writable, pasted
+    from hiero_lib.base.progress import say
     from hiero_lib.data.paths import DataPaths
     from hiero_lib.sources.extraction.folder import Plan, extract_folder, slurm_executor, videos_of
 
-    videos = videos_of(options.videos)
+    videos = videos_of(options.videos, say=say)
     plan = Plan(
         options.extractor or profile.features.folder,
         options.weights,
@@ -70,6 +73,7 @@ def _extract(options: argparse.Namespace) -> int:
         batch=options.batch,
     )
     plan.check()
+    check_writable(plan.folder)
     executor = None
     if options.slurm:
         executor = slurm_executor(
@@ -80,7 +84,7 @@ def _extract(options: argparse.Namespace) -> int:
             options=options.slurm_options,
         )
     report = extract_folder(videos, plan, workers=options.workers, executor=executor)
-    print(f"{report.summary()}\nin {plan.folder}")
+    print(f"{report.summary()}\nin {pasted(plan.folder)}")
     return 1 if report.failed else 0
 
 
@@ -93,16 +97,20 @@ def _explore(options: argparse.Namespace) -> int:
     import torch
 
     from hiero_lib.base.device import best_device
+    from hiero_lib.base.files import pasted
     from hiero_lib.base.progress import Progress
+    from hiero_lib.export.writers import check_formats
     from hiero_lib.pipelines.own_video import explore, write_report
+    from hiero_lib.pipelines.video_folder import folder_of
     from hiero_lib.sources.extraction.extractors.choose import open_extractor
 
+    check_formats(options.formats)
     device = torch.device(options.device) if options.device else best_device()
     extractor = open_extractor(options.extractor or profile.features.folder, options.weights).to(device)
     progress = Progress("features", total=0)
     exploration = explore(
         options.video,
-        options.out or Path("outputs", "explore", options.video.stem),
+        options.out or folder_of(Path("outputs", "explore"), options.video),
         profile=profile,
         extractor=extractor,
         device=device,
@@ -113,5 +121,6 @@ def _explore(options: argparse.Namespace) -> int:
         progress=progress.of,
     )
     progress.close()
-    print(*write_report(exploration, num_threads=num_threads, formats=options.formats), sep="\n")
+    written = write_report(exploration, num_threads=num_threads, formats=options.formats)
+    print(*map(pasted, written), sep="\n")
     return 0

@@ -286,7 +286,8 @@ class Explorer:
         return phrases_of(self.method, self.collection.vocabulary()) if self.method.text_space else None
 
     def _media(self, uid: str) -> Media:
-        return find_media(DataPaths.at(self.collection.profile.data_root), uid)
+        profile = self.collection.profile
+        return find_media(DataPaths.at(profile.data_root), uid, features=profile.features.folder)
 
     def _show_count(self) -> None:
         """The level's number of threads on the slider, which a level that is newly shown has free.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import itertools
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,9 @@ class Player:
             self._box.children = (video,)
         elif media.video is not None and not media.frames:
             limit = _MOST_BYTES // 2**20
-            self._box.children = (widgets.HTML(f"<p>{media.video.name} is larger than {limit} MB: not shown.</p>"),)
+            self._box.children = (_told(f"{media.video.name} is larger than {limit} MB: not shown."),)
+        elif media.note and not media.frames:
+            self._box.children = (_told(media.note),)
 
     def seek(self, start_s: float, end_s: float) -> None:
         """Go to a time: the player jumps to ``start_s``, the strip shows frames of the span."""
@@ -69,6 +72,13 @@ class Player:
         elif self._media.frames:
             shown = self._media.frames_between(start_s, end_s)
             self._box.children = (widgets.HTML("".join(_picture(at, path) for at, path in shown)),)
+
+
+def _told(text: str) -> Any:
+    """A paragraph of plain text."""
+    import ipywidgets as widgets
+
+    return widgets.HTML(f"<p>{html.escape(text)}</p>")
 
 
 def _picture(at_s: float, path: Path) -> str:

@@ -7,11 +7,9 @@ the features are clustered as they are. What was done is said, and written down.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import dataclasses
 import io
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from hiero_lib.base.files import sha256_of, write_json, write_text
 from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.progress import say
 from hiero_lib.config import FeatureConfig, Profile
+from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.narrations import Narrations, add_tag
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.subtitles import read_narrations
@@ -32,9 +31,11 @@ from hiero_lib.hierarchy.spans import Span, match_labels, relabelled
 from hiero_lib.methods.method import UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
 from hiero_lib.models.checkpoints import read_card
-from hiero_lib.sources.extraction.decode import video_info
+from hiero_lib.pipelines.video_folder import claim_folder, link_to, uid_of
+from hiero_lib.sources.extraction.clock import read_clock
 from hiero_lib.sources.extraction.extract import Extraction, Progress, check_fits, extract_video
 from hiero_lib.sources.extraction.extractors.base import Extractor
+from hiero_lib.sources.extraction.names import printable, problem_of
 
 if TYPE_CHECKING:
     from hiero_lib.sources.extraction.demo import Demo
@@ -49,7 +50,7 @@ class Exploration:
         collection: the one video, and its narrations where it has some; its profile is the one that was used.
         method: whose features show the threads; how: in words, why this one.
         untrained: the features as they are, for comparison.
-        video_uid: the file's stem; folder: holds everything that was made.
+        video_uid: the file's stem, or a safe name for it; folder: holds everything that was made.
     """
 
     collection: Collection
@@ -77,7 +78,8 @@ def explore(
     """Make the features of a video and choose, or train, the model that shows its threads.
 
     Args:
-        video: the file. folder: receives ``data/`` (in the kit's layout) and ``train/``; started again, goes on.
+        video: the file. folder: receives ``data/`` (in the kit's layout) and ``train/``; started again, goes on. It
+            belongs to this file (`hiero_lib.pipelines.video_folder`).
         profile: describes the features, and the model that is trained; its text encoder is looked for under its
             data root.
         extractor: makes the features that the profile describes; on the device.
@@ -85,28 +87,41 @@ def explore(
         encoding: of their text; None: UTF-8, or by the mark at its start. tier: of ELAN's; None: as they say.
         checkpoint: a model folder or an authors' ``.pth``; used only where it was trained on such features.
         progress: of the extraction.
-        say: receives a line on which way was taken.
+        say: receives a line on which way was taken, and what is odd in the files.
 
     Raises:
-        DataError: a file that cannot be used, or an extractor that does not fit the profile.
+        DataError: a file that cannot be used, a folder that holds another video or cannot be written to, or an
+            extractor that does not fit the profile.
     """
     video, folder = Path(video), Path(folder)
     check_fits(extractor, profile.features)
+    refused = "" if checkpoint is None else why_not(checkpoint, profile.features, extractor)
     narrated = None
     if narrations is not None:
-        duration_s = video_info(video).duration_s
+        duration_s = read_clock(video).end_s
         narrated = read_narrations(narrations, duration_s=duration_s, encoding=encoding, tier=tier, say=say)
+    claim_folder(folder, video)
     profile = _moved(profile, folder / "data")
-    paths, uid = DataPaths.at(profile.data_root), video.stem
+    paths, uid = DataPaths.at(profile.data_root), uid_of(video)
+    link_to(video, paths.videos / f"{uid}{video.suffix}")
+    if uid != video.stem:
+        say(f"{printable(video.stem)[:80]}: {problem_of(video.stem)}; its uid is {uid}")
     extraction = Extraction(extractor, profile.features, device)
-    features = extract_video(video, paths.features(profile.features.folder), extraction, progress=progress)
-    _link(video, paths.root / "raw" / "videos" / video.name)
+    features = extract_video(
+        video,
+        paths.features(profile.features.folder),
+        extraction,
+        video_uid=uid,
+        progress=progress,
+        say=lambda remark: say(f"{printable(video.name)}: {remark}"),
+    )
+    if narrated is not None:
+        narrated = _covered(narrated, paths, uid, profile.features, say)
     if narrated is not None:
         write_text(paths.egoclip, _egoclip(uid, narrated))
     else:
         paths.egoclip.unlink(missing_ok=True)
 
-    refused = "" if checkpoint is None else why_not(checkpoint, profile.features, extractor)
     if checkpoint is not None and not refused:
         how = f"threads of the checkpoint {checkpoint}, which was trained on such features"
         chosen: Path | None = Path(checkpoint)
@@ -179,6 +194,18 @@ def _moved(profile: Profile, root: Path) -> Profile:
     )
 
 
+def _covered(
+    narrated: Narrations, paths: DataPaths, uid: str, features: FeatureConfig, say: Callable[[str], None]
+) -> Narrations:
+    """Narrations that the features reach: of a damaged video the last part may not come out of the decoder."""
+    stride_s = features.stride_frames / features.fps
+    end = (FeatureStore(paths.features(features.folder)).num_segments(uid) + 1) * stride_s
+    kept = [(time, text) for time, text in narrated if time <= end]
+    if len(kept) < len(narrated):
+        say(f"{len(narrated) - len(kept)} of {len(narrated)} narrations lie after what was decoded, and are left out")
+    return Narrations([time for time, _ in kept], [text for _, text in kept])
+
+
 def _egoclip(video_uid: str, narrations: Narrations) -> str:
     """Narrations in EgoClip's form."""
     stream = io.StringIO()
@@ -199,15 +226,6 @@ def _trained(profile: Profile, folder: Path, features: Path) -> Path:
     }
     digest = Fingerprint().json(decisive).digits(8)
     return run_training(profile, folder / "train" / f"hiero-{digest}").last_checkpoint
-
-
-def _link(video: Path, place: Path) -> None:
-    """Put a link to the video where explorers look for it; not every file system has links."""
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(OSError):
-            place.unlink(missing_ok=True)
-            os.symlink(video.resolve(), place)
 
 
 def write_report(

@@ -9,6 +9,7 @@ than an eighth of a second early. PyAV decodes, or torchcodec where it is instal
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,10 +19,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from hiero_lib.base.errors import DataError
+from hiero_lib.base.progress import quiet
+from hiero_lib.sources.extraction.clock import Clock, packets, read_clock
+from hiero_lib.sources.extraction.container import duration_of, opened, pixel_shape
 
 _SEEK_MARGIN_S = 2.0  # decoding begins so much before the first frame that is wanted
 _EARLIEST_S = 0.125  # a frame stands for grid times at most so long before its own
 _LATE_FRAME_S = 0.02  # a first frame later than asked for by more than this: the seek went past it
+_LOST_S = 0.5  # a stretch without frames where the file has some is said
+_FEW_DAMAGED, _FEW_DAMAGED_PART = 2, 0.01  # so many frames may be damaged without a word
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,13 @@ class Decoder(Protocol):
     """Yields every frame of the grid in order, from index ``start`` to the end of the video."""
 
     def __call__(
-        self, path: str | Path, *, fps: float, short_side: int | None = None, start: int = 0
+        self,
+        path: str | Path,
+        *,
+        fps: float,
+        short_side: int | None = None,
+        start: int = 0,
+        say: Callable[[str], None] = quiet,
     ) -> Iterator[GridFrame]:
         """See :func:`pyav_frames`."""
 
@@ -72,69 +84,86 @@ def video_info(path: str | Path) -> VideoInfo:
     Raises:
         DataError: there is no such file, or it is no video.
     """
-    with _opened(path) as container:
-        stream = container.streams.video[0]
+    with opened(path) as (container, stream):
         rate = stream.average_rate
-        duration = container.duration / 1e6 if container.duration is not None else None
-        return VideoInfo(stream.width, stream.height, float(rate) if rate else None, duration)
+        return VideoInfo(stream.width, stream.height, float(rate) if rate else None, duration_of(container))
 
 
 def pyav_frames(
-    path: str | Path, *, fps: float, short_side: int | None = None, start: int = 0
+    path: str | Path, *, fps: float, short_side: int | None = None, start: int = 0, say: Callable[[str], None] = quiet
 ) -> Iterator[GridFrame]:
     """Frames at ``start / fps, (start + 1) / fps, ...`` seconds, to the end of the last frame.
 
-    A grid time before the first frame (sound may begin earlier) takes the first one. The rotation that the file
-    asks for is applied; frames are scaled by swscale (bicubic) while their colours are converted, which is not bit
-    by bit what torchvision's resize of a stored RGB frame gives.
+    A grid time before the first frame (sound may begin earlier) takes the first one. The rotation and the shape of
+    pixels that the file asks for are applied; frames are scaled by swscale (bicubic) while their colours are
+    converted, which is not bit by bit what torchvision's resize of a stored RGB frame gives. A clock that jumps or
+    starts anew is put right (`hiero_lib.sources.extraction.clock`).
 
     Args:
         path: any file that FFmpeg reads: mp4, mkv, mov, avi, GIF.
         fps: of the grid.
-        short_side: pixels of the shorter side of the images; None leaves their size.
+        short_side: pixels of the shorter side of the images; None leaves their size, but for the shape of pixels.
         start: first index, for resuming: the decoder seeks to the key frame before it.
+        say: receives a sentence for each thing that is odd: a clock that jumps, an end before the header's, and,
+            when all is read, how much could not be decoded.
 
     Raises:
-        DataError: there is no such file, it is no video, or not one frame can be decoded.
+        DataError: there is no such file, it is no video, it cannot be read, or not one frame can be decoded.
     """
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        origin = container.start_time / 1e6 if container.start_time is not None else 0.0
-        decoded = _from(container, stream, origin, start / fps) if start else _decoded(container, stream, origin)
-        if decoded is not None:
-            yield from _nearest(decoded, fps, start, short_side, path)
-            return
-    with _opened(path) as container:  # cannot seek there: decode from the beginning
-        stream = container.streams.video[0]
-        yield from _nearest(_decoded(container, stream, origin), fps, start, short_side, path)
+    clock = read_clock(path)
+    for remark in clock.remarks():
+        say(remark)
+    if start and clock.ticks is None:
+        with opened(path) as (container, stream):
+            decoded = _from(container, stream, clock, start / fps, path)
+            if decoded is not None:
+                watched = _watched(decoded, clock, max(0.0, start / fps), say)
+                yield from _nearest(watched, clock, fps, start, short_side, path)
+                return
+    with opened(path) as (container, stream):  # from the beginning, also where the file cannot be sought in
+        watched = _watched(_decoded(container, stream, clock, path), clock, 0.0, say)
+        yield from _nearest(watched, clock, fps, start, short_side, path)
 
 
 def torchcodec_frames(
-    path: str | Path, *, fps: float, short_side: int | None = None, start: int = 0
+    path: str | Path, *, fps: float, short_side: int | None = None, start: int = 0, say: Callable[[str], None] = quiet
 ) -> Iterator[GridFrame]:
     """As :func:`pyav_frames`, decoded by torchcodec, which first scans the file's timestamps and then seeks exactly.
+
+    Files whose clock is wrong or whose pixels are not square are left to :func:`pyav_frames`.
 
     Raises:
         DataError: as :func:`pyav_frames`.
     """
     from torchcodec.decoders import VideoDecoder
 
-    with _opened(path) as container:
-        origin = container.start_time / 1e6 if container.start_time is not None else 0.0
+    clock = read_clock(path)
+    with opened(path) as (_, stream):
+        number, plain = stream.index, clock.ticks is None and pixel_shape(stream) == 1
+    if not plain:
+        yield from pyav_frames(path, fps=fps, short_side=short_side, start=start, say=say)
+        return
+    for remark in clock.remarks():
+        say(remark)
+    origin = clock.origin_s
     try:
-        decoder = VideoDecoder(str(path), dimension_order="NHWC", seek_mode="exact")
+        decoder = VideoDecoder(
+            str(Path(path).absolute()), dimension_order="NHWC", seek_mode="exact", stream_index=number
+        )
         first = _index_before(decoder, start / fps + origin - _SEEK_MARGIN_S) if start else 0
     except Exception as error:  # torchcodec raises whatever FFmpeg said
         raise DataError(f"not readable as a video ({error})"[:300], file=path) from error
 
     def decoded() -> Iterator[Decoded]:
         for number in range(first, len(decoder)):
-            frame = decoder.get_frame_at(number)
+            try:
+                frame = decoder.get_frame_at(number)
+            except RuntimeError:
+                continue
             image = functools.partial(_scaled, frame.data.numpy())
             yield Decoded(frame.pts_seconds - origin, frame.duration_seconds, image)
 
-    yield from _nearest(decoded(), fps, start, short_side, path)
+    yield from _nearest(_watched(decoded(), clock, start / fps, say), clock, fps, start, short_side, path)
 
 
 def _index_before(decoder: Any, time_s: float) -> int:
@@ -154,73 +183,92 @@ class Decoded:
     time_s: float
     length_s: float
     image: Callable[[int | None], np.ndarray]
+    damaged: bool = False
 
 
-def _opened(path: str | Path) -> Any:
-    """The container, which has a video stream, or a DataError."""
-    import av
-
-    if not Path(path).is_file():
-        raise DataError("there is no such file", file=path)
-    try:
-        container = av.open(str(path))
-    except (av.FFmpegError, ValueError) as error:
-        raise DataError(f"not readable as a video ({error})"[:300], file=path) from error
-    if not container.streams.video:
-        container.close()
-        raise DataError("the file has no video stream", file=path)
-    return container
-
-
-def _decoded(container: Any, stream: Any, origin: float) -> Iterator[Decoded]:
+def _decoded(container: Any, stream: Any, clock: Clock, path: str | Path) -> Iterator[Decoded]:
     """Every frame that can be decoded, in order of time.
 
-    A damaged packet costs its frames and no more; a frame without a timestamp, or one that goes back, is left out.
+    A damaged packet costs its frames and no more; a frame that goes back is left out; one without a timestamp follows
+    the one before.
     """
     import av
 
-    last = -math.inf
-    for packet in container.demux(stream):
+    stream.thread_type = "AUTO"
+    pixel, last = pixel_shape(stream), -math.inf
+    for number, packet in enumerate(packets(container, stream, path)):
+        if clock.ticks is not None and number < len(clock.ticks):
+            packet.pts, packet.dts = clock.ticks[number], None
         try:
             frames = packet.decode()
-        except av.InvalidDataError:
+        except av.error.MemoryError as error:
+            raise DataError("too little memory to decode it", file=path) from error
+        except av.FFmpegError:
             continue
         for frame in frames:
-            if frame.pts is None or frame.time - origin <= last:
+            ticks = frame.dts if frame.pts is None else frame.pts
+            time = max(last, -clock.step_s) + clock.step_s  # where it has none of its own
+            if ticks is not None:
+                time = float(ticks * stream.time_base) - clock.origin_s
+            if time <= last:
                 continue
-            last = frame.time - origin
-            length_s = float(frame.duration * frame.time_base) if frame.duration else 0.0
-            yield Decoded(last, length_s, functools.partial(_upright, frame))
+            last = time
+            length_s = float(frame.duration * stream.time_base) if frame.duration else 0.0
+            image = functools.partial(_upright, frame, pixel, path, time)
+            yield Decoded(last, length_s, image, damaged=frame.is_corrupt)
 
 
-def _from(container: Any, stream: Any, origin: float, time_s: float) -> Iterator[Decoded] | None:
+def _from(container: Any, stream: Any, clock: Clock, time_s: float, path: str | Path) -> Iterator[Decoded] | None:
     """As :func:`_decoded`, from a frame at or before ``time_s`` on; None where the file cannot be sought in."""
     import av
 
     target = max(0.0, time_s - _SEEK_MARGIN_S)
     try:
-        container.seek(round((target + origin) / stream.time_base), stream=stream, backward=True)
-        decoded = _decoded(container, stream, origin)
-        first = next(decoded, None)
+        container.seek(round((target + clock.origin_s) / stream.time_base), stream=stream, backward=True)
     except av.FFmpegError:
         return None
+    decoded = _decoded(container, stream, clock, path)
+    first = next(decoded, None)
     if first is None or first.time_s > target + _LATE_FRAME_S:
         return None
+    return itertools.chain([first], decoded)
 
-    def rest() -> Iterator[Decoded]:
-        yield first
-        yield from decoded
 
-    return rest()
+def _watched(
+    decoded: Iterator[Decoded], clock: Clock, start_s: float, say: Callable[[str], None]
+) -> Iterator[Decoded]:
+    """The same frames; when they end, how much of what the file holds from ``start_s`` on did not come out."""
+    lost: list[tuple[float, float]] = []
+    damaged: list[float] = []
+
+    def look(end: float, following: float) -> None:
+        inside = np.searchsorted(clock.shown_s, [end - 1e-6, following - 0.5 * clock.step_s])
+        if following - end > _LOST_S and inside[1] - inside[0] > 1:
+            lost.append((end, following))
+
+    end = start_s
+    for frame in decoded:
+        look(end, frame.time_s)
+        if frame.damaged and frame.time_s >= start_s:
+            damaged.append(frame.time_s)
+        end = max(end, frame.time_s + clock.step_s)
+        yield frame
+    look(end, clock.end_s)
+    if lost:
+        seconds, whole = sum(stop - start for start, stop in lost), clock.end_s - start_s
+        say(f"{seconds:.3g} of {whole:.4g} s could not be decoded, first at {lost[0][0]:.4g} s")
+    if len(damaged) > max(_FEW_DAMAGED, _FEW_DAMAGED_PART * len(clock.shown_s)):
+        say(f"{len(damaged)} frames are damaged, first at {damaged[0]:.4g} s")
 
 
 def _nearest(
-    decoded: Iterator[Decoded], fps: float, start: int, short_side: int | None, path: str | Path
+    decoded: Iterator[Decoded], clock: Clock, fps: float, start: int, short_side: int | None, path: str | Path
 ) -> Iterator[GridFrame]:
     """The frame nearest to each grid time; of two at the same distance the earlier one.
 
-    The video ends with its last frame's length (where that is not known, with the distance to the frame before),
-    and the grid with the last time that is nearer to a frame's span than to the end.
+    The video ends with its last frame's length (where that is not known, with the distance to the frame before;
+    never later than the file's clock lets it), and the grid with the last time that is nearer to a frame's span than
+    to the end.
     """
     index, before = start, next(decoded, None)
     if before is None:
@@ -235,7 +283,7 @@ def _nearest(
             yield _grid_frame(index, before, short_side)
             index += 1
         before = after
-    end = before.time_s + (before.length_s or gap)
+    end = min(before.time_s + (before.length_s or gap), max(clock.end_s, before.time_s + clock.step_s))
     while index == 0 or index / fps < end - 0.5 / fps - 1e-6:
         yield _grid_frame(index, before, short_side)
         index += 1
@@ -245,20 +293,32 @@ def _grid_frame(index: int, decoded: Decoded, short_side: int | None) -> GridFra
     return GridFrame(index, decoded.time_s, functools.partial(decoded.image, short_side))
 
 
-def _upright(frame: Any, short_side: int | None) -> np.ndarray:
-    """``[H, W, 3]`` uint8 RGB of a PyAV frame, scaled and turned as its file asks for."""
-    width, height = _fitted(frame.width, frame.height, short_side)
-    image = frame.reformat(width=width, height=height, format="rgb24", interpolation="BICUBIC").to_ndarray()
+def _upright(frame: Any, pixel: float, path: str | Path, time_s: float, short_side: int | None) -> np.ndarray:
+    """``[H, W, 3]`` uint8 RGB of a PyAV frame, scaled to the shape in which it is shown, turned as its file asks.
+
+    Args:
+        pixel: width of a pixel over its height.
+        path, time_s: for the message.
+    """
+    import av
+
+    width, height = _fitted(frame.width, frame.height, short_side, pixel)
+    try:
+        image = frame.reformat(width=width, height=height, format="rgb24", interpolation="BICUBIC").to_ndarray()
+    except (av.FFmpegError, ValueError, MemoryError) as error:
+        field = f"frame at {time_s:.4g} s"
+        raise DataError(f"cannot be converted ({error})"[:300], file=path, field=field) from error
     turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
-def _fitted(width: int, height: int, short_side: int | None) -> tuple[int, int]:
-    """Width and height with the shorter one at ``short_side`` and the shape kept."""
+def _fitted(width: int, height: int, short_side: int | None, pixel: float = 1.0) -> tuple[int, int]:
+    """Width and height of the picture as it is shown, with the shorter one at ``short_side``."""
+    shown = width * pixel
     if short_side is None:
-        return width, height
-    scale = short_side / min(width, height)
-    return max(short_side, round(width * scale)), max(short_side, round(height * scale))
+        return max(1, round(shown)), height
+    scale = short_side / min(shown, height)
+    return max(short_side, round(shown * scale)), max(short_side, round(height * scale))
 
 
 def _scaled(image: np.ndarray, short_side: int | None) -> np.ndarray:

@@ -1,15 +1,17 @@
 """Features of one video file, written in the authors' format; resumable inside a long video.
 
-``<uid>.pt`` is a float16 ``[N, F]`` tensor and ``<uid>.json`` beside it says what it was made by. While a video is
+``<uid>.pt`` is a float16 ``[N, F]`` tensor and ``<uid>.json`` beside it says what it was made by, and of which file's
+content: a copied or moved file keeps its features, and another one of its name is refused. While a video is
 worked on, whole parts of it lie in ``.<uid>.parts``; after a kill the same call goes on behind the last one, with the
 same result as an uninterrupted run (to rounding, where a GPU's batches fall differently).
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import itertools
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,14 +27,20 @@ from hiero_lib import __version__
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import atomic_path, read_json, write_json
 from hiero_lib.base.fingerprint import Fingerprint
+from hiero_lib.base.identity import file_identity
+from hiero_lib.base.progress import quiet
 from hiero_lib.config import FeatureConfig
-from hiero_lib.data.feature_files import SUFFIXES
-from hiero_lib.sources.extraction.decode import Decoder, best_decoder, video_info
+from hiero_lib.data.features import FeatureStore
+from hiero_lib.sources.extraction.decode import Decoder, GridFrame, best_decoder, video_info
 from hiero_lib.sources.extraction.extractors.base import Extractor
+from hiero_lib.sources.extraction.names import check_uid
+from hiero_lib.sources.extraction.parts import Parts
 from hiero_lib.sources.extraction.windows import Windows, clips
 
-FORMAT = 1
+FORMAT = 2
 FRAMES_AT_ONCE = 32  # of a forward pass, all windows together
+
+_AFRESH = "Write to another folder, or delete the video's .pt and .json"
 
 Progress = Callable[[int, int | None], None]  # segments done, and about how many in all
 
@@ -79,10 +87,13 @@ def check_fits(extractor: Extractor, features: FeatureConfig) -> None:
         )
 
 
-def segment_features(video: str | Path, extraction: Extraction, *, start: int = 0) -> Iterator[Tensor]:
+def segment_features(
+    video: str | Path, extraction: Extraction, *, start: int = 0, say: Callable[[str], None] = quiet
+) -> Iterator[Tensor]:
     """Features ``[b, F]`` (float16, on the CPU) of segments ``start, start + 1, ...``, a batch at a time.
 
-    The next batch is decoded while the device computes.
+    The next batch is decoded while the device computes. Each frame is cropped by itself, so that the size of frames
+    may change within a file. ``say`` receives what the decoder says.
 
     Raises:
         DataError: the file cannot be decoded, or a feature is not finite in float16.
@@ -94,10 +105,10 @@ def segment_features(video: str | Path, extraction: Extraction, *, start: int = 
         fps=extraction.features.fps,
         short_side=extractor.preprocessing.short_side,
         start=windows.first_frame(start),
+        say=say,
     )
     size = extraction.batch or max(1, FRAMES_AT_ONCE // len(windows.offsets))
-    cropped = (extractor.preprocessing.cropped(clip) for clip in clips(frames, windows, start=start))
-    for batch in _ahead(_batches(cropped, size)):
+    for batch in _ahead(_batches(clips(_cropped(frames, extractor), windows, start=start), size)):
         features = extractor(torch.from_numpy(batch).to(extraction.device)).half().cpu()
         if not bool(torch.isfinite(features).all()):
             raise DataError("a feature is not finite in float16", file=video, field=extractor.name)
@@ -111,6 +122,7 @@ def extract_video(
     *,
     video_uid: str | None = None,
     progress: Progress | None = None,
+    say: Callable[[str], None] = quiet,
 ) -> Path:
     """Write the features of one video, or go on writing them; the path of ``<uid>.pt``.
 
@@ -118,61 +130,90 @@ def extract_video(
         video: the file; folder: receives the features.
         video_uid: the file's stem when None.
         progress: called after each batch.
+        say: receives a sentence for each thing that is odd in the file; they stand in the record, too.
 
     Raises:
-        DataError: as :func:`segment_features`, or features of that name were made in another way.
+        DataError: as :func:`segment_features` and :func:`is_done`; a name that cannot be a uid; or the file changes
+            while it is read.
     """
     video, folder = Path(video), Path(folder)
     uid = video_uid or video.stem
-    if is_done(uid, folder, extraction):
-        return folder / f"{uid}.pt"
+    check_uid(uid, video)
+    if is_done(uid, folder, extraction, video):
+        return FeatureStore(folder).path(uid)
+    identity = identity_of(video)
     duration_s = video_info(video).duration_s
     expected = None if duration_s is None else extraction.windows.count(round(duration_s * extraction.features.fps))
-    parts = _Parts(folder / f".{uid}.parts", f"{extraction.fingerprint} {_identity(video)}", extraction.part)
+    parts = Parts(folder / f".{uid}.parts", f"{extraction.fingerprint} {identity}", extraction.part)
     done = parts.restore()
     held: list[Tensor] = []
-    for features in segment_features(video, extraction, start=done):
+    remarks: list[str] = []
+    for features in segment_features(video, extraction, start=done, say=remarks.append):
         held.append(features)
         done += len(features)
         if progress is not None:
             progress(done, expected)
         held = parts.put_full(held)
+    if identity_of(video) != identity:
+        parts.remove()
+        raise DataError("the file changed while it was read", file=video, hint="Start again when it is complete")
     x = torch.cat([*parts.read(), *held])
-    write_json(folder / f"{uid}.json", _record(video, x, extraction))
+    write_json(folder / f"{uid}.json", _record(video, identity, x, extraction, remarks))
     with atomic_path(folder / f"{uid}.pt") as temporary:
         torch.save(x, temporary)
     parts.remove()
+    for remark in remarks:
+        say(remark)
     return folder / f"{uid}.pt"
 
 
-def is_done(video_uid: str, folder: Path, extraction: Extraction) -> bool:
-    """Whether a video's features are there; features without a record (downloaded ones) are taken as they are.
+def is_done(video_uid: str, folder: Path, extraction: Extraction, video: Path) -> bool:
+    """Whether the features of a video's file are there; those without a record (downloaded ones) are taken as theirs.
 
     Raises:
-        DataError: they were made by another extractor, with other weights or windows.
+        DataError: features of that name cannot be read or are of another F; they are of another file, or were made by
+            another extractor, with other weights or windows.
     """
-    record = folder / f"{video_uid}.json"
-    if not any((folder / f"{video_uid}{suffix}").is_file() for suffix in SUFFIXES):
+    if not folder.is_dir() or video_uid not in FeatureStore(folder):
         return False
-    if record.is_file():
-        made_by = read_json(record)
-        if made_by.get("fingerprint") != extraction.fingerprint:
-            raise DataError(
-                f"these features were made in another way ({made_by.get('extractor')}, {made_by.get('weights')})",
-                file=record,
-                field="fingerprint",
-                hint="Write to another folder, or delete the video's .pt and .json",
-            )
+    header = FeatureStore(folder, dim=extraction.extractor.dim).header(video_uid)
+    record = folder / f"{video_uid}.json"
+    if not record.is_file():
+        return True
+    made_by = read_json(record)
+    if not isinstance(made_by, dict):
+        raise DataError("not a record of features", file=record, value=type(made_by).__name__, hint=_AFRESH)
+    if made_by.get("fingerprint") != extraction.fingerprint:
+        how = f"{made_by.get('extractor')}, {made_by.get('weights')}"
+        if made_by.get("format") != FORMAT and "format" in made_by:
+            how += f", by a version of the kit that wrote format {made_by['format']}, not {FORMAT}"
+        problem = f"these features were made in another way ({how})"
+        raise DataError(problem, file=record, field="fingerprint", hint=_AFRESH)
+    if made_by.get("video_identity") != identity_of(video):
+        problem = f"these features are of another file of this name, not of {video}"
+        raise DataError(problem, file=record, field="video_identity", hint=_AFRESH)
+    if made_by.get("segments") != header.num_segments:
+        problem = f"the features beside it have {header.num_segments} segments"
+        raise DataError(problem, file=record, field="segments", value=made_by.get("segments"), hint=_AFRESH)
     return True
 
 
-def _record(video: Path, x: Tensor, extraction: Extraction) -> dict[str, Any]:
+def identity_of(video: Path) -> str:
+    """`hiero_lib.base.identity.file_identity` of a video; DataError where it cannot be read."""
+    try:
+        return file_identity(video)
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})", file=video) from error
+
+
+def _record(video: Path, identity: str, x: Tensor, extraction: Extraction, remarks: Sequence[str]) -> dict[str, Any]:
     """What ``<uid>.json`` says."""
     extractor, windows = extraction.extractor, extraction.windows
     return {
         "format": FORMAT,
         "video": video.name,
-        "video_bytes": video.stat().st_size,
+        "video_identity": identity,
+        "remarks": list(remarks),
         "segments": len(x),
         "dim": x.shape[1],
         "extractor": extractor.name,
@@ -188,53 +229,14 @@ def _record(video: Path, x: Tensor, extraction: Extraction) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """Finished parts of a video, ``size`` segments each, in a folder that belongs to one way of making them."""
-
-    folder: Path
-    made_by: str
-    size: int
-
-    def restore(self) -> int:
-        """Segments that are done; parts that were made in another way, or of another file, are removed."""
-        marker = self.folder / "made_by.json"
-        if marker.is_file() and read_json(marker) == [self.made_by, self.size]:
-            return self.size * len(self._paths())
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        write_json(marker, [self.made_by, self.size])
-        return 0
-
-    def put_full(self, held: list[Tensor]) -> list[Tensor]:
-        """Write the full parts of what is held; the rest."""
-        if sum(map(len, held)) < self.size:
-            return held
-        rows = torch.cat(held)
-        while len(rows) >= self.size:
-            with atomic_path(self.folder / f"{len(self._paths()):06d}.pt") as temporary:
-                torch.save(rows[: self.size].clone(), temporary)
-            rows = rows[self.size :].clone()
-        return [rows]
-
-    def read(self) -> list[Tensor]:
-        """All parts, in order."""
-        return [torch.load(path, weights_only=True) for path in self._paths()]
-
-    def remove(self) -> None:
-        """Remove them all."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _paths(self) -> list[Path]:
-        """The parts from the first on, without a gap."""
-        numbered = (self.folder / f"{number:06d}.pt" for number in itertools.count())
-        return list(itertools.takewhile(Path.is_file, numbered))
+def _cropped(frames: Iterable[GridFrame], extractor: Extractor) -> Iterator[GridFrame]:
+    """The same frames, whose images are the square in the middle."""
+    for frame in frames:
+        yield dataclasses.replace(frame, image=functools.partial(_square, frame, extractor))
 
 
-def _identity(video: Path) -> str:
-    """What tells a file from another of the same name."""
-    status = video.stat()
-    return f"{status.st_size} {status.st_mtime_ns}"
+def _square(frame: GridFrame, extractor: Extractor) -> np.ndarray:
+    return extractor.preprocessing.cropped(frame.image())
 
 
 def _batches(clips_of: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:

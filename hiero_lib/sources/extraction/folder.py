@@ -7,7 +7,10 @@ time: start the same command again, also from another machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import errno
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,13 +18,20 @@ from typing import Any
 import torch
 
 from hiero_lib.base.errors import ConfigError, DataError
-from hiero_lib.base.executors import Executor, local_processes
+from hiero_lib.base.executors import Executor, Future, local_processes
+from hiero_lib.base.files import check_writable
 from hiero_lib.base.locks import claimed
+from hiero_lib.base.progress import quiet
 from hiero_lib.config import FeatureConfig
 from hiero_lib.sources.extraction.extract import Extraction, check_fits, extract_video, is_done
 from hiero_lib.sources.extraction.extractors.choose import LOADERS, open_extractor
+from hiero_lib.sources.extraction.names import check_uid, printable, problem_of
 
-VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".gif"}
+VIDEO_SUFFIXES = {
+    *(".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".gif"),
+    *(".mts", ".m2ts", ".3gp", ".wmv", ".flv", ".vob", ".ogv"),
+}
+_FOR_ALL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # what no other video would be spared
 
 
 @dataclass(frozen=True)
@@ -65,23 +75,35 @@ class Plan:
 
 @dataclass
 class FolderReport:
-    """What became of the videos, by uid: written now, there already, at work elsewhere, or failed and why."""
+    """What became of the videos, by uid: written now, there already, at work elsewhere, or failed and why.
+
+    ``remarks``: what is odd in files that were written now.
+    """
 
     written: list[str] = field(default_factory=list)
     there: list[str] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
 
     def summary(self) -> str:
-        """A line for each kind, and one for each failure."""
+        """A line for each kind, and one for each failure and remark."""
         lines = [f"{len(self.written)} written, {len(self.there)} there already, {len(self.failed)} failed"]
         if self.elsewhere:
             lines.append(f"{len(self.elsewhere)} being worked on by other processes: {', '.join(self.elsewhere[:5])}")
+        lines += [f"{uid}: {remark}" for uid, remarks in self.remarks.items() for remark in remarks]
         return "\n".join([*lines, *(f"{uid}: {why}" for uid, why in self.failed.items())])
 
 
-def videos_of(folder: str | Path) -> dict[str, Path]:
+def videos_of(folder: str | Path, *, say: Callable[[str], None] = quiet) -> dict[str, Path]:
     """The video files of a folder and those below it, by uid (the file's stem), sorted.
+
+    What cannot be used (a name that is no uid, a link to nothing, a folder that cannot be listed) is in it, too,
+    under its own name, and fails when its turn comes.
+
+    Args:
+        folder: searched; links to folders are not followed.
+        say: receives a line on files of other kinds, hidden ones and links to folders, which are passed over.
 
     Raises:
         DataError: no such folder, no video in it, or two files of one name.
@@ -90,15 +112,32 @@ def videos_of(folder: str | Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise DataError("there is no such folder", file=folder)
     videos: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith(".") or not path.is_file():
-            continue
-        if path.stem in videos:
+    passed: Counter[str] = Counter()
+
+    def unlisted(error: OSError) -> None:
+        videos[printable(str(error.filename))] = Path(error.filename)
+
+    files: list[Path] = []
+    for above, below, names in os.walk(folder, onerror=unlisted):
+        files += [Path(above, name) for name in names]
+        passed["links to folders"] += sum(os.path.islink(os.path.join(above, name)) for name in below)
+    for path in sorted(files):
+        if path.name.startswith("."):
+            passed["hidden"] += 1
+        elif path.suffix.lower() not in VIDEO_SUFFIXES:
+            passed[printable(path.suffix.lower()) or "without suffix"] += 1
+        elif problem_of(path.stem):
+            videos[printable(str(path))] = path
+        elif path.stem in videos:
             problem = f"two videos of one name (the other is {videos[path.stem]})"
             raise DataError(problem, file=path, field="video_uid", value=path.stem)
-        videos[path.stem] = path
+        else:
+            videos[path.stem] = path
     if not videos:
         raise DataError("there is no video in this folder", file=folder, hint=f"Known: {' '.join(VIDEO_SUFFIXES)}")
+    kinds = ", ".join(f"{count} {kind}" for kind, count in passed.most_common(8) if count)
+    if kinds:
+        say(f"passed over, since they are no video files: {kinds}")
     return videos
 
 
@@ -118,9 +157,9 @@ def extract_folder(
         what became of each video; one that failed does not keep the others from being done.
 
     Raises:
-        DataError: the extractor cannot be loaded, or does not fit the profile.
+        DataError: the extractor cannot be loaded, or does not fit the profile, or the folder cannot be written to.
     """
-    plan.folder.mkdir(parents=True, exist_ok=True)
+    check_writable(plan.folder)
     if workers < 1:
         raise DataError("at least one worker is needed", field="workers", value=workers)
     if executor is None and workers == 1:
@@ -129,7 +168,7 @@ def extract_folder(
         with local_processes(workers) as pool:
             return extract_folder(videos, plan, workers=workers, executor=pool)
     futures = [executor.submit(work, videos, plan, number, workers) for number in range(workers)]
-    return _merged(future.result() for future in futures)
+    return _merged([_report_of(number, future) for number, future in enumerate(futures)], videos)
 
 
 def work(videos: dict[str, Path], plan: Plan, number: int = 0, workers: int = 1) -> FolderReport:
@@ -137,8 +176,6 @@ def work(videos: dict[str, Path], plan: Plan, number: int = 0, workers: int = 1)
 
     ``number`` of ``workers`` says where in the list it begins, so that they do not all knock at the same door.
     """
-    from hiero_lib.base.progress import Progress
-
     extraction = plan.open()
     report = FolderReport()
     uids = list(videos)
@@ -147,41 +184,86 @@ def work(videos: dict[str, Path], plan: Plan, number: int = 0, workers: int = 1)
     before: list[str] = []
     while left and left != before:  # once more, for those that another worker left half done
         before, left = left, []
-        for uid in before:
+        for at, uid in enumerate(before):
             try:
-                if is_done(uid, plan.folder, extraction):
-                    report.there.append(uid)
-                    continue
-                with claimed(plan.folder / f".{uid}.claim") as ours:
-                    if not ours:
-                        left.append(uid)
-                        continue
-                    if is_done(uid, plan.folder, extraction):
-                        report.there.append(uid)
-                        continue
-                    progress = Progress(uid, total=0)
-                    extract_video(videos[uid], plan.folder, extraction, video_uid=uid, progress=progress.of)
-                    progress.close()
-                    report.written.append(uid)
-            except DataError as error:
-                report.failed[uid] = str(error)
+                became = _take(uid, videos[uid], plan.folder, extraction, report)
+            except Exception as error:  # whatever one file does, the others are done
+                report.failed[uid] = _in_words(error)
+                if isinstance(error, OSError) and error.errno in _FOR_ALL:
+                    report.failed |= dict.fromkeys(before[at + 1 :], f"not tried: {_in_words(error)}")
+                    return report
+                continue
+            if became == "elsewhere":
+                left.append(uid)
     report.elsewhere = left
     return report
 
 
-def _merged(reports: Iterable[FolderReport]) -> FolderReport:
+def _take(uid: str, video: Path, folder: Path, extraction: Extraction, report: FolderReport) -> str:
+    """Do one video where nobody else does; ``elsewhere`` where somebody does."""
+    from hiero_lib.base.progress import Progress
+
+    if video.is_dir():
+        raise DataError("the folder cannot be listed", file=video)
+    check_uid(video.stem if problem_of(video.stem) else uid, video)
+    if is_done(uid, folder, extraction, video):
+        report.there.append(uid)
+        return "there"
+    with claimed(folder / f".{uid}.claim") as ours:
+        if not ours:
+            return "elsewhere"
+        if is_done(uid, folder, extraction, video):
+            report.there.append(uid)
+            return "there"
+        progress, remarks = Progress(uid, total=0), list[str]()
+        try:
+            extract_video(video, folder, extraction, video_uid=uid, progress=progress.of, say=remarks.append)
+        finally:
+            progress.close()
+        report.written.append(uid)
+        if remarks:
+            report.remarks[uid] = remarks
+    return "written"
+
+
+def _in_words(error: Exception) -> str:
+    """An error in one line."""
+    if isinstance(error, DataError):
+        text = str(error)
+    elif isinstance(error, MemoryError) and not str(error):
+        text = "too little memory"
+    else:
+        text = f"{type(error).__name__}: {error}"
+    return " ".join(printable(text).split())[:500]
+
+
+def _merged(reports: Iterable[FolderReport], videos: Iterable[str]) -> FolderReport:
     """One report of several workers': what one was kept from, another may have done."""
     merged = FolderReport()
     there, elsewhere = set[str](), set[str]()
     for report in reports:
         merged.written += report.written
         merged.failed |= report.failed
+        merged.remarks |= report.remarks
         there |= set(report.there)
         elsewhere |= set(report.elsewhere)
     merged.written.sort()
     merged.there = sorted(there - set(merged.written))
-    merged.elsewhere = sorted(elsewhere - there - set(merged.written) - set(merged.failed))
+    seen = there | set(merged.written) | set(merged.failed)
+    merged.elsewhere = sorted(elsewhere - seen)
+    for uid in sorted(set(videos) - seen - elsewhere):
+        merged.failed[uid] = "not done: a worker ended before its turn, or at it; start again"
     return merged
+
+
+def _report_of(number: int, future: Future) -> FolderReport:
+    """A worker's report; one that says so where the worker died."""
+    try:
+        return future.result()
+    except DataError:
+        raise
+    except Exception as error:  # its process was killed, or its job
+        return FolderReport(failed={f"worker {number}": f"ended before its report ({_in_words(error)})"})
 
 
 def slurm_executor(folder: Path, *, partition: str | None, gpus: int, hours: float, options: Sequence[str]) -> Any:

@@ -194,8 +194,8 @@ class FakeFrame:
 class FakeVideoDecoder:
     """torchcodec's ``VideoDecoder`` as its documentation has it, over PyAV."""
 
-    def __init__(self, source: str, *, dimension_order: str, seek_mode: str) -> None:
-        assert (dimension_order, seek_mode) == ("NHWC", "exact")
+    def __init__(self, source: str, *, dimension_order: str, seek_mode: str, stream_index: int) -> None:
+        assert (dimension_order, seek_mode, stream_index) == ("NHWC", "exact", 0)
         with av.open(source) as container:
             self.frames = [
                 FakeFrame(

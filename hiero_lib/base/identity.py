@@ -1,0 +1,33 @@
+"""What tells a large file from another: its content, whatever it is called, wherever and since when it lies."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+BLOCK_BYTES = 1 << 18
+BLOCKS = 256
+
+
+def file_identity(path: str | Path) -> str:
+    """64 hexadecimal digits: SHA-256 over a file's size and its content.
+
+    Up to 64 MiB all of it is read; of a longer file 256 blocks of 256 KiB, evenly spread, the first and the last
+    included, so that 10 GB cost what 64 MiB do. A change of a longer file is missed where it keeps the size to the
+    byte and touches none of the blocks: damage of a few bytes may be, another recording, cut or encoding is not.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with open(path, "rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        digest = hashlib.sha256(f"{size} ".encode())
+        if size <= BLOCKS * BLOCK_BYTES:
+            for block in iter(lambda: stream.read(1 << 20), b""):
+                digest.update(block)
+        else:
+            for number in range(BLOCKS):
+                stream.seek(number * (size - BLOCK_BYTES) // (BLOCKS - 1))
+                digest.update(stream.read(BLOCK_BYTES))
+    return digest.hexdigest()

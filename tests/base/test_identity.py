@@ -1,0 +1,63 @@
+"""The identity of a file: of its content, at a cost that its length does not decide."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hiero_lib.base import identity
+from hiero_lib.base.identity import file_identity
+
+
+def test_a_copied_renamed_or_touched_file_is_the_same(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(os.urandom(5000))
+    shutil.copyfile(tmp_path / "a", tmp_path / "b")
+    os.utime(tmp_path / "b", (1, 1))
+    assert file_identity(tmp_path / "a") == file_identity(tmp_path / "b")
+
+
+def test_a_byte_anywhere_in_a_file_that_is_read_whole_makes_another(tmp_path: Path) -> None:
+    raw = bytearray(os.urandom(3000))
+    path = tmp_path / "a"
+    found = set()
+    for at in (0, 1, 1500, 2999):
+        raw[at] ^= 1
+        path.write_bytes(raw)
+        found.add(file_identity(path))
+    path.write_bytes(raw[:-1])
+    found.add(file_identity(path))
+    path.write_bytes(b"")
+    assert len(found | {file_identity(path)}) == 6
+
+
+def test_of_a_long_file_both_ends_and_blocks_between_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "BLOCK_BYTES", 10)
+    monkeypatch.setattr(identity, "BLOCKS", 4)
+    path = tmp_path / "long"
+    raw = bytes(range(200))
+    path.write_bytes(raw)
+    whole = file_identity(path)
+    for at, seen in ((0, True), (9, True), (10, False), (63, True), (199, True), (189, False), (190, True)):
+        changed = bytearray(raw)
+        changed[at] ^= 1
+        path.write_bytes(changed)
+        assert (file_identity(path) != whole) is seen, at
+
+
+def test_ten_gigabytes_cost_what_64_megabytes_do(tmp_path: Path) -> None:
+    """Of a sparse file: bytes read are what counts."""
+    with open(tmp_path / "long", "wb") as stream:
+        stream.truncate(10 * 2**30)
+    before = _read_bytes()
+    file_identity(tmp_path / "long")
+    assert _read_bytes() - before < 70 * 2**20
+
+
+def _read_bytes() -> int:
+    counters = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(counters["rchar"])
