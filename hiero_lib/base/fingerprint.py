@@ -9,34 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-_SAMPLED = 16  # blocks of a large file
-_BLOCK = 1 << 16
-
-
-def content_of(path: Path) -> str:
-    """32 digits that tell a file's content from another's wherever it lies: a copy has the same.
-
-    Up to 1 MiB it is the whole content. Of a larger file its size and 16 blocks of 64 KiB are hashed, evenly spread,
-    the first and the last included: what is made anew differs in all of them; a change of a few bytes in the middle
-    of a large file is not seen.
-    """
-    size = path.stat().st_size
-    fingerprint = Fingerprint().text(f"{size} ")
-    with path.open("rb") as stream:
-        if size <= _SAMPLED * _BLOCK:
-            fingerprint.data(stream.read())
-        else:
-            for number in range(_SAMPLED):
-                stream.seek(number * (size - _BLOCK) // (_SAMPLED - 1))
-                fingerprint.data(stream.read(_BLOCK))
-    return fingerprint.digits(32)
 
 
 class Fingerprint:

@@ -10,11 +10,11 @@ BLOCK_BYTES = 1 << 18
 BLOCKS = 256
 
 
-def file_identity(path: str | Path) -> str:
+def file_identity(path: str | Path, *, blocks: int = BLOCKS, block_bytes: int = BLOCK_BYTES) -> str:
     """64 hexadecimal digits: SHA-256 over a file's size and its content.
 
     Up to 64 MiB all of it is read; of a longer file 256 blocks of 256 KiB, evenly spread, the first and the last
-    included, so that 10 GB cost what 64 MiB do. A change of a longer file is missed where it keeps the size to the
+    included, so that 10 GB cost what 64 MiB do; or as many ``blocks`` of ``block_bytes`` as are asked for. A change of a longer file is missed where it keeps the size to the
     byte and touches none of the blocks: damage of a few bytes may be, another recording, cut or encoding is not.
 
     Raises:
@@ -23,11 +23,11 @@ def file_identity(path: str | Path) -> str:
     with open(path, "rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         digest = hashlib.sha256(f"{size} ".encode())
-        if size <= BLOCKS * BLOCK_BYTES:
+        if size <= blocks * block_bytes:
             for block in iter(lambda: stream.read(1 << 20), b""):
                 digest.update(block)
         else:
-            for number in range(BLOCKS):
-                stream.seek(number * (size - BLOCK_BYTES) // (BLOCKS - 1))
-                digest.update(stream.read(BLOCK_BYTES))
+            for number in range(blocks):
+                stream.seek(number * (size - block_bytes) // (blocks - 1))
+                digest.update(stream.read(block_bytes))
     return digest.hexdigest()

@@ -18,7 +18,7 @@ import numpy as np
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import file_slug, safe_name
-from hiero_lib.base.fingerprint import Fingerprint, content_of
+from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.progress import quiet
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.hierarchy.collection import Collection, Phrases, named_hierarchy, phrases_of
@@ -131,7 +131,7 @@ def update_index(
     """
     made = 0
     for number, uid in enumerate(video_uids, start=1):
-        path, source = _file(folder, uid), _identity(store, uid)
+        path, source = _file(folder, uid), store.identity(uid)
         if source_of(path) != source:
             table = hierarchy_table(hierarchy_of(uid))
             write_table(path, table, source=source)
@@ -154,7 +154,3 @@ def load_index(folder: str | Path, video_uids: Sequence[str]) -> SearchIndex:
 
 def _file(folder: str | Path, video_uid: str) -> Path:
     return Path(folder) / f"{safe_name(video_uid)}.safetensors"
-
-
-def _identity(store: FeatureStore, video_uid: str) -> str:
-    return content_of(store.path(video_uid))

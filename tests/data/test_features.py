@@ -258,3 +258,16 @@ def test_a_slice_and_a_header_cost_little(tmp_path):
         whole = seconds(lambda uid=uid: store.read(uid), 3)
         assert whole > 5 * seconds(lambda uid=uid: store.read(uid, 9_000, 9_562), 5)
         assert whole > 10 * seconds(lambda uid=uid: store.num_segments(uid), 5)
+
+
+def test_identity_is_of_the_content_wherever_it_lies(tmp_path):
+    random = torch.Generator().manual_seed(0)
+    for n in (5, 3000):  # below and beyond 1 MiB
+        x = torch.randn(n, 256, generator=random).half()
+        for folder in ("a", "b"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            torch.save(x, tmp_path / folder / "v.pt")
+        one, other = FeatureStore(tmp_path / "a"), FeatureStore(tmp_path / "b")
+        assert one.identity("v") == other.identity("v")
+        torch.save(torch.randn(n, 256, generator=random).half(), tmp_path / "b/v.pt")
+        assert one.identity("v") != other.identity("v")

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from hiero_lib.base.executors import local_processes
 from hiero_lib.base.files import file_slug
-from hiero_lib.base.fingerprint import Fingerprint, content_of
+from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.progress import Progress, say
 from hiero_lib.benchmarks.benchmark import Section
 from hiero_lib.benchmarks.egonlq import score as egonlq
@@ -138,7 +138,7 @@ class EgoNLQTask:
         return save_predictions(self, methods, results, run_folder)
 
     def _stamp(self, video_uid: str) -> str:
-        return content_of(self.store.path(video_uid)) if video_uid in self.store else ""
+        return self.store.identity(video_uid) if video_uid in self.store else ""
 
 
 def open_egonlq(profile: Profile, *, device: torch.device) -> EgoNLQTask:
