@@ -6,9 +6,6 @@ import os
 import shutil
 from pathlib import Path
 
-import pytest
-
-from hiero_lib.base import identity
 from hiero_lib.base.identity import file_identity
 
 
@@ -33,20 +30,16 @@ def test_a_byte_anywhere_in_a_file_that_is_read_whole_makes_another(tmp_path: Pa
     assert len(found | {file_identity(path)}) == 6
 
 
-def test_of_a_long_file_both_ends_and_blocks_between_are_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(identity, "BLOCK_BYTES", 10)
-    monkeypatch.setattr(identity, "BLOCKS", 4)
+def test_of_a_long_file_both_ends_and_blocks_between_are_read(tmp_path: Path) -> None:
     path = tmp_path / "long"
     raw = bytes(range(200))
     path.write_bytes(raw)
-    whole = file_identity(path)
+    whole = file_identity(path, blocks=4, block_bytes=10)
     for at, seen in ((0, True), (9, True), (10, False), (63, True), (199, True), (189, False), (190, True)):
         changed = bytearray(raw)
         changed[at] ^= 1
         path.write_bytes(changed)
-        assert (file_identity(path) != whole) is seen, at
+        assert (file_identity(path, blocks=4, block_bytes=10) != whole) is seen, at
 
 
 def test_ten_gigabytes_cost_what_64_megabytes_do(tmp_path: Path) -> None:
