@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -37,15 +38,33 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     Works for a file and for a folder (create the folder inside the block); an existing folder is replaced.
     When the block raises, what was written under the temporary name is removed and ``target`` is untouched.
     What a killed process left beside it is removed by the next one that writes there.
+
+    Raises:
+        OSError: it cannot be written; also where torch or safetensors say so in their own way.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(target.parent, target.name) as holder:
         temporary = holder / target.name
-        yield temporary
+        try:
+            yield temporary
+        except Exception as error:
+            if _says_unwritable(error):
+                first_line = str(error).partition("\n")[0][:120]
+                raise OSError(errno.EIO, f"cannot be written ({first_line})", str(target)) from error
+            raise
         if target.is_dir() and temporary.is_dir():
             os.replace(target, holder / "replaced")
         os.replace(temporary, target)
+
+
+def _says_unwritable(error: Exception) -> bool:
+    """Whether an error is torch's or safetensors' for a write that the system refused (a full disk)."""
+    message = str(error)
+    by_torch = isinstance(error, RuntimeError) and message.startswith(
+        ("[enforce fail at inline_container", "basic_ios")
+    )
+    return by_torch or (type(error).__name__ == "SafetensorError" and "I/O error" in message)
 
 
 @contextlib.contextmanager

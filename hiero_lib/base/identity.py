@@ -15,8 +15,8 @@ def file_identity(path: str | Path, *, blocks: int = BLOCKS, block_bytes: int = 
 
     Up to 64 MiB all of it is read; of a longer file 256 blocks of 256 KiB, evenly spread, the first and the last
     included, so that 10 GB cost what 64 MiB do; or as many ``blocks`` of ``block_bytes`` as are asked for. A change
-    of a longer file is missed where it keeps the size to the byte and touches none of the blocks: damage of a few bytes
-    may be, another recording, cut or encoding is not.
+    of a longer file is missed where it keeps the size to the byte and touches none of the blocks: damage of a few
+    bytes may be, another recording, cut or encoding is not.
 
     Raises:
         OSError: the file cannot be read.

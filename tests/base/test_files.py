@@ -5,13 +5,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import (
@@ -251,3 +256,36 @@ def test_a_csv_that_is_no_table_is_named(tmp_path: Path) -> None:
             read_csv_table(given(text))
     with pytest.raises(DataError, match="there is no such file"):
         read_csv_table(tmp_path / "b.csv")
+
+
+def _torch(path: Path) -> None:
+    torch.save(torch.zeros(100, 100), path)
+
+
+def _safetensors(path: Path) -> None:
+    save_file({"x": torch.zeros(100, 100)}, path)
+
+
+def _numpy(path: Path) -> None:
+    with path.open("wb") as stream:
+        np.save(stream, np.zeros((100, 100)))
+
+
+@pytest.mark.parametrize("write", [_torch, _safetensors, _numpy])
+def test_a_full_disk_is_an_error_of_the_system_whoever_writes(write: Callable[[Path], None], tmp_path: Path) -> None:
+    """In a child, whose files may not grow beyond 3,000 bytes."""
+    (tmp_path / "file").write_text("as it was")
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))
+            with atomic_path(tmp_path / "file") as temporary:
+                write(temporary)
+        except OSError:
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "as it was"
