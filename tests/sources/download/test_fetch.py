@@ -599,3 +599,15 @@ def test_a_length_that_is_no_number_is_not_believed(
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", answered)
     assert get(manifest, root)["egoclip"].status == "fetched"
     assert (root / "raw/plain.csv").read_bytes() == CSV
+
+
+def test_two_archives_fill_one_folder_at_once(server: FileServer, tmp_path: Path, root: Path) -> None:
+    files = {f"v{number}.pt": os.urandom(200_000) for number in range(30)}
+    items = {}
+    for name in ("first", "second"):
+        server.files[f"/{name}.zip"] = make(tmp_path / name, "zip", files).read_bytes()
+        mirrors = [{"http": f"{server.base}/{name}.zip"}]
+        items[name] = {"target": "raw/f", "archive": {"format": "zip"}, "mirrors": mirrors}
+    manifest = manifest_of(server, tmp_path, **items)
+    assert {done.status for done in get(manifest, root, jobs=2).values()} == {"fetched"}
+    assert tree(root / "raw/f") == files
