@@ -1,1 +1,1 @@
-"""What every other package stands on: errors, files, progress, device, processes. Nothing here knows of videos."""
+"""What every other package stands on: errors, files, locks, progress, devices. Nothing here knows of videos."""

@@ -230,8 +230,8 @@ def _parsed(text: str | None) -> Owner | None:
         return None
     texts = (owner.process.machine, owner.host, owner.since, owner.what, owner.token)
     numbers = (owner.process.pid, owner.process.started)
-    fits = all(type(value) is str for value in texts) and all(type(value) is int for value in numbers)
-    return owner if fits else None
+    plain = all(type(value) is str and value.isprintable() for value in texts)
+    return owner if plain and all(type(value) is int for value in numbers) else None
 
 
 def _read(path: Path) -> str | None:

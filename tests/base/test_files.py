@@ -63,6 +63,23 @@ def test_what_a_killed_process_left_goes_and_what_another_writes_stays(tmp_path:
     assert stays[1].exists()
 
 
+KILLED = (
+    "import os, sys\nfrom hiero_lib.base.files import atomic_path\n"
+    "with atomic_path(sys.argv[1]) as path:\n path.write_text('half')\n os.kill(os.getpid(), 9)"
+)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no signals")
+def test_a_process_killed_in_a_write_leaves_nothing_for_ever(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    for name in ("a.txt", "b.txt"):
+        command = [sys.executable, "-c", KILLED, str(tmp_path / name)]
+        assert subprocess.run(command, env=environment, check=False).returncode == -9
+    assert len(list(tmp_path.glob(".*.tmp"))) == 1  # the first one's went with the second's beginning
+    write_text(tmp_path / "a.txt", "whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
 def test_what_was_about_to_replace_a_folder_is_no_left_over(tmp_path: Path) -> None:
     holder = holder_of(tmp_path, "best", ELSEWHERE, age_s=90_000)
     (holder / "replaced").touch()

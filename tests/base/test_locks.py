@@ -165,6 +165,16 @@ def test_a_command_that_must_be_alone_says_who_is_there(tmp_path: Path) -> None:
     assert list(run.parent.iterdir()) == []
 
 
+def test_what_a_claim_says_is_shown_only_if_it_is_plain(tmp_path: Path) -> None:
+    owner = Owner(ELSEWHERE, "host\x1b[2J", "2026", "train", "t")
+    lock_file(tmp_path / "x").write_text(json.dumps(dataclasses.asdict(owner)))
+    with (
+        pytest.raises(DataError, match=r"x: another process is at work on it\. Wait"),
+        exclusive(tmp_path / "x", "x"),
+    ):
+        pass
+
+
 def test_the_claim_goes_with_an_error_and_one_may_wait_for_it(tmp_path: Path) -> None:
     target = tmp_path / "results.json"
     with contextlib.suppress(KeyboardInterrupt), exclusive(target, "x"):

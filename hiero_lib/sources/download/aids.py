@@ -52,13 +52,20 @@ def inspect(path: Path, *, name: str | None = None) -> None:
     if name.endswith(".json"):
         fits = begin.lstrip()[:1] in (b"{", b"[") and end[-1:] in (b"}", b"]")
     elif name.endswith(".zip") or (name.endswith((".pt", ".pth")) and begin.startswith(b"PK")):
-        fits = zipfile.is_zipfile(path)
+        fits = _is_zip(path)
     elif name.endswith(".gz"):
         fits = begin.startswith(b"\x1f\x8b")
     if not fits:
         raise DownloadError(
             f"truncated, or no {name.rpartition('.')[2]} file", file=path, hint="Delete it and run this again"
         )
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # its end is one of several files
+        return False
 
 
 class Tally:

@@ -1,10 +1,9 @@
 """Unpacking zip and tar.gz archives that come from elsewhere: streaming, resumable, and never outside the folder.
 
-An archive is gone through before anything of it is written; of a tar.gz that means to its end, where its checksum
-stands. So one that is broken or refused has replaced nothing, and nothing is ever removed. (A zip's checksums are its
-members' own: one that does not hold ends the unpacking at that member, which is not written.) Then every member goes
-to a temporary name and is renamed when it is whole; the journal says which are done, so that a second call writes
-only the rest (a tar.gz is read again from its start: gzip has no index).
+An archive is read through before anything of it is written: of a zip each member to its checksum, of a tar.gz to its
+end, where its checksum stands. So one that is broken or refused has replaced nothing, and nothing is ever removed.
+Then every member goes to a temporary name and is renamed when it is whole; the journal says which are done, so that a
+second call reads and writes only the rest (a tar.gz is read again from its start: gzip has no index).
 
 Refused, each with an :class:`UnsafeFileError`: what tarfile's ``data`` filter refuses, and in both formats names with
 a fault (:mod:`~hiero_lib.sources.download.names`), links, devices, two members for one file, and a way into the
@@ -19,7 +18,7 @@ import os
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -92,8 +91,8 @@ def unpack(
 
     Raises:
         UnsafeFileError: the archive would write outside the folder, or is a bomb; see the module.
-        DownloadError: it is truncated, broken or of another format (of a tar.gz nothing is written then), or the disk
-            is full or cannot be written.
+        DownloadError: it is truncated, broken or of another format (nothing is written then), or the disk is full or
+            cannot be written.
         Stopped: ``stop`` was set.
     """
     listed = members.zip_members if kind == "zip" else members.tar_members
@@ -104,7 +103,8 @@ def unpack(
             log.write("\n")  # ends a line that was cut off
             size = archive.stat().st_size
             with closing(listed(archive)) as found:
-                plan = _plan(archive, _going(found, lambda position: on_bytes(position // 2, size), stop), place)
+                going = _going(found, lambda position: on_bytes(position // 2, size), stop)
+                plan = _plan(archive, going, place, read=lambda name: kind == "zip" and name not in done)
             need_room(folder, sum(size for name, size in plan.files.items() if name not in done), _SPARE)
             with scratch_folder(folder, "unpacking") as scratch, closing(listed(archive)) as found:
                 for member in _going(found, lambda position: on_bytes((size + position) // 2, size), stop):
@@ -117,7 +117,12 @@ def unpack(
                     known = done.get(str(target))
                     if known and known.size == member.size and path.is_file() and path.stat().st_size == member.size:
                         continue
-                    crc32 = _write(member, scratch / "member", path, archive)
+                    try:
+                        crc32 = _write(member, scratch / "member", archive)
+                        os.replace(scratch / "member", path)  # over a link, not through it
+                    except OSError as error:
+                        message = f"cannot be written ({error.strerror or error})"
+                        raise DownloadError(message, file=path) from error
                     add_to(log, Written(str(target), member.size, crc32))
     except OSError as error:
         message = f"cannot be read or written ({error.strerror or error})"
@@ -137,8 +142,11 @@ def _going(
         yield member
 
 
-def _plan(archive: Path, found: Iterator[Member], place: Place) -> Unpacked:
-    """What will come out, after all that the names, sizes and kinds of its members may be refused for."""
+def _plan(archive: Path, found: Iterator[Member], place: Place, *, read: Callable[[str], bool]) -> Unpacked:
+    """What will come out, after all that the archive may be refused for.
+
+    ``read`` says of which paths the member is read to its checksum here.
+    """
     budget, total, left_out = members.budget_of(archive), 0, 0
     files, taken = dict[str, int](), set[str]()
     for number, member in enumerate(found):
@@ -155,6 +163,8 @@ def _plan(archive: Path, found: Iterator[Member], place: Place) -> Unpacked:
         total += member.size
         if total > budget:
             refuse_bomb(archive, total, budget)
+        if read(str(target)):
+            _write(member, None, archive)
     for name in files:
         if any(same_file(parent) in taken for parent in PurePosixPath(name).parents):
             raise UnsafeFileError("refused: a file as a folder", file=archive, value=name)
@@ -165,26 +175,26 @@ def _plan(archive: Path, found: Iterator[Member], place: Place) -> Unpacked:
     return Unpacked(files, left_out)
 
 
-def _write(member: Member, temporary: Path, path: Path, archive: Path) -> int:
-    """Write a member under a temporary name, then rename it (over a link, not through it); its CRC-32."""
+def _write(member: Member, path: Path | None, archive: Path) -> int:
+    """Write a member to ``path``, or only read it to its end; its CRC-32.
+
+    Raises:
+        BrokenArchive: its checksum does not hold, or it has fewer bytes than it says.
+    """
     count, crc32 = 0, 0
     with reading(archive):
         content: Any = member.open()
-    try:
-        with content, temporary.open("wb") as stream:
-            while True:
-                with reading(archive):
-                    block = content.read(_BLOCK)
-                if not block:
-                    break
-                count, crc32 = count + len(block), zlib.crc32(block, crc32)
-                if count > member.size:
-                    refuse_bomb(archive, count, member.size)
+    with content, nullcontext() if path is None else path.open("wb") as stream:
+        while True:
+            with reading(archive):
+                block = content.read(_BLOCK)
+            if not block:
+                break
+            count, crc32 = count + len(block), zlib.crc32(block, crc32)
+            if count > member.size:
+                refuse_bomb(archive, count, member.size)
+            if stream is not None:
                 stream.write(block)
-        if count == member.size:
-            os.replace(temporary, path)
-    except OSError as error:
-        raise DownloadError(f"cannot be written ({error.strerror or error})", file=path) from error
     if count != member.size:
         raise BrokenArchive(
             f"the archive is truncated: {count} of {member.size} bytes of a member", file=archive, value=member.name

@@ -6,13 +6,14 @@ say what size a resumed file should have. What gdown knows, and keeps up with, i
 
 from __future__ import annotations
 
+import importlib
 import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from hiero_lib.base.errors import DownloadError
+from hiero_lib.sources.download.rules import is_address
 from hiero_lib.sources.download.transfer import describe_page
 
 ListFolder = Callable[[str], Sequence[tuple[str, str]]]  # folder id -> (file id, path in the folder)
@@ -36,12 +37,10 @@ def read_page(text: str, address: str) -> str:
     """
     if "accounts.google.com" in address or "ServiceLogin" in text:
         raise DownloadError(describe_page(text, address), value=address)
-    import gdown
-
-    reader = sys.modules["gdown.download"].get_url_from_gdrive_confirmation  # the function hides the module's name
+    module = importlib.import_module("gdown.download")  # the function hides the module's name
     try:
-        return str(reader(text))
-    except gdown.exceptions.FileURLRetrievalError as error:
+        found = str(module.get_url_from_gdrive_confirmation(text))
+    except Exception as error:  # gdown's FileURLRetrievalError; of a page that has changed, nearly anything
         message = " ".join(re.sub(r"<[^>]+>", " ", str(error)).split())
         if re.search(r"too many users|quota", message + text, re.IGNORECASE):
             raise DownloadError(
@@ -50,6 +49,9 @@ def read_page(text: str, address: str) -> str:
                 hint="Wait up to 24 hours",
             ) from error
         raise DownloadError(f"{describe_page(text, address)}: {message[:200]}", value=address) from error
+    if not is_address(found):
+        raise DownloadError("the page leads to no address", value=found[:200])
+    return found
 
 
 def list_folder(folder_id: str) -> list[tuple[str, str]]:
@@ -59,9 +61,7 @@ def list_folder(folder_id: str) -> list[tuple[str, str]]:
         DownloadError: it cannot be listed; gdown 5.2 cannot list a folder of 50 files and more.
     """
     import gdown
-    import requests
 
-    errors = (gdown.exceptions.FileURLRetrievalError, RuntimeError, OSError, getattr(gdown, "DownloadError", OSError))
     limit = getattr(gdown.exceptions, "FolderContentsMaximumLimitError", ())
     try:
         listed: Any = gdown.download_folder(id=folder_id, skip_download=True, quiet=True, use_cookies=False)
@@ -69,7 +69,7 @@ def list_folder(folder_id: str) -> list[tuple[str, str]]:
         raise DownloadError(
             "this gdown lists only 50 files of a folder", value=folder_id, hint="Try: pip install -U gdown"
         ) from error
-    except (*errors, requests.exceptions.RequestException) as error:
+    except Exception as error:  # of a page that has changed, gdown raises nearly anything
         message = " ".join(str(error).split())[:200]
         raise DownloadError(f"the folder cannot be listed ({message})", value=folder_id) from error
     if not listed:

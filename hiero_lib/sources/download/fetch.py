@@ -131,7 +131,13 @@ def _one(item: Item, job: _Job) -> Outcome:
         details = f"not foreseen: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
     finally:
         job.tally.finished(item.id)
-    return Outcome(item, "failed", details.encode("utf-8", "backslashreplace").decode())
+    return Outcome(item, "failed", _printable(details))
+
+
+def _printable(text: str) -> str:
+    """Text with what a terminal would obey, or cannot write, escaped: pages and archives have their say in errors."""
+    shown = (one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)
+    return "".join(shown)
 
 
 def _there(item: Item, job: _Job, say: Callable[[str], None]) -> Outcome | None:

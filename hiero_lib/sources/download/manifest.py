@@ -125,7 +125,10 @@ def load_manifest(file: str | Path | None = None) -> Manifest:
         raise ConfigError("there is no such manifest", file=path)
     if (size := path.stat().st_size) > _LIMIT:
         raise ConfigError(f"a manifest has {_LIMIT} bytes at most", file=path, field="size", value=size)
-    raw = read_yaml(path)
+    try:
+        raw = read_yaml(path)
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror or error})", file=path) from error
     if not isinstance(raw, dict) or not isinstance(raw.get("files"), dict):
         raise ConfigError("a manifest is a mapping with a section of files", file=path, field="files")
     if unknown := raw.keys() - {"files", "drive"}:

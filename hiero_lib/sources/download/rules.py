@@ -71,6 +71,9 @@ def check_items(items: Mapping[str, Item], file: Path) -> None:
 
 def _faults(item: Item) -> Iterator[Fault]:
     """The faults of an item by itself."""
+    for field in ("what", "licence"):
+        if not getattr(item, field).isprintable():
+            yield field, getattr(item, field), "expected one line of plain text"
     first = item.mirrors[0]
     alone = first.drive_folder is not None or first.ego4d is not None
     for number, mirror in enumerate(item.mirrors):

@@ -21,6 +21,7 @@ from hiero_lib.base.files import read_json, write_json
 from hiero_lib.base.progress import quiet
 
 CHUNK = 1 << 18
+_LOOK_EVERY = 1 << 26  # bytes of a file of unknown length, between two looks at the disk
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
 _REFUSED = {
     401: "the server asks for a login",
@@ -170,7 +171,7 @@ def _attempt(
             raise _TryAgain(f"the server has a file of {total} bytes; {size} are expected")
         part.parent.mkdir(parents=True, exist_ok=True)
         write_json(_card(part), asdict(_Part(address, total, _version(response))))
-        _copy(response, part, begin, total=total, on_bytes=on_bytes, stop=stop)
+        _copy(response, part, begin, total=total, spare=policy.spare_bytes, on_bytes=on_bytes, stop=stop)
     there = part.stat().st_size
     if total is not None and there < total:
         raise _TryAgain(f"the connection ended after {there} of {total} bytes")
@@ -257,13 +258,14 @@ def _copy(
     begin: int,
     *,
     total: int | None,
+    spare: int,
     on_bytes: Callable[[int, int | None], None],
     stop: threading.Event | None,
 ) -> None:
     """Write the body from byte ``begin`` on; what came before an error stays."""
     import requests
 
-    done = begin
+    done = looked = begin
     on_bytes(done, total)
     try:
         with part.open("r+b" if begin else "wb") as stream:
@@ -275,6 +277,9 @@ def _copy(
                 on_bytes(done, total)
                 if stop is not None and stop.is_set():
                     raise Stopped
+                if total is None and done - looked > _LOOK_EVERY:  # it may never end
+                    need_room(part.parent, 0, spare)
+                    looked = done
     except requests.exceptions.RequestException as error:
         of = f" of {total}" if total is not None else ""
         raise _TryAgain(f"the connection ended after {done}{of} bytes ({_short(error)})") from error

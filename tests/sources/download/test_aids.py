@@ -99,6 +99,16 @@ def test_what_a_file_cannot_be_is_said(name: str, content: bytes, message: str, 
         inspect(part, name=name)
 
 
+def test_a_zip_of_several_files_is_none(tmp_path: Path) -> None:
+    zipped(tmp_path / "a.zip")
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    end = content.index(b"PK\x05\x06")
+    content[end:end] = b"PK\x06\x06" + bytes(52) + b"PK\x06\x07" + bytes(12) + (9).to_bytes(4, "little")
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(DownloadError, match="truncated, or no zip file"):
+        inspect(tmp_path / "a.zip")
+
+
 def test_the_tally_is_of_all_transfers() -> None:
     tally = Tally(2, quiet=True)
     tally.report("a", 5_000_000, 20_000_000)

@@ -227,9 +227,7 @@ def test_a_broken_archive_is_named(kind: str, harm: Callable[[bytes], bytes], tm
     archive.write_bytes(harm(archive.read_bytes()))
     with pytest.raises(DownloadError, match=r"truncated or broken.*Delete it and run the same command again"):
         unpack(archive, into, kind=kind, journal=tmp_path / "j")
-    written = tree(into)
-    assert all(noise[name] == content for name, content in written.items())
-    assert kind == "zip" or written == {}
+    assert tree(into) == {}
 
 
 def test_a_disk_too_small_is_seen_before(tmp_path: Path, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 
 from hiero_lib.base.errors import DownloadError
@@ -46,3 +48,18 @@ def test_a_folder_is_listed_with_its_folders(server: FileServer) -> None:
     assert drive.list_folder(top) == [(a, "MECCANO/v1.csv"), (b, "README.txt")]
     with pytest.raises(DownloadError, match="the folder cannot be listed"):
         drive.list_folder("x" * 30)
+
+
+def test_an_address_that_a_page_leads_to_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("gdown.download")
+    for found in ("file:///etc/passwd", "javascript:x", "", "http://h/\n"):
+        monkeypatch.setattr(module, "get_url_from_gdrive_confirmation", lambda _, found=found: found)
+        with pytest.raises(DownloadError, match="leads to no address"):
+            drive.read_page("x", HERE)
+
+    def changed(_: str) -> str:
+        raise AttributeError("'NoneType' object has no attribute 'get'")
+
+    monkeypatch.setattr(module, "get_url_from_gdrive_confirmation", changed)
+    with pytest.raises(DownloadError, match="a web page came instead of the file"):
+        drive.read_page("x", HERE)

@@ -354,3 +354,260 @@ def test_one_process_at_a_time(server: FileServer, tmp_path: Path, root: Path) -
     with exclusive(root / "downloads/egoclip", "download of egoclip"):
         assert "at work on it: download of egoclip, process" in get(manifest, root)["egoclip"].details
     assert get(manifest, root)["egoclip"].status == "fetched"
+
+
+CASES = Path(__file__).parents[2] / "cases/files"
+
+
+def plain(server: FileServer, name: str = "plain") -> dict:
+    server.files[f"/{name}.csv"] = CSV
+    return {"target": f"raw/{name}.csv", "mirrors": [{"http": f"{server.base}/{name}.csv"}]}
+
+
+def test_a_damaged_lzma_member_is_a_failed_item_and_the_others_are_done(
+    server: FileServer, tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.files["/f.zip"] = (CASES / "lzma_damaged.zip").read_bytes()
+    item = features_item(server, "zip") | {"archive": {"format": "zip"}}
+    manifest = manifest_of(server, tmp_path, features=item, after=plain(server))
+    assert main(command(root, manifest.file, "--jobs", "1")) == 1
+    said = capsys.readouterr().out
+    assert re.search(r"features: failed, .*f\.zip: the archive is truncated or broken", said)
+    assert "after: fetched" in said
+    assert f"1 of 2 are in {root}" in said
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("\x1b[2J"), MemoryError(), RecursionError(), OSError(28, "No space left"), ValueError("\udc80")],
+    ids=repr,
+)
+def test_whatever_one_item_does_is_its_line(
+    error: Exception, server: FileServer, tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = manifest_of(server, tmp_path, broken=plain(server, "broken"), after=plain(server))
+
+    def fails(path: Path, **_: object) -> None:
+        if "broken" in path.name:
+            raise error
+
+    monkeypatch.setattr("hiero_lib.sources.download.fetch.inspect", fails)
+    said: list[str] = []
+    outcomes = get(manifest, root, jobs=1, say=said.append)
+    assert outcomes["broken"].status == "failed"
+    assert outcomes["after"].status == "fetched"
+    assert "".join(said).encode().replace(b"\n", b"").decode().isprintable()
+
+
+def test_a_folder_that_may_not_be_written_is_the_line_of_its_item(
+    server: FileServer, tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = manifest_of(server, tmp_path, egoclip=plain(server))
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hiero_lib.base.locks.os.open", read_only)
+        assert "cannot be claimed (Read-only file system)" in get(manifest, root)["egoclip"].details
+    assert get(manifest, root)["egoclip"].status == "fetched"
+    for name in ("hiero_lib.base.locks.os.open", "os.mkdir", "os.replace", "tempfile.mkdtemp"):
+        monkeypatch.setattr(name, read_only)
+    assert get(manifest, root)["egoclip"].status == "there"  # of a shared data root
+
+
+def test_files_in_the_way_are_the_lines_of_their_items(server: FileServer, tmp_path: Path, root: Path) -> None:
+    features(server, tmp_path, "zip", videos=2, size=100)
+    items = {"under-a-file": plain(server, "a/b"), "a-folder": plain(server, "c"), "after": plain(server)}
+    manifest = manifest_of(server, tmp_path, features=features_item(server, "zip"), **items)
+    (root / "raw/c.csv").mkdir(parents=True)
+    (root / "raw/a").touch()
+    (root / "raw/features").touch()
+    outcomes = get(manifest, root)
+    assert {name: done.status for name, done in outcomes.items()} == {
+        "features": "failed",
+        "under-a-file": "failed",
+        "a-folder": "failed",
+        "after": "fetched",
+    }
+    (root / "downloads").rename(root / "elsewhere")
+    (root / "downloads").touch()
+    assert {done.status for done in get(manifest, root).values()} == {"failed"}
+
+
+def test_an_odd_record_counts_as_none_and_is_said(server: FileServer, tmp_path: Path, root: Path) -> None:
+    files, said = features(server, tmp_path, "tar.gz"), list[str]()
+    manifest = manifest_of(server, tmp_path, features=features_item(server, "tar.gz"))
+    assert get(manifest, root)["features"].status == "fetched"
+    record, journal = root / "downloads/features.json", root / "downloads/features.files"
+    for text in ("{", '{"files": {"../../x": {"size": 1, "sha256": 3}}}', '{"unpacked": "x"}', "\0"):
+        record.write_text(text)
+        assert get(manifest, root, say=said.append)["features"].status == "fetched"
+        assert f"{record}: " in said[0]
+        assert "counts as none" in said[0]
+        said.clear()
+    (tmp_path / "precious").write_bytes(b"mine")
+    journal.write_text(f"4\t{'../' * 9}{tmp_path}/precious\n4\tv0.pt\n")
+    assert get(manifest, root, say=said.append)["features"].status == "fetched"
+    assert f"{journal}: 2 of 2 lines are not of a journal, and count for nothing" in said
+    assert tree(root / "raw/features/egovlp") == files
+    assert (tmp_path / "precious").read_bytes() == b"mine"
+    (root / "downloads/features.archive").write_bytes(b"\xff\xfe")
+    record.unlink()
+    assert get(manifest, root)["features"].status == "fetched"
+
+
+def test_an_odd_card_of_a_part_begins_anew(server: FileServer, tmp_path: Path, root: Path) -> None:
+    manifest = egoclip(server, tmp_path)
+    part, said = root / "raw/annotations/egoclip.csv.part", list[str]()
+    part.parent.mkdir(parents=True)
+    for text in (
+        "[]",
+        '{"address": 3, "total": 1, "version": null}',
+        '{"address": "x", "total": -1, "version": "a\\nb"}',
+    ):
+        part.write_bytes(b"other")
+        part.with_name(part.name + ".json").write_text(text)
+        assert get(manifest, root, say=said.append)["egoclip"].status == "fetched"
+        assert (root / "raw/annotations/egoclip.csv").read_bytes() == CSV
+        assert "not what is written there; the file is begun anew" in said[0]
+        (root / "raw/annotations/egoclip.csv").unlink()
+        said.clear()
+
+
+def evil_tar(path: Path, names: list[str], content: bytes) -> bytes:
+    """A tar.gz whose checksum does not hold."""
+    raw = bytearray(make(path, "tar.gz", dict.fromkeys(names, content)).read_bytes())
+    raw[-8] ^= 0xFF
+    return bytes(raw)
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_broken_archive_touches_no_file_that_was_there(
+    flat: bool, server: FileServer, tmp_path: Path, root: Path
+) -> None:
+    names = ["v.pt", "a\n4\t../../precious.pt", "x/\n4\tmine.pt", "mine.pt"]
+    for chosen in (names, names[:1] + names[3:]):
+        server.files["/f.tar.gz"] = evil_tar(tmp_path / "made", chosen, b"evil")
+        item = features_item(server, "tar.gz") | {"archive": {"format": "tar.gz", "flat": flat}}
+        manifest = manifest_of(server, tmp_path, features=item)
+        target = root / item["target"]
+        target.mkdir(parents=True, exist_ok=True)
+        for path in (root / "precious.pt", root / "raw/precious.pt", target / "mine.pt", target / "own.pt"):
+            path.write_bytes(b"mine")
+        assert get(manifest, root)["features"].status == "failed"
+        assert tree(target) == {"mine.pt": b"mine", "own.pt": b"mine"}
+        assert (root / "precious.pt").read_bytes() == (root / "raw/precious.pt").read_bytes() == b"mine"
+        (root / "downloads/f.tar.gz").unlink()
+
+
+@pytest.mark.parametrize(
+    ("listed", "message"),
+    [
+        ([("i", "a\nb.csv")], "refused: a name with a control character"),
+        ([("i", "a.csv"), ("j", "A.csv")], "refused: two files of one name"),
+        ([("../i", "a.csv")], "refused: an id that is none of Google Drive's"),
+        ([("i", "x" * 256)], "refused: a name that is too long"),
+        ([("i", "/etc/a.csv")], "leads out"),
+    ],
+)
+def test_names_of_a_folder_are_held_to_the_same_rule(
+    listed: list, message: str, server: FileServer, tmp_path: Path, root: Path
+) -> None:
+    manifest = manifest_of(server, tmp_path, folder={"target": "a", "mirrors": [{"drive_folder": "F"}]})
+    assert message in get(manifest, root, list_folder=lambda _: listed)["folder"].details
+    assert not (root / "a").exists()
+
+
+def test_a_folder_is_not_followed_through_a_link(server: FileServer, tmp_path: Path, root: Path) -> None:
+    manifest = manifest_of(server, tmp_path, folder={"target": "a", "mirrors": [{"drive_folder": "F"}]})
+    (root / "a").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    (root / "a/x").symlink_to(tmp_path / "other")
+    details = get(manifest, root, list_folder=lambda _: [("i", "x/v.csv")])["folder"].details
+    assert "a link on the way" in details
+    assert list((tmp_path / "other").iterdir()) == []
+
+
+def test_what_is_left_of_a_transfer_is_not_taken_for_a_persons_file(
+    server: FileServer, tmp_path: Path, root: Path
+) -> None:
+    def refused(_: str) -> list[tuple[str, str]]:
+        raise DownloadError("the folder cannot be listed")
+
+    manifest = manifest_of(server, tmp_path, folder={"target": "a", "mirrors": [{"drive_folder": "F"}]})
+    (root / "a").mkdir(parents=True)
+    for name in ("v.csv.part", "v.csv.part.json", ".DS_Store"):
+        (root / "a" / name).write_text("{}")
+    assert "cannot be listed" in get(manifest, root, list_folder=refused)["folder"].details
+    (root / "a" / os.fsdecode(b"\xff.csv")).write_text("0,1,1 a\n")
+    assert "not UTF-8" in get(manifest, root, list_folder=refused)["folder"].details
+
+
+def test_a_file_that_changed_after_it_was_unpacked_is_found_without_its_archive(
+    server: FileServer, tmp_path: Path, root: Path
+) -> None:
+    features(server, tmp_path, "zip")
+    manifest = manifest_of(server, tmp_path, features=features_item(server, "zip"))
+    get(manifest, root, delete_archives=True)
+    assert "checksum verified" in get(manifest, root, verify=True)["features"].details
+    path = root / "raw/features/egovlp/v3.pt"
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+    assert get(manifest, root)["features"].status == "there"  # by its size
+    assert "v3.pt: wrong checksum: CRC-32" in get(manifest, root, verify=True)["features"].details
+    path.unlink()
+    assert get(manifest, root)["features"].status == "fetched"
+    assert "checksum verified" in get(manifest, root, verify=True)["features"].details
+
+
+def test_a_move_that_was_cut_off_is_recorded_whole(server: FileServer, tmp_path: Path, root: Path) -> None:
+    item = {"target": "raw", "take": "*/x/nlq_*.json", "mirrors": [{"ego4d": "--datasets annotations"}]}
+    manifest = manifest_of(server, tmp_path, nlq=item)
+    for name in ("raw/nlq_train.json", "downloads/ego4d/v2/x/nlq_val.json"):  # one was moved
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("{}")
+    assert get(manifest, root)["nlq"].details.startswith("2 files")
+    assert sorted(json.loads((root / "downloads/nlq.json").read_text())["files"]) == [
+        "nlq_train.json",
+        "nlq_val.json",
+    ]
+    assert sorted(tree(root / "raw")) == ["nlq_train.json", "nlq_val.json"]
+    (root / "raw/nlq_val.json").unlink()
+    for version in ("v1", "v2"):
+        (root / f"downloads/ego4d/{version}/x").mkdir(parents=True, exist_ok=True)
+        (root / f"downloads/ego4d/{version}/x/nlq_val.json").write_text("{}")
+    assert "several files of one name" in get(manifest, root)["nlq"].details
+    assert not (root / "raw/nlq_val.json").exists()
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "²", "-1", "", "1e9"])
+def test_a_length_that_is_no_number_is_not_believed(
+    length: str, server: FileServer, tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import requests
+
+    manifest = manifest_of(server, tmp_path, egoclip=plain(server))
+    send = requests.adapters.HTTPAdapter.send
+
+    def answered(self: object, *rest: object, **named: object) -> object:
+        response = send(self, *rest, **named)
+        response.headers["Content-Length"] = length
+        return response
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", answered)
+    assert get(manifest, root)["egoclip"].status == "fetched"
+    assert (root / "raw/plain.csv").read_bytes() == CSV
+
+
+def test_two_archives_fill_one_folder_at_once(server: FileServer, tmp_path: Path, root: Path) -> None:
+    files = {f"v{number}.pt": os.urandom(200_000) for number in range(30)}
+    items = {}
+    for name in ("first", "second"):
+        server.files[f"/{name}.zip"] = make(tmp_path / name, "zip", files).read_bytes()
+        mirrors = [{"http": f"{server.base}/{name}.zip"}]
+        items[name] = {"target": "raw/f", "archive": {"format": "zip"}, "mirrors": mirrors}
+    manifest = manifest_of(server, tmp_path, **items)
+    assert {done.status for done in get(manifest, root, jobs=2).values()} == {"fetched"}
+    assert tree(root / "raw/f") == files

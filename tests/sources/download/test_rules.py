@@ -46,6 +46,8 @@ def test_a_plain_item_is_taken(more: dict, tmp_path: Path) -> None:
         (ZIP | {"mirrors": [{"http": "https://h/a/.."}]}, "archive.name", "leads out"),
         (ZIP | {"mirrors": [{"http": "https://h/"}]}, "archive.name", "empty"),
         ({"target": "x\ny"}, "target", "control"),
+        ({"what": "w\x1b[2J"}, "what", "plain text"),
+        ({"licence": "a\nb"}, "licence", "plain text"),
         ({"target": "x/../../y"}, "target", "leads out"),
         ({"target": "C:\\x"}, "target", "leads out"),
         ({"target": "downloads/b.json"}, "target", "records"),

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from hiero_lib.base.errors import DownloadError
+from hiero_lib.sources.download import transfer
 from hiero_lib.sources.download.transfer import Policy, Stopped, fetch, starts_like_a_page
 from tests.helpers.file_server import LOGIN, Answer, FileServer, serve
 
@@ -134,6 +135,17 @@ def test_a_full_disk_is_seen_before_it_is_full(
     with pytest.raises(DownloadError, match="too full"):  # an archive needs its size again
         get(server, tmp_path / "a.part", room=2.0)
     get(server, tmp_path / "a.part")
+
+
+def test_what_never_ends_does_not_fill_the_disk(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers["/a.bin"] = [Answer(chunked=True)]
+    monkeypatch.setattr(transfer, "_LOOK_EVERY", 300_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=QUICK.spare_bytes - 1))
+    with pytest.raises(DownloadError, match="too full"):
+        get(server, tmp_path / "a.part")
+    assert (tmp_path / "a.part").stat().st_size < len(CONTENT)
 
 
 def test_a_disk_that_becomes_full_is_named(
