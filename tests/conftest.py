@@ -15,3 +15,10 @@ install_import_hook(["hiero_lib.models", "hiero_lib.training.losses"], "beartype
 def golden() -> Path:
     """The folder of the authors' numbers: ``HIERO_GOLDEN`` when set, else ``tests/golden``."""
     return Path(os.environ.get("HIERO_GOLDEN") or Path(__file__).parent / "golden")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the readers are fuzzed."""
+    parser.addoption(
+        "--fuzz-seconds", type=float, default=6.0, help="of tests/fuzz in all, shared by its readers (default: 6)"
+    )

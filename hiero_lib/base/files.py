@@ -198,6 +198,10 @@ def read_json(path: str | Path) -> Any:
             field=f"line {error.lineno} column {error.colno}",
             hint="The file may be truncated: fetch it again",
         ) from error
+    except ValueError as error:  # an integer of thousands of digits
+        raise DataError(f"not readable as JSON ({error})"[:300], file=path) from error
+    except RecursionError as error:
+        raise DataError("nested too deeply to be read", file=path) from error
 
 
 class _Twice(Exception):

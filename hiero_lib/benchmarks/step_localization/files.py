@@ -7,7 +7,7 @@ was written: it follows the published description, and only the sample's files h
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import Any
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import read_json, write_json
+
+_MOST = sys.float_info.max  # an integer may be more, and is no float then
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def _steps(raw: Any, path: str | Path, at: str, depth: int) -> tuple[Step, ...]:
         if not isinstance(entry, dict):
             raise DataError("expected an object", file=path, field=here, value=entry)
         times = entry.get("start_time"), entry.get("end_time")
-        if not all(isinstance(t, int | float) and not isinstance(t, bool) and math.isfinite(t) for t in times):
+        if not all(isinstance(t, int | float) and not isinstance(t, bool) and abs(t) <= _MOST for t in times):
             raise DataError("expected finite seconds", file=path, field=f"{here}.start_time, end_time", value=times)
         start, end = float(times[0]), float(times[1])  # type: ignore[arg-type]
         if start > end:

@@ -1,67 +1,24 @@
-"""Real timelines: annotations (video, start, end, text, and perhaps step and task) as stories to make features for.
+"""Real timelines: annotations (`timeline_files.py`) as stories to make features for.
 
-Layouts:
-    - csv, tsv or a JSON list of objects with ``video``, ``start``, ``end``, ``text`` and, if known, ``step`` and
-      ``task``; times in seconds or ``HH:MM:SS.ss``. A ``step`` is a key-step's number in its task, or its name; a
-      ``task`` that is one of EgoProceL's (``MECCANO/MECCANO``, ``EGTEA/Pizza``, ...) gives EgoProceL files.
-    - EPIC-KITCHENS-100's csv; ``EPIC_100_video_info.csv`` beside it gives the videos' lengths.
-    - EgoProceL's ``keysteps.json`` (10 frames per second), with ``id2action.txt`` beside it.
-A column that is none of the layout's is an error. What is only untidy is put right or left out, and counted.
+What is only untidy in them is put right or left out, and counted.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import read_csv_table, read_json
-from hiero_lib.benchmarks.egoprocel.files import TASKS, read_keysteps_json, read_step_names
-from hiero_lib.data.subtitles import seconds_of
 from hiero_lib.sources.sample.annotations import egoprocel_task
 from hiero_lib.sources.sample.narrations import Narration
 from hiero_lib.sources.sample.questions import SECONDS_OFF
 from hiero_lib.sources.sample.story import Beat, Story
-
-KEYSTEPS_FPS = 10.0
-
-_OWN = {"video": True, "start": True, "end": True, "text": True, "step": False, "task": False}  # True: needed
-_EPIC = {
-    "video_id": True,
-    "start_timestamp": True,
-    "stop_timestamp": True,
-    "narration": True,
-    "verb": False,
-    "noun": False,
-    "narration_timestamp": False,
-    **dict.fromkeys(
-        ("narration_id", "participant_id", "start_frame", "stop_frame", "verb_class", "noun_class"), False
-    ),
-    **dict.fromkeys(("all_nouns", "all_noun_classes"), False),
-}
-_EPIC_INFO = "EPIC_100_video_info.csv"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One annotation as the file has it; times in seconds."""
-
-    video: str
-    start_s: float
-    end_s: float
-    text: str
-    step: str = ""
-    task: str = ""
-    verb: str = ""
-    noun: str = ""
-    time_s: float | None = None  # of the narration, where it is not known to be the middle
+from hiero_lib.sources.sample.timeline_files import Row, read_annotations
 
 
 @dataclass(frozen=True)
@@ -74,135 +31,17 @@ class Timelines:
 
 
 def read_timelines(path: str | Path) -> Timelines:
-    """Read annotations in one of the layouts above.
+    """Read annotations in one of the layouts of `timeline_files.py`.
 
     Raises:
-        DataError: no such file or layout, an unknown or missing column, a time that is none, a video's name that
-            cannot be a file's, no usable row; names the file, the line and the value.
+        DataError: as `read_annotations`, or no row can be used.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError("there is no such file", file=path)
-    lengths: Mapping[str, float] = {}
-    empty = 0
-    if path.suffix.lower() == ".json":
-        document = read_json(path)
-        if isinstance(document, list):
-            rows = [_row(raw, path, f"[{i}]") for i, raw in enumerate(_objects(document, path))]
-        else:
-            rows, lengths = _keysteps(path, document)
-            empty = len(lengths.keys() - {row.video for row in rows})
-    else:
-        rows = _table(path)
-        info = path.parent / _EPIC_INFO
-        if info.is_file() and path.name.startswith("EPIC_100_"):
-            lengths = _epic_lengths(info)
-    timelines = _stories(rows, lengths, path)
-    if empty:
-        timelines.broken["videos without a row (left out)"] = empty
+    found = read_annotations(path)
+    timelines = _stories(found.rows, found.lengths, Path(path))
+    for note, count in found.notes.items():
+        if count:
+            timelines.broken[note] = timelines.broken.get(note, 0) + count
     return timelines
-
-
-def _objects(document: Iterable[Any], path: Path) -> list[dict[str, Any]]:
-    rows = list(document)
-    for index, raw in enumerate(rows):
-        if not isinstance(raw, dict):
-            raise DataError("expected an object", file=path, field=f"[{index}]", value=raw)
-        _check_columns(raw, path)
-    return rows
-
-
-def _table(path: Path) -> list[Row]:
-    """Rows of a csv or tsv; the header's own delimiter counts, whatever the file is called."""
-    columns, rows = read_csv_table(path)
-    _check_columns(columns, path)
-    return [_row(cells, path, f"line {line}") for line, cells in rows]
-
-
-def _check_columns(columns: Iterable[str], path: Path) -> None:
-    given = list(columns)
-    layout = _EPIC if "video_id" in given else _OWN
-    for problem, names in (
-        ("unknown columns", [name for name in given if name not in layout]),
-        ("columns are missing", [name for name, needed in layout.items() if needed and name not in given]),
-    ):
-        if names:
-            hint = f"Expected {', '.join(_OWN)} (step and task may be missing), or EPIC-KITCHENS-100's columns"
-            raise DataError(problem, file=path, field=", ".join(map(str, names)), hint=hint)
-
-
-def _row(raw: Mapping[Any, Any], path: Path, at: str) -> Row:
-    names = ("video_id", "start_timestamp", "stop_timestamp", "narration") if "video_id" in raw else tuple(_OWN)[:4]
-    cells = {name: "" if value is None else str(value).strip() for name, value in raw.items()}
-    video = cells[names[0]]
-    if not video or video.startswith(".") or any(mark in video for mark in "/\\\0"):
-        raise DataError("not a name that a file can have", file=path, field=f"{at} {names[0]}", value=video)
-    start, end = (_seconds(cells[name], path, f"{at} {name}") for name in names[1:3])
-    stamp = cells.get("narration_timestamp", "")
-    return Row(
-        video,
-        start,
-        end,
-        " ".join(cells[names[3]].split()),
-        _step(cells.get("step", ""), path, f"{at} step"),
-        cells.get("task", ""),
-        cells.get("verb", ""),
-        cells.get("noun", ""),
-        time_s=_seconds(stamp, path, f"{at} narration_timestamp") if stamp else None,
-    )
-
-
-def _step(cell: str, path: Path, at: str) -> str:
-    """A key-step's number, as digits, or its name. Table tools write numbers as ``1.0``, and ``nan`` for none."""
-    number = re.fullmatch(r"([0-9]{1,6})(?:\.0*)?", cell)
-    if number is not None:
-        return str(int(number[1]))
-    is_number = cell.lower() in ("nan", "inf", "none", "null") or re.fullmatch(
-        r"[-+]?[\d.,]+(?:e[-+]?\d+)?", cell, re.I
-    )
-    if is_number or (cell and cell.isnumeric()):
-        raise DataError("expected a key-step's number from 1, or its name", file=path, field=at, value=cell)
-    return cell
-
-
-def _seconds(cell: str, path: Path, at: str) -> float:
-    """Seconds of ``12.5`` or ``00:00:12.50``."""
-    value = seconds_of(cell)
-    if value is None:
-        raise DataError("expected seconds from 0, or HH:MM:SS.ss", file=path, field=at, value=cell)
-    return value
-
-
-def _epic_lengths(path: Path) -> dict[str, float]:
-    columns, rows = read_csv_table(path)
-    for needed in ("video_id", "duration"):
-        if needed not in columns:
-            raise DataError("a column is missing", file=path, field=needed)
-    return {cells["video_id"]: _seconds(cells["duration"], path, f"line {line} duration") for line, cells in rows}
-
-
-def _keysteps(path: Path, document: Any) -> tuple[list[Row], dict[str, float]]:
-    """Rows of EgoProceL's JSON; time between key-steps has no row."""
-    tasks = [task for task in TASKS if isinstance(document, dict) and task.json_key in document]
-    if not tasks:
-        raise DataError("neither a list of annotations nor EgoProceL's key-steps", file=path)
-    names = path.parent / "id2action.txt"
-    if not names.is_file():
-        raise DataError("the names of the key-steps are missing", file=names, hint="It belongs beside keysteps.json")
-    videos = read_keysteps_json(path, fps=KEYSTEPS_FPS, names=read_step_names(names), tasks=tasks)
-    rows = [
-        Row(
-            video.video_uid,
-            span.first / video.fps,
-            (span.last + 1) / video.fps,
-            span.text,
-            str(span.step),
-            f"{video.task.dataset}/{video.task.name}",
-        )
-        for video in videos
-        for span in video.spans
-    ]
-    return rows, {video.video_uid: video.num_frames / video.fps for video in videos}
 
 
 def _stories(rows: Sequence[Row], lengths: Mapping[str, float], path: Path) -> Timelines:

@@ -130,6 +130,11 @@ def test_unreadable_files(tmp_path, text, match):
             (1.0, None),
         ),
         (
+            changed((*QUERY, "clip_end_sec"), 10**400),
+            "videos[0].clips[0].annotations[0].language_queries[0].clip_end_sec",
+            10**400,
+        ),
+        (
             changed((*QUERY, "clip_end_sec"), "4"),
             "videos[0].clips[0].annotations[0].language_queries[0].clip_end_sec",
             "4",

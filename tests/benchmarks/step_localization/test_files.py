@@ -45,6 +45,7 @@ def document(*segments, uids=("v",)):
         (document(segment(start_time=3)), "videos[0].segments[0].start_time"),
         (document(segment(end_time="3")), "videos[0].segments[0].start_time, end_time"),
         (document(segment(end_time=float("nan"))), "videos[0].segments[0].start_time, end_time"),
+        (document(segment(end_time=10**400)), "videos[0].segments[0].start_time, end_time"),
         (document(segment(step_category=" ")), "videos[0].segments[0].step_category"),
         (document(segment(segments=[segment(start_time=5)])), "videos[0].segments[0].segments[0].start_time"),
         (document("x"), "videos[0].segments[0]"),
