@@ -6,6 +6,7 @@ installs the rest.
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import subprocess
@@ -233,7 +234,15 @@ def in_batch() -> bool:
 
 def _cell(value: object) -> str:
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return _no_address(text.replace("|", "\\|").replace("\n", " "))
+    parts = re.split(r"(`[^`]*`)", " ".join(text.splitlines()).replace("|", "\\|"))  # code, which is as it is
+    plain = (_as_text(part) if number % 2 == 0 else part for number, part in enumerate(parts))
+    return _no_address("".join(plain))
+
+
+def _as_text(text: str) -> str:
+    """Markdown of plain text: no element, link, picture or formula begins in it."""
+    escaped = html.escape(text, quote=False).replace("$", "&#36;")
+    return escaped.replace("[", "&#91;").replace("`", "&#96;")
 
 
 def _no_address(text: str) -> str:

@@ -161,3 +161,20 @@ def test_what_was_written_is_listed_with_its_size(
     assert shown == [[["`sub/a.bin`", "1 kB"]], [["`many/`, 20 files", "2 kB"], ["`sub/a.bin`", "1 kB"]]]
     show_written(RunFolder(run.profile, run.folder, started=time.time() + 5))
     assert shown[2] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<img src=x onerror=alert(1)>.mp4", "&lt;img src=x onerror=alert(1)&gt;.mp4"),
+        ("![x](http://tracker)", "!&#91;x](http://tracker)"),
+        ("a | b\nc", "a \\| b c"),
+        ("a`b", "a&#96;b"),
+        ("$x$ & y", "&#36;x&#36; &amp; y"),
+        ("`run/<a>.pt`, 3 files", "`run/<a>.pt`, 3 files"),
+        ("R1@0.3", "R1&#64;0.3"),
+        (0.123456, "0.1235"),
+    ],
+)
+def test_a_cell_of_a_table_is_text(text: object, shown: str) -> None:
+    assert notebook._cell(text) == shown

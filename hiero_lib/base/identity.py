@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 from pathlib import Path
 
 BLOCK_BYTES = 1 << 18
@@ -19,8 +21,10 @@ def file_identity(path: str | Path, *, blocks: int = BLOCKS, block_bytes: int = 
     bytes may be, another recording, cut or encoding is not.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: it is no file, or cannot be read.
     """
+    if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+        raise OSError(errno.EINVAL, "it is no file", str(path))
     with open(path, "rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         digest = hashlib.sha256(f"{size} ".encode())

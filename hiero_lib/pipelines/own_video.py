@@ -31,7 +31,7 @@ from hiero_lib.hierarchy.spans import Span, match_labels, relabelled
 from hiero_lib.methods.method import UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
 from hiero_lib.models.checkpoints import read_card
-from hiero_lib.pipelines.video_folder import claim_folder, link_to, uid_of
+from hiero_lib.pipelines.video_folder import claim_folder, held_by, link_to, uid_of
 from hiero_lib.sources.extraction.clock import read_clock
 from hiero_lib.sources.extraction.extract import Extraction, Progress, check_fits, extract_video
 from hiero_lib.sources.extraction.extractors.base import Extractor
@@ -252,7 +252,8 @@ def write_report(
     record = video_record(exploration.collection, exploration.method, exploration.video_uid, num_threads=num_threads)
     record = dataclasses.replace(record, data_name=f"a video of one's own ({exploration.how})")
     about = exploration.folder / "about.json"
-    write_json(about, {"how": exploration.how, "method": exploration.method.name, "profile": profile.to_dict()})
+    said = {"how": exploration.how, "method": exploration.method.name, "profile": profile.to_dict()}
+    write_json(about, {"video": held_by(exploration.folder), **said})
     return [*export(record, exploration.folder, formats=formats), about]
 
 

@@ -42,7 +42,7 @@ def folder_of(parent: str | Path, video: str | Path, *, say: Callable[[str], Non
     video, identity = Path(video), identity_of(Path(video))
     plain = Path(parent, safe_name(video.stem))
     free = not plain.exists() or (plain.is_dir() and not any(plain.iterdir()))
-    if free or _held_by(plain).get("identity") == identity:
+    if free or held_by(plain).get("identity") == identity:
         return plain
     own = plain.with_name(f"{plain.name}-{identity[:_DIGITS]}")
     say(f"{pasted(plain)} holds another video: this one goes to {pasted(own)}")
@@ -60,7 +60,7 @@ def claim_folder(folder: Path, video: Path) -> None:
     marker = folder / MARKER
     if not marker.exists():
         _put_first(marker, {"format": FORMAT, "name": printable(video.name), "identity": identity})
-    held = _held_by(folder)
+    held = held_by(folder)
     if held.get("identity") != identity:
         raise DataError(
             f"this folder holds another video ({held.get('name')}), not {printable(str(video))}",
@@ -90,8 +90,8 @@ def link_to(video: Path, place: Path) -> None:
         os.symlink(target, place)
 
 
-def _held_by(folder: Path) -> dict[str, Any]:
-    """What ``video.json`` says; nothing where there is none, or it is damaged."""
+def held_by(folder: Path) -> dict[str, Any]:
+    """What ``video.json`` in a folder says of its video; nothing where there is none, or it is damaged."""
     with contextlib.suppress(DataError):
         held = read_json(folder / MARKER)
         if isinstance(held, dict):

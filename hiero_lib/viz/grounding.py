@@ -6,14 +6,13 @@ same bars.
 
 from __future__ import annotations
 
-import html
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, overload
 
 from hiero_lib.hierarchy.spans import Interval, temporal_iou
-from hiero_lib.viz.page import clock, drawn, modebar, tick_times, time_title
+from hiero_lib.viz.page import clock, drawn, markup, modebar, tick_times, time_title
 from hiero_lib.viz.palette import THEMES, Theme, ThemeName, thread_color
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ def _plotly(panels: Sequence[GroundingPanel], *, title: str, theme: Theme) -> Pl
     figure = make_subplots(
         rows=len(panels),
         cols=1,
-        subplot_titles=[html.escape(_heading(panel)).replace("$", "&#36;") for panel in panels],
+        subplot_titles=[markup(_heading(panel)) for panel in panels],
         vertical_spacing=min(0.3 / len(panels), 0.16),
     )
     for number, panel in enumerate(panels, start=1):
@@ -145,7 +144,7 @@ def _plotly(panels: Sequence[GroundingPanel], *, title: str, theme: Theme) -> Pl
                 "opacity": [bar.opacity for bar in bars],
                 "line": {"width": 0},
             },
-            hovertext=[html.escape(bar.hover).replace("\n", "<br>") for bar in bars],
+            hovertext=[markup(bar.hover) for bar in bars],
             hovertemplate="%{hovertext}<extra></extra>",
             showlegend=False,
             **place,
@@ -166,14 +165,14 @@ def _plotly(panels: Sequence[GroundingPanel], *, title: str, theme: Theme) -> Pl
         figure.update_yaxes(
             range=[len(rows) - 0.5, -0.5],
             tickvals=list(range(len(rows))),
-            ticktext=[html.escape(row) for row in rows],
+            ticktext=[markup(row) for row in rows],
             showgrid=False,
             zeroline=False,
             **place,
         )
     figure.update_annotations(font_size=13, x=0, xanchor="left")
     figure.update_layout(
-        title={"text": html.escape(title), "x": 0, "xref": "container", "xanchor": "left", "pad": {"l": 16}},
+        title={"text": markup(title), "x": 0, "xref": "container", "xanchor": "left", "pad": {"l": 16}},
         barmode="overlay",
         height=120 + len(panels) * (60 + 34 * len(rows)),
         margin={"l": 16, "r": 24, "t": 88, "b": 56},

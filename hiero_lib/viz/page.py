@@ -38,8 +38,9 @@ def drawn(engine: Engine, plotly: Callable[[], Figure], matplotlib: Callable[[],
 
 
 def markup(text: str) -> str:
-    """Plain text as plotly's HTML, which knows no ``&quot;``."""
-    return html.escape(text, quote=False).replace("\n", "<br>")
+    """Plain text as plotly's HTML, which knows no ``&quot;``; no formula and no place of a template begins in it."""
+    escaped = html.escape(text, quote=False).replace("\n", "<br>")
+    return escaped.replace("$", "&#36;").replace("%{", "&#37;{")
 
 
 def wrapped(text: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.viz.page import Engine, drawn, page_layout
+from hiero_lib.viz.page import Engine, drawn, markup, page_layout
 from hiero_lib.viz.palette import THEMES, THREAD_COLORS, Theme, ThemeName
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def _plotly(panels: Sequence[Panel], *, title: str, theme: Theme) -> PlotlyFigur
     figure = make_subplots(
         rows=rows,
         cols=columns,
-        subplot_titles=[panel.title for panel in panels],
+        subplot_titles=[markup(panel.title) for panel in panels],
         horizontal_spacing=0.09,
         vertical_spacing=0.2,
     )
@@ -247,13 +247,13 @@ def _plotly(panels: Sequence[Panel], *, title: str, theme: Theme) -> PlotlyFigur
                 go.Scatter(
                     x=series.steps,
                     y=series.values,
-                    name=series.name,
+                    name=markup(series.name),
                     mode="lines+markers" if len(series.steps) < 50 else "lines",
                     line={"color": series.color, "width": 2},
                     showlegend=panel.needs_legend,
                     legendgroup=panel.title,
-                    legendgrouptitle={"text": panel.title},
-                    hovertemplate="step %{x}: %{y:.4g}<extra>" + series.name + "</extra>",
+                    legendgrouptitle={"text": markup(panel.title)},
+                    hovertemplate="step %{x}: %{y:.4g}<extra>" + markup(series.name) + "</extra>",
                 ),
                 **place,
             )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
@@ -96,3 +98,49 @@ def test_a_mistake_is_one_line(
     assert message in said
     assert said.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "a.txt"]
+
+
+@pytest.mark.parametrize("name", ["my video.mp4", "a#1%41.mp4", "it's.mp4", "a:b.mp4"])
+def test_printed_paths_can_be_pasted_and_open(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_video(tmp_path / name, [k / 30 for k in range(40)])
+    monkeypatch.chdir(tmp_path)
+    assert main(["explore", name, "--device", "cpu"]) == 0
+    paths = [Path(shlex.split(line)[0]) for line in capsys.readouterr().out.splitlines()[-2:]]
+    assert [path.suffix for path in paths] == [".html", ".json"]
+    for path in paths:
+        assert path.is_file()
+        assert Path(unquote(urlsplit(f"file:///{path}").path)).name == path.name  # as a browser takes it
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--formats", "html", "docx"], "value 'docx': no such format"),
+        (["--out", "a.mp4/x"], "a.mp4/x: nothing can be written here"),
+        (["--checkpoint", "none"], "none"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_the_work(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_video(tmp_path / "a.mp4", [k / 30 for k in range(40)])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hiero_lib.pipelines.own_video.extract_video", lambda *a, **k: pytest.fail("the work began"))
+    assert main(["explore", "a.mp4", "--device", "cpu", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_video(tmp_path / "a.mp4", [k / 30 for k in range(40)])
+    monkeypatch.chdir(tmp_path)
+    assert main(["extract", ".", "--profile", "own_video", "--to", "a.mp4/x", "--device", "cpu"]) == 2
+    assert "a.mp4/x: nothing can be written here" in capsys.readouterr().err

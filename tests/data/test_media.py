@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from hiero_lib.base.files import safe_name
+from hiero_lib.base.identity import file_identity
 from hiero_lib.data.media import Media, find_media
 from hiero_lib.data.paths import DataPaths
 
@@ -50,3 +52,22 @@ def test_frames_of_a_span_are_few_and_evenly_spread() -> None:
     assert len(media.frames_between(0, 100, most=7)) <= 7
     assert [at for at, _ in media.frames_between(40.2, 40.8)] == [40]  # the nearest to the middle
     assert Media().frames_between(0, 1) == []
+
+
+def test_a_file_that_the_features_are_not_of_is_not_shown(tmp_path: Path) -> None:
+    paths = DataPaths.at(tmp_path)
+    film, record = paths.videos / "v.mp4", paths.features("x") / "v.json"
+    for path in (film, record):
+        path.parent.mkdir(parents=True)
+    film.write_bytes(b"film")
+    assert find_media(paths, "v", features="x").video == film  # downloaded: nothing says what they are of
+    record.write_text(json.dumps({"video_identity": file_identity(film)}))
+    assert find_media(paths, "v", features="x").video == film
+    film.write_bytes(b"other")
+    found = find_media(paths, "v", features="x")
+    assert (found.video, found.note) == (
+        None,
+        "v.mp4 is another file than the one whose features these are: not shown.",
+    )
+    record.write_text("[]")
+    assert find_media(paths, "v", features="x").video == film

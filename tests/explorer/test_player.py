@@ -46,3 +46,15 @@ def test_a_video_that_is_opened_gets_no_seek_of_the_one_before(tmp_path: Path) -
         seen.append(player._script.outputs[0]["data"]["text/html"])
     assert "listener-player-0" in seen[0]
     assert "listener-player-0" not in seen[1]
+
+
+def test_a_files_name_is_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film = tmp_path / "<img src=x onerror=alert(1)>&amp;.mp4"
+    film.write_bytes(b"film")
+    monkeypatch.setattr("hiero_lib.explorer.player._MOST_BYTES", 3)
+    player = Player("listener")
+    player.open(Media(film))
+    assert "&lt;img src=x onerror=alert(1)&gt;&amp;amp;.mp4 is larger" in player._box.children[0].value
+    player.open(Media(note=f"{film.name} is another file"))
+    assert "<img" not in player._box.children[0].value
+    assert "is another file" in player._box.children[0].value

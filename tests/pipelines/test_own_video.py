@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,10 @@ from hiero_lib.base.errors import DataError
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.methods.method import HIERO, UNTRAINED
 from hiero_lib.pipelines.own_video import explore, level_rows, turns_row, why_not, write_report
+from hiero_lib.pipelines.video_folder import folder_of
 from hiero_lib.sources.extraction.demo import Demo, make_demo
 from hiero_lib.sources.extraction.extractors.base import NetworkExtractor
+from hiero_lib.sources.extraction.names import printable
 from tests.helpers.shared import SHARED
 from tests.sources.extraction.conftest import brightness_extractor
 
@@ -169,3 +173,70 @@ def test_missing_text_weights_are_looked_for_where_the_profile_has_its_data(
             narrations=demo.narrations,
         )
     assert error.value.file == (tmp_path / "ego4d/pretrained/text.pth").resolve()
+
+
+CASES = Path(__file__).parents[1] / "cases"
+
+
+def test_two_cameras_files_of_one_name(profile: Profile, extractor: NetworkExtractor, tmp_path: Path) -> None:
+    """The second is never given the first one's features, link or page."""
+    arguments = {"profile": profile, "extractor": extractor, "device": CPU, "say": lambda line: None}
+    found = {}
+    for letter in "AB":
+        (tmp_path / letter).mkdir()
+        video = tmp_path / letter / "GX010001.mp4"
+        shutil.copy(CASES / f"videos/cam{letter}_GX010001.mp4", video)
+        found[letter] = explore(video, folder_of(tmp_path / "out", video, say=lambda line: None), **arguments)
+        assert (found[letter].folder / "data/raw/videos/GX010001.mp4").resolve() == video
+        write_report(found[letter])
+    ends = {
+        letter: torch.load(one.folder / "data/raw/features/brightness/GX010001.pt") for letter, one in found.items()
+    }
+    assert {letter: len(x) for letter, x in ends.items()} == {"A": 11, "B": 24}
+    with pytest.raises(DataError, match="holds another video"):
+        explore(tmp_path / "B/GX010001.mp4", found["A"].folder, **arguments)
+
+
+def test_narrations_after_the_real_end_are_told_first(
+    profile: Profile, extractor: NetworkExtractor, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    arguments = {"profile": profile, "extractor": extractor, "device": CPU, "say": said.append}
+    narrations = CASES / "narrations/half_out.csv"
+
+    def computing(done: int, expected: int | None) -> None:
+        if said[-1] != "computing":
+            said.append("computing")
+
+    explore(CASES / "videos/plain.mp4", tmp_path / "a", narrations=narrations, progress=computing, **arguments)
+    assert said[:2] == ["half_out.csv: 7 of 10 lie after the end (6 s) and are left out", "computing"]
+    assert said[2].endswith("(3 narrations are too few to train on)")
+    said.clear()
+    found = explore(CASES / "videos/cut_tail.mkv", tmp_path / "b", narrations=narrations, **arguments)
+    assert "lie after the end (3.92 s)" in said[0]  # not the header's 6 s
+    assert f"({len(found.collection.narrations('cut_tail'))} narrations" in said[-1]
+    assert "cut_tail.mkv: the picture ends at 3.92 s, the file says 6 s" in said
+
+
+def test_a_name_that_is_no_uid_is_explored_under_another(
+    profile: Profile, extractor: NetworkExtractor, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    for name in (b"a\\b:c.mp4", b"caf\xe9.mp4", b"x" * 250 + b".mp4", b"NA.mp4", b"my video #1.mp4"):
+        video = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+        shutil.copy(CASES / "videos/plain.mp4", video)
+        arguments = {"profile": profile, "extractor": extractor, "device": CPU, "say": said.append}
+        found = explore(video, folder_of(tmp_path / "out", video), **arguments)
+        page, about = write_report(found)
+        assert page.is_file()
+        assert json.loads(about.read_text())["video"]["name"] == printable(video.name)
+    assert "a\\b:c: a name with a slash or backslash; its uid is a-5Cb-3Ac" in said
+
+
+def test_a_checkpoint_that_is_not_there_is_told_before_the_work(
+    demo: Demo, profile: Profile, extractor: NetworkExtractor, tmp_path: Path
+) -> None:
+    arguments = {"profile": profile, "extractor": extractor, "device": CPU}
+    with pytest.raises(DataError):
+        explore(demo.video, tmp_path / "x", checkpoint=tmp_path / "none", **arguments)
+    assert not (tmp_path / "x").exists()

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 import torch
@@ -54,3 +55,38 @@ def test_texts_are_escaped_and_broken_between_words() -> None:
     title = page_layout("A <b>", THEMES["light"], height=100, note="x < y")["title"]["text"]
     assert title.startswith("A &lt;b&gt;<br>")
     assert "x &lt; y" in title
+
+
+EVIL = '<img src=x onerror=alert(1)> &amp; "%{x}" $\\href{javascript:1}{x}$'
+
+
+def _strings(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [text for one in value.values() for text in _strings(one)]
+    if isinstance(value, list):
+        return [text for one in value for text in _strings(one)]
+    return [value] if isinstance(value, str) else []
+
+
+def test_texts_from_data_are_text_in_every_figure() -> None:
+    """Names, narrations, queries and titles: no element, formula or template begins in one."""
+    named = [
+        dataclasses.replace(level, names={thread: f"{EVIL} {thread}" for thread in level.seconds()})
+        for level in record(THREE, channels=6, network=[[-1] * 40, [0] * 20, [0] * 10]).levels
+    ]
+    video = dataclasses.replace(record(THREE, channels=6), levels=tuple(named))
+    figures = every_figure(
+        video,
+        title=EVIL,
+        query=EVIL,
+        text=torch.randn(6),
+        narrations=Narrations([1.0], [EVIL]),
+        level=0,
+        engine="plotly",
+    )
+    panel = GroundingPanel(EVIL, 20.0, (1.0, 3.0), {EVIL: [(1.0, 2.0)]})
+    figures["grounding"] = plot_grounding([panel], title=EVIL, engine="plotly")
+    for name, figure in figures.items():
+        texts = _strings(json.loads(figure.to_json(validate=False)))
+        assert any("&lt;img" in text for text in texts), name
+        assert not [text for text in texts if "<img" in text or '"%{x}"' in text or "$" in text], name

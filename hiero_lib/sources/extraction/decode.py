@@ -255,8 +255,8 @@ def _watched(
         yield frame
     look(end, clock.end_s)
     if lost:
-        seconds, whole = sum(stop - start for start, stop in lost), clock.end_s - start_s
-        say(f"{seconds:.3g} of {whole:.4g} s could not be decoded, first at {lost[0][0]:.4g} s")
+        seconds = sum(stop - start for start, stop in lost)
+        say(f"{seconds:.3g} of {clock.end_s:.4g} s could not be decoded, first at {lost[0][0]:.4g} s")
     if len(damaged) > max(_FEW_DAMAGED, _FEW_DAMAGED_PART * len(clock.shown_s)):
         say(f"{len(damaged)} frames are damaged, first at {damaged[0]:.4g} s")
 

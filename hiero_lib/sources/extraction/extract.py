@@ -33,7 +33,7 @@ from hiero_lib.config import FeatureConfig
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.sources.extraction.decode import Decoder, GridFrame, best_decoder, video_info
 from hiero_lib.sources.extraction.extractors.base import Extractor
-from hiero_lib.sources.extraction.names import check_uid
+from hiero_lib.sources.extraction.names import check_uid, printable
 from hiero_lib.sources.extraction.parts import Parts
 from hiero_lib.sources.extraction.windows import Windows, clips
 
@@ -190,7 +190,7 @@ def is_done(video_uid: str, folder: Path, extraction: Extraction, video: Path) -
         problem = f"these features were made in another way ({how})"
         raise DataError(problem, file=record, field="fingerprint", hint=_AFRESH)
     if made_by.get("video_identity") != identity_of(video):
-        problem = f"these features are of another file of this name, not of {video}"
+        problem = f"these features are of another file of this name, not of {printable(str(video))}"
         raise DataError(problem, file=record, field="video_identity", hint=_AFRESH)
     if made_by.get("segments") != header.num_segments:
         problem = f"the features beside it have {header.num_segments} segments"
@@ -211,7 +211,7 @@ def _record(video: Path, identity: str, x: Tensor, extraction: Extraction, remar
     extractor, windows = extraction.extractor, extraction.windows
     return {
         "format": FORMAT,
-        "video": video.name,
+        "video": printable(video.name),
         "video_identity": identity,
         "remarks": list(remarks),
         "segments": len(x),

@@ -43,5 +43,5 @@ def problem_of(video_uid: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text that any UTF-8 stream takes: bytes of a file's name that are no UTF-8 show as ``\\udce9``."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """Text in one line that any UTF-8 stream takes: line ends and bytes that are no UTF-8 show as escapes."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

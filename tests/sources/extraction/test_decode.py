@@ -7,6 +7,7 @@ import subprocess
 import sys
 import types
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -254,3 +255,78 @@ def test_real_footage(name: str, frames: int) -> None:
     worst = max(abs(frame.time_s - frame.index / 30) for frame in found)
     assert worst <= np.diff(stamps).max() / 2 + 0.034  # the last frame stands for its whole length
     assert min(found[0].image().shape[:2]) == 256
+
+
+CASES = Path(__file__).parents[2] / "cases" / "videos"
+JUMPS = "the file's clock jumps once, at {} s: its pictures are taken one after the other"
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds", "remarks"),
+    [
+        ("plain.mp4", 6.0, []),
+        ("camA_GX010001.mp4", 6.0, []),
+        ("camB_GX010001.mp4", 13.0, []),
+        ("cover_first.mp4", 6.0, []),
+        ("size_change.ts", 11.93, []),  # the second half begins one frame before the first one's end
+        ("concat_restart.ts", 12.0, [JUMPS.format("6")]),
+        ("cut_tail.mkv", 3.93, ["the picture ends at 3.92 s, the file says 6 s"]),
+        ("flip4_mpeg2.mpg", 6.0, [JUMPS.format("0.2"), "6 frames are damaged, first at 0.96 s"]),
+    ],
+)
+def test_files_that_once_were_read_wrong(name: str, seconds: float, remarks: list[str]) -> None:
+    said: list[str] = []
+    frames = list(pyav_frames(CASES / name, fps=30, say=said.append))
+    assert len(frames) / 30 == pytest.approx(seconds, abs=0.02)
+    assert [frame.index for frame in frames] == list(range(len(frames)))
+    assert said == remarks
+    late = list(pyav_frames(CASES / name, fps=30, start=100))
+    assert [(f.index, f.time_s) for f in late] == [(f.index, f.time_s) for f in frames[100:]]
+
+
+@pytest.mark.usefixtures("torchcodec")
+def test_torchcodec_leaves_a_wrong_clock_to_pyav() -> None:
+    said: list[str] = []
+    assert len(list(torchcodec_frames(CASES / "concat_restart.ts", fps=30, say=said.append))) == 360
+    assert said == [JUMPS.format("6")]
+
+
+def test_what_could_not_be_decoded_is_said(tmp_path: Path, steady: Path) -> None:
+    """A half of the file that is zeros: the grid is whole, and half of it is told to be one old frame."""
+    raw = bytearray(steady.read_bytes())
+    start, length = raw.index(b"mdat") + 8, len(raw) // 2
+    raw[start + length // 2 : start + length // 2 + length] = bytes(length)
+    (tmp_path / "zeros.mp4").write_bytes(raw)
+    said: list[str] = []
+    frames = list(pyav_frames(tmp_path / "zeros.mp4", fps=30, say=said.append))
+    assert len(frames) == 240
+    (line,) = [line for line in said if "could not be decoded" in line]
+    assert 3 < float(line.split()[0]) < 5
+    assert "of 8 s could not be decoded, first at" in line
+
+
+@pytest.mark.parametrize(("shape", "size"), [((2, 1), (24, 64)), ((1, 2), (36, 24)), ((1, 1), (24, 32))])
+def test_the_shape_of_pixels_is_applied(shape: tuple[int, int], size: tuple[int, int], tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "wide.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(*shape)
+        for number in range(5):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 50 * number, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    image = next(pyav_frames(tmp_path / "wide.mp4", fps=10, short_side=24)).image()
+    assert image.shape[:2] == size
+    whole = next(pyav_frames(tmp_path / "wide.mp4", fps=10)).image()
+    assert whole.shape[:2] == (48, round(64 * shape[0] / shape[1]))
+
+
+def test_a_stream_without_times_has_those_of_its_rate(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "raw.h264"), "w", format="h264") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(50):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 4 * number, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert len(list(pyav_frames(tmp_path / "raw.h264", fps=25))) == 50

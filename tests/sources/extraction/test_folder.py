@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -136,3 +140,97 @@ def test_what_cannot_be_planned_is_refused(videos: Path, plan: Plan, tmp_path: P
         Plan("brightness", None, FeatureConfig(folder="x", dim=13), tmp_path, device="cpu").open()
     with pytest.raises(DataError, match="at least one worker"):
         extract_folder(videos_of(videos), plan, workers=0)
+
+
+CASES = Path(__file__).parents[2] / "cases" / "videos"
+
+
+def test_whatever_one_file_does_is_its_line(
+    tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch, brightness: NetworkExtractor
+) -> None:
+    folder = tmp_path / "odd"
+    shutil.copytree(CASES, folder)
+    for name in (b"caf\xe9.mp4", b"x" * 250 + b".mp4", b"new\nline.mp4", b"back\\slash.mp4", b"a:b #1 %41.mp4"):
+        shutil.copy(CASES / "plain.mp4", os.fsencode(folder) + b"/" + name)
+    (folder / "broken.mp4").symlink_to("nowhere.mp4")
+    os.mkfifo(folder / "pipe.mp4")
+    (folder / "empty.mp4").touch()
+    for name in ("denied", "memory", "full_of_av"):
+        shutil.copy(CASES / "plain.mp4", folder / f"{name}.mp4")
+    extract = of_folder.extract_video
+    raised = {"denied": PermissionError(13, "Permission denied", "denied.mp4"), "memory": MemoryError()}
+    raised["full_of_av"] = av.error.ExternalError(1, "Generic error")
+
+    def some_fail(video: Path, *arguments: Any, **options: Any) -> Path:
+        if video.stem in raised:
+            raise raised[video.stem]
+        return extract(video, *arguments, **options)
+
+    monkeypatch.setattr(of_folder, "extract_video", some_fail)
+    report = extract_folder(videos_of(folder), plan)
+    assert sorted(report.written) == sorted([*(path.stem for path in CASES.iterdir()), "a:b #1 %41"])
+    whys = {
+        "broken": "No such file",
+        "pipe": "it is no file",
+        "empty": "not readable",
+        "denied": "PermissionError",
+        "memory": "too little memory",
+        "full_of_av": "Generic error",
+        "xxx": "250 bytes is too long",
+        "caf": "not UTF-8",
+        "new\\n": "control character",
+        "back": "backslash",
+    }
+    assert len(report.failed) == len(whys)
+    for name, why in whys.items():
+        assert [why in line for uid, line in report.failed.items() if name in uid] == [True], name
+    summary = report.summary()
+    summary.encode()
+    assert len(summary.splitlines()) == 1 + len(whys) + sum(map(len, report.remarks.values()))
+    assert "cut_tail: the picture ends at 3.92 s, the file says 6 s" in summary
+
+
+def test_a_full_disk_is_not_tried_again_for_each_video(
+    videos: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any, **options: Any) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(of_folder, "extract_video", full)
+    report = extract_folder(videos_of(videos), plan)
+    assert sorted(report.failed) == ["a", "b", "c", "d"]
+    assert sum("not tried: OSError" in why for why in report.failed.values()) == 3
+
+
+def test_another_file_under_a_name_is_a_line(videos: Path, plan: Plan) -> None:
+    extract_folder(videos_of(videos), plan)
+    shutil.copy(videos / "b.mp4", videos / "a.mp4")
+    report = extract_folder(videos_of(videos), plan)
+    assert sorted(report.there) == ["b", "c", "d"]
+    assert "of another file of this name" in report.failed["a"]
+
+
+def test_what_is_passed_over_is_said(videos: Path) -> None:
+    (videos / "clip.mxf").touch()
+    (videos / "linked").symlink_to(videos / "below")
+    said: list[str] = []
+    videos_of(videos, say=said.append)
+    assert said == ["passed over, since they are no video files: 1 links to folders, 1 hidden, 1 .mxf, 1 .txt"]
+
+
+def test_a_worker_that_dies_is_a_line(videos: Path, plan: Plan) -> None:
+    """As a process that a damaged file brings down, or that is killed for its memory."""
+
+    class Broken:
+        def submit(self, function: Any, *arguments: Any) -> Any:
+            future: Any = Future()
+            if arguments[2] == 0:
+                future.set_exception(RuntimeError("a process in the pool was terminated abruptly"))
+            else:
+                future.set_result(of_folder.FolderReport(written=["a", "b"]))
+            return future
+
+    report = extract_folder(videos_of(videos), plan, workers=2, executor=Broken())
+    assert report.written == ["a", "b"]
+    assert sorted(report.failed) == ["c", "d", "worker 0"]
+    assert "terminated abruptly" in report.failed["worker 0"]
