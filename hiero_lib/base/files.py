@@ -7,6 +7,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -61,8 +62,27 @@ def write_text(target: str | Path, text: str) -> None:
 
 
 def write_json(target: str | Path, value: Any) -> None:
-    """Write ``value`` as indented JSON atomically; NaN and infinity are refused, as JSON has neither."""
+    """Write ``value`` as indented JSON atomically.
+
+    Raises:
+        DataError: a number in it is NaN or infinite, which JSON has not; names the field.
+    """
+    if found := not_finite(value):
+        raise DataError("JSON has neither NaN nor infinity", file=target, field=found[0], value=found[1])
     write_text(target, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def not_finite(value: Any, name: str = "") -> tuple[str, float] | None:
+    """The dotted name and the value of the first number in nested plain values that is NaN or infinite."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else (name, value)
+    if isinstance(value, dict):
+        inner = ((f"{name}.{key}" if name else str(key), item) for key, item in value.items())
+    elif isinstance(value, list | tuple):
+        inner = ((f"{name}[{number}]", item) for number, item in enumerate(value))
+    else:
+        return None
+    return next((found for key, item in inner if (found := not_finite(item, key))), None)
 
 
 def read_json(path: str | Path) -> Any:
@@ -92,6 +112,10 @@ def read_json(path: str | Path) -> Any:
             field=f"line {error.lineno} column {error.colno}",
             hint="The file may be truncated: fetch it again",
         ) from error
+    except ValueError as error:  # an integer of thousands of digits
+        raise DataError(f"not readable as JSON ({error})"[:300], file=path) from error
+    except RecursionError as error:
+        raise DataError("nested too deeply to be read", file=path) from error
 
 
 class _Twice(Exception):

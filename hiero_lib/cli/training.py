@@ -41,7 +41,8 @@ def _train(options: argparse.Namespace) -> int:
     from hiero_lib.base.device import best_device
     from hiero_lib.benchmarks.egomcq.task import open_egomcq
     from hiero_lib.data.paths import DataPaths
-    from hiero_lib.training.loop import TrainingDiverged, run_training
+    from hiero_lib.training.divergence import TrainingDiverged
+    from hiero_lib.training.loop import run_training
 
     folder = options.folder or Path("outputs", profile.name, "train", options.backbone)
     validate, questions = None, DataPaths.at(profile.data_root).egomcq
