@@ -16,8 +16,8 @@ import torch
 
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.executors import Executor, local_processes
+from hiero_lib.base.locks import claimed
 from hiero_lib.config import FeatureConfig
-from hiero_lib.sources.extraction.claims import claimed
 from hiero_lib.sources.extraction.extract import Extraction, check_fits, extract_video, is_done
 from hiero_lib.sources.extraction.extractors.choose import LOADERS, open_extractor
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.base.locks import claimed
 from hiero_lib.config import FeatureConfig
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.sources.extraction import folder as of_folder
-from hiero_lib.sources.extraction.claims import claimed
 from hiero_lib.sources.extraction.extractors.base import NetworkExtractor
 from hiero_lib.sources.extraction.folder import Plan, extract_folder, slurm_executor, videos_of
 from tests.helpers.videos import write_video
