@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Sequence
 
@@ -27,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.debug:
             raise
         stopped = stop if isinstance(stop, Stopped) else Stopped()
-        print(f"hiero_lib: {stopped}", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+            hint = "" if stopped.done else "; the same command again goes on where it can"
+            print(f"hiero_lib: {stopped}{hint}", file=sys.stderr)
         return stopped.exit_status
     except OSError as error:
         if options.debug:

@@ -17,6 +17,9 @@ class Stopped(KeyboardInterrupt):
         self.number, self.done = number, done
         super().__init__(f"stopped by {signal.Signals(number).name}{f' {done}' if done else ''}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.number, self.done)
+
     @property
     def exit_status(self) -> int:
         """130 for SIGINT, 143 for SIGTERM."""

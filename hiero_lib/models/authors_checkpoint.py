@@ -80,6 +80,17 @@ def backbone_state(state: dict[str, Tensor], n_layers: int) -> dict[str, Tensor]
     return renamed
 
 
+def their_name(part: str, name: str, n_layers: int) -> str:
+    """The reference's name of a weight of our ``backbone``, ``visual_head`` or ``text_head``, for an error."""
+    if part != "backbone":
+        name = name.removeprefix("net.") if part == "text_head" else name
+        return f"task.{'projector' if part == 'visual_head' else 'text_proj'}.{name}"
+    for ours, theirs in (("projection.", "proj.1."), ("encoder_stages.", "up_stages."), ("decoder_", "down_")):
+        name = re.sub(f"^{ours}", theirs, name)
+    name = re.sub(r"\.convs\.(\d+)\.", lambda match: f".module_{2 * int(match[1]) + 1}.", name)
+    return f"model.{name.replace('.norm.', f'.module_{2 * n_layers}.')}"
+
+
 def head_states(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
     """The reference's ``task`` weights as those of our visual head, text head, and text encoder."""
 
@@ -184,8 +195,7 @@ def _model_config(state: dict[str, Tensor], config: Any, path: Path) -> ModelCon
     if not isinstance(config, dict) or not isinstance(conv, dict):
         raise DataError("expected the model's settings", file=path, field="config.model")
     hidden_size, input_size = _sizes(state["proj.1.weight"], 2, path, "model.proj.1.weight")
-    gate_name = "up_stages.0.module_1.lin_pos.0.weight"
-    gate = state.get(gate_name)
+    gate_name, gate = next(((n, v) for n, v in state.items() if n.endswith(".lin_pos.0.weight")), ("", None))
 
     def number(name: str, default: T, kind: Callable[[Any], T]) -> T:
         value = config.get(name, {})

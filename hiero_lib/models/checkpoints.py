@@ -5,7 +5,9 @@ The authors' ``.pth`` files are read as well (:mod:`hiero_lib.models.authors_che
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -20,7 +22,7 @@ from hiero_lib.base.progress import say_aside
 from hiero_lib.base.sealed import read_sealed, write_sealed
 from hiero_lib.config import AlignmentConfig, FeatureConfig, ModelConfig, Profile, TextConfig, from_dict
 from hiero_lib.models.alignment import AlignedModel, TextHead, VisualHead
-from hiero_lib.models.authors_checkpoint import read_authors_checkpoint
+from hiero_lib.models.authors_checkpoint import read_authors_checkpoint, their_name
 from hiero_lib.models.hiero import HiERO
 from hiero_lib.models.model_files import CARD, FORMAT, WEIGHTS, checked_card, model_at
 from hiero_lib.models.probe import SegmentProbe
@@ -183,9 +185,21 @@ def load_authors_model(path: str | Path) -> tuple[AlignedModel, ModelCard]:
     text_dim = _text_dim(checkpoint.text_head, "net.0.weight", path)
     with torch.device("meta"):  # see load_model
         expected = build_model(card, text_dim=text_dim)
-    for name, state in checkpoint.parts.items():
-        check_strictly(getattr(expected, name).state_dict(), state, file=path)
+    for part, state in checkpoint.parts.items():
+        with _their_names(part, checkpoint.model.n_layers):
+            check_strictly(getattr(expected, part).state_dict(), state, file=path)
     model = build_model(card, text_dim=text_dim, text_encoder=encoder)
-    for name, state in checkpoint.parts.items():
-        load_strictly(getattr(model, name), state, file=path)
+    for part, state in checkpoint.parts.items():
+        with _their_names(part, checkpoint.model.n_layers):
+            load_strictly(getattr(model, part), state, file=path)
     return model.eval(), card
+
+
+@contextlib.contextmanager
+def _their_names(part: str, n_layers: int) -> Iterator[None]:
+    """Errors within name a weight as the authors' file does."""
+    try:
+        yield
+    except DataError as error:
+        field = their_name(part, error.field or "", n_layers)
+        raise DataError(error.problem, file=error.file, field=field, value=error.value) from error

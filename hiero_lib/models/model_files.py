@@ -43,6 +43,19 @@ def checked_card(folder: Path) -> dict[str, Any]:
     return card
 
 
+def weights_hash(folder: Path) -> str:
+    """SHA-256 of a model's weights as its card has it; :func:`checked_card` says whether they are those.
+
+    Raises:
+        DataError: the card is missing or damaged.
+    """
+    card = read_sealed(folder / CARD, format=FORMAT, what="a model's card", files=False)
+    digest = card["sha256"].get(WEIGHTS)
+    if not isinstance(digest, str):
+        raise DataError("the hash of the weights is missing", file=folder / CARD, field=f"sha256.{WEIGHTS}")
+    return digest
+
+
 def step_of(folder: Path) -> int | None:
     """The step in a checkpoint's name; None for any other name."""
     match = _STEP.fullmatch(folder.name)

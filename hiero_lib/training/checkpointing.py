@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import math
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from torch import Tensor, nn
 from hiero_lib.base.distributed import from_main_process
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.files import atomic_path, finish_interrupted
+from hiero_lib.base.locks import exclusive
 from hiero_lib.base.progress import say
 from hiero_lib.base.sealed import OtherFormatError, read_sealed, write_sealed
 from hiero_lib.config import Profile
@@ -87,6 +90,26 @@ class TrainingFolder:
         self.folder, self.profile, self.backbone, self.accelerator = folder, profile, backbone, accelerator
         self.checkpoints = folder / CHECKPOINTS
         self.metrics = MetricsLog(folder / "metrics.jsonl")
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the folder: two trainings in one would write one log.
+
+        Raises:
+            DataError: another process trains in it; names that.
+            OSError: the folder cannot be written.
+        """
+        claim = exclusive(self.checkpoints, "train")
+        try:
+            claim.__enter__()
+        except DataError as error:
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__ from None
+            raise
+        try:
+            yield
+        finally:
+            claim.__exit__(None, None, None)
 
     def checkpoint(self, step: int) -> Path:
         """Folder of the checkpoint after ``step`` steps."""

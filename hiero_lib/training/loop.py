@@ -8,6 +8,7 @@ number of processes bitwise.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 import time
@@ -22,7 +23,7 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 
 from hiero_lib.base.device import best_device, choose_precision
-from hiero_lib.base.distributed import num_processes, sum_over_processes
+from hiero_lib.base.distributed import from_main_process, num_processes, sum_over_processes
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.base.progress import Progress
 from hiero_lib.base.signals import Stopped, StopRequest
@@ -31,7 +32,7 @@ from hiero_lib.data.egoclip import EgoClipReport
 from hiero_lib.models.alignment import AlignedModel
 from hiero_lib.models.checkpoints import Backbone, build_model, card_of
 from hiero_lib.models.text_encoders import load_text_encoder
-from hiero_lib.training.batches import batches, load_training_data, steps_in_epoch
+from hiero_lib.training.batches import TrainingData, batches, load_training_data, steps_in_epoch
 from hiero_lib.training.checkpointing import TrainingFolder
 from hiero_lib.training.divergence import TrainingDiverged, loss_is_good
 from hiero_lib.training.memory import memory_advice, training_memory_gb
@@ -87,22 +88,40 @@ def run_training(
 
     Raises:
         ConfigError: the folder holds a run with other settings, or the batch does not divide among the processes.
-        DataError: the data cannot be used.
+        DataError: the data cannot be used, or another process trains in the folder.
         TrainingDiverged: the loss or the weights are not finite, or absurdly large; nothing is saved of them.
         Stopped: by a signal, after a checkpoint.
     """
     started = time.monotonic()
-    config = profile.training
     accelerator = _open_accelerator(profile)
+    config = profile.training
     encoder = None if profile.text.frozen else load_text_encoder(profile.text, data_root=profile.data_root)
     data = load_training_data(profile, accelerator, text_encoder=encoder)
     accelerator.print(data.report.summary())
     torch.manual_seed(config.seed)
     card = card_of(profile, backbone)
     model = build_model(card, text_dim=data.text_dim, text_encoder=encoder).to(accelerator.device)
-    optimizer = build_optimizer(model, config)
 
     training = TrainingFolder(Path(folder), profile, backbone, accelerator)
+    with contextlib.ExitStack() as held:
+        from_main_process(lambda: held.enter_context(training.alone()))
+        return _train(training, model, data, started, on_log=on_log, max_steps=max_steps, validate=validate)
+
+
+def _train(
+    training: TrainingFolder,
+    model: AlignedModel,
+    data: TrainingData,
+    started: float,
+    *,
+    on_log: Log | None,
+    max_steps: int | None,
+    validate: Validate | None,
+) -> TrainingSummary:
+    """As :func:`run_training`, in a folder that is held, with a model as it begins."""
+    profile, accelerator = training.profile, training.accelerator
+    config = profile.training
+    optimizer = build_optimizer(model, config)
     steps_done = training.restore(model, optimizer)
     # Accelerate wraps the model alone: the optimiser's rate and the data's order are functions of the step here.
     wrapped = accelerator.prepare_model(model)
