@@ -9,34 +9,39 @@ stopped by Ctrl-C or SIGTERM.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
-from typing import Any
 
-from hiero_lib.base.errors import DataError, Terminated
+from hiero_lib.base.errors import DataError
+from hiero_lib.base.signals import Stopped, sigterm_raises
 from hiero_lib.cli import benchmarks, data, runs, training, videos
 
-_GO_ON = "what was done is kept; the same command goes on from there"
+_HINTS = {
+    errno.ENOSPC: "Make room",
+    errno.EDQUOT: "Make room: the quota is used up",
+    errno.EROFS: "Write to another folder: this one can only be read",
+    errno.EACCES: "Write to a folder of your own, or ask for the right",
+    errno.EPERM: "Write to a folder of your own, or ask for the right",
+    errno.EMFILE: "Allow more open files (`ulimit -n 4096`)",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     _speak_on_any_console()
     options = _parser().parse_args(arguments)
-    before = _on_sigterm(_terminate)
     try:
-        status: int = options.command(options)
-        sys.stdout.flush()
-        return status
-    except (Exception, KeyboardInterrupt, Terminated) as error:
-        if options.debug and isinstance(error, Exception):
+        with sigterm_raises():
+            status: int = options.command(options)
+            sys.stdout.flush()
+            return status
+    except (Exception, KeyboardInterrupt) as error:
+        if options.debug:
             raise
         return _told(error)
-    finally:
-        _on_sigterm(before)
 
 
 def _told(error: BaseException) -> int:
@@ -46,38 +51,32 @@ def _told(error: BaseException) -> int:
             _say(*str(error).splitlines(), *getattr(error, "__notes__", ()))
             return 2
         case KeyboardInterrupt():
-            _say(f"stopped by Ctrl-C; {_GO_ON}")
-            return 128 + signal.SIGINT
-        case Terminated():
-            _say(f"stopped by SIGTERM; {_GO_ON}")
-            return 128 + signal.SIGTERM
+            stopped = error if isinstance(error, Stopped) else Stopped()
+            if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+                _say(f"{stopped}{'' if stopped.done else '; the same command goes on where it can'}")
+            return stopped.exit_status
         case BrokenPipeError():  # whoever read what is printed has gone, as head does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
         case OSError():
-            where = " ".join(repr(str(name)) for name in (error.filename, error.filename2) if name is not None)
-            _say(f"{error.strerror or error}{': ' if where else ''}{where}; {_GO_ON}")
+            _say(_what_the_machine_refused(error))
             return 1
         case MemoryError():
-            _say(f"out of memory ({str(error) or 'no more than that is known'}); {_GO_ON}")
+            _say(f"out of memory{f' ({error})' if str(error) else ''}")
             return 1
     raise error
 
 
+def _what_the_machine_refused(error: OSError) -> str:
+    """A line with the file, and how to go on."""
+    files = " -> ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
+    what = f"{files}: {error.strerror}" if files and error.strerror else str(error) or type(error).__name__
+    hint = _HINTS.get(error.errno or 0)
+    return " ".join(what.split()) + (f". {hint}, and give the same command again" if hint else "")
+
+
 def _say(*lines: str) -> None:
     print("hiero_lib:", *lines, file=sys.stderr)
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
-
-
-def _on_sigterm(handler: Any) -> Any:
-    """Set the handler; the one before. Only the main thread of a process may."""
-    try:
-        return signal.signal(signal.SIGTERM, handler)
-    except ValueError:
-        return handler
 
 
 def _speak_on_any_console() -> None:

@@ -68,15 +68,16 @@ def open_run(
     """Read the profile, make the run's folder and say on what it will compute.
 
     Raises:
-        ConfigError: an unknown profile or setting.
+        ConfigError: an unknown profile or setting, or the name of a run that leads out of ``outputs``.
     """
     from hiero_lib.base.device import best_device
     from hiero_lib.config import load_profile
+    from hiero_lib.results.names import run_folder
     from hiero_lib.results.run import RunFolder
 
-    settled = load_profile(profile, settings)
+    settled, folder = load_profile(profile, settings), run_folder(outputs, run)
     _mount_drive(outputs, settled.data_root)
-    opened = RunFolder(settled, Path(outputs).resolve() / run)
+    opened = RunFolder(settled, folder.resolve())
     opened.folder.mkdir(parents=True, exist_ok=True)
     note = " (generated: no number is a result on the real benchmark)" if opened.profile.is_sample else ""
     print(f"profile {opened.profile.name}, data {Path(opened.profile.data_root).expanduser().resolve()}{note}")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from hiero_lib.__main__ import main
-from hiero_lib.base.errors import Terminated
+from hiero_lib.base.signals import Stopped
 from hiero_lib.cli import data
 
 REPOSITORY = Path(__file__).parent.parent
@@ -107,13 +107,14 @@ def test_debug_shows_where_a_mistake_was_found() -> None:
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [
-        (KeyboardInterrupt(), 130, "stopped by Ctrl-C; what was done is kept"),
-        (Terminated(), 143, "stopped by SIGTERM; what was done is kept"),
-        (OSError(errno.ENOSPC, "No space left on device", "/data/x.pt"), 1, "No space left on device: '/data/x.pt'"),
-        (PermissionError(errno.EACCES, "Permission denied", "/data"), 1, "Permission denied: '/data'"),
-        (OSError(errno.EROFS, "Read-only file system", "a", None, "b"), 1, "Read-only file system: 'a' 'b'"),
-        (OSError(errno.EMFILE, "Too many open files"), 1, "Too many open files; "),
-        (OSError("no number"), 1, "no number; "),
+        (KeyboardInterrupt(), 130, "stopped by SIGINT; the same command goes on"),
+        (Stopped(signal.SIGTERM), 143, "stopped by SIGTERM; the same command goes on"),
+        (Stopped(signal.SIGTERM, "after step 7"), 143, "stopped by SIGTERM after step 7\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "/data/x.pt"), 1, "/data/x.pt: No space left .* Make room"),
+        (PermissionError(errno.EACCES, "Permission denied", "/data"), 1, "/data: Permission denied. Write to a"),
+        (OSError(errno.EROFS, "Read-only file system", "a", None, "b"), 1, "a -> b: Read-only file system"),
+        (OSError(errno.EMFILE, "Too many open files"), 1, "Too many open files. .*ulimit -n 4096"),
+        (OSError("no number"), 1, "no number\n"),
         (MemoryError(), 1, "out of memory"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
@@ -134,11 +135,10 @@ def test_whatever_ends_a_command_is_one_line(
     assert signal.getsignal(signal.SIGTERM) is before
     line = capsys.readouterr().err
     assert line.startswith("hiero_lib: ")
-    assert said in line
+    assert re.search(said, line), line
     assert line.count("\n") == 1
-    if isinstance(error, Exception):
-        with pytest.raises(type(error)):
-            main(["--debug", "doctor", "--profile", "sample"])
+    with pytest.raises(type(error)):
+        main(["--debug", "doctor", "--profile", "sample"])
 
 
 def test_what_nobody_has_foreseen_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +151,7 @@ def test_what_nobody_has_foreseen_keeps_its_traceback(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("number", "status", "said"), [(signal.SIGINT, 130, "by Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
+    ("number", "status", "said"), [(signal.SIGINT, 130, "SIGINT"), (signal.SIGTERM, 143, "SIGTERM")]
 )
 def test_a_signal_is_one_line(number: signal.Signals, status: int, said: str, tmp_path: Path) -> None:
     """A real process, stopped in the midst of making a sample."""

@@ -8,9 +8,14 @@ multiplying the loss with the number of processes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+T = TypeVar("T")
 
 
 def num_processes() -> int:
@@ -48,3 +53,24 @@ def sum_over_processes(value: Tensor) -> Tensor:
     if num_processes() > 1:
         dist.all_reduce(total)
     return total
+
+
+def from_main_process(work: Callable[[], T]) -> T:
+    """What ``work`` returns in the main process, in all of them; what it raises there is raised in all.
+
+    Args:
+        work: called in the main process alone; its result, or its error, must be picklable.
+    """
+    if num_processes() == 1:
+        return work()
+    outcome: list[Any] = [None]
+    if dist.get_rank() == 0:
+        try:
+            outcome = [(work(), None)]
+        except Exception as error:
+            outcome = [(None, error)]
+    dist.broadcast_object_list(outcome)
+    result, problem = outcome[0]
+    if problem is not None:
+        raise problem
+    return result

@@ -47,10 +47,6 @@ class DownloadError(DataError):
     """A file that could not be fetched or unpacked; the hint says what to do by hand."""
 
 
-class Terminated(BaseException):
-    """SIGTERM, raised where the program is, so that temporary files go and claims are given back."""
-
-
 class EndOfNotebook(Exception):
     """Nothing is left to do in this notebook, and nothing is wrong: shown as its one line, without a traceback."""
 

@@ -8,6 +8,7 @@ import errno
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import shlex
@@ -167,8 +168,27 @@ def write_text(target: str | Path, text: str) -> None:
 
 
 def write_json(target: str | Path, value: Any) -> None:
-    """Write ``value`` as indented JSON atomically; NaN and infinity are refused, as JSON has neither."""
+    """Write ``value`` as indented JSON atomically.
+
+    Raises:
+        DataError: a number in it is NaN or infinite, which JSON has not; names the field.
+    """
+    if found := not_finite(value):
+        raise DataError("JSON has neither NaN nor infinity", file=target, field=found[0], value=found[1])
     write_text(target, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def not_finite(value: Any, name: str = "") -> tuple[str, float] | None:
+    """The dotted name and the value of the first number in nested plain values that is NaN or infinite."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else (name, value)
+    if isinstance(value, dict):
+        inner = ((f"{name}.{key}" if name else str(key), item) for key, item in value.items())
+    elif isinstance(value, list | tuple):
+        inner = ((f"{name}[{number}]", item) for number, item in enumerate(value))
+    else:
+        return None
+    return next((found for key, item in inner if (found := not_finite(item, key))), None)
 
 
 def read_json(path: str | Path) -> Any:

@@ -132,8 +132,14 @@ def changed_settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def run_folder(options: argparse.Namespace, profile: Profile) -> Path:
-    """``outputs/RUN``."""
-    return Path("outputs", options.run or profile.name)
+    """``outputs/RUN``.
+
+    Raises:
+        ConfigError: the run's or the profile's name leads out of ``outputs``.
+    """
+    from hiero_lib.results.names import run_folder
+
+    return run_folder("outputs", options.run or profile.name)
 
 
 THREADS_HELP = (

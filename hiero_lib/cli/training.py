@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from hiero_lib.base.errors import ConfigError
 from hiero_lib.cli import arguments
 
 
@@ -41,13 +42,16 @@ def add_parsers(commands: arguments.Commands) -> None:
 
 def _train(options: argparse.Namespace) -> int:
     profile = arguments.open_profile(options)
+    _check_launch()
 
     from hiero_lib.base.device import best_device
     from hiero_lib.benchmarks.egomcq.task import open_egomcq
     from hiero_lib.data.paths import DataPaths
-    from hiero_lib.training.loop import TrainingDiverged, run_training
+    from hiero_lib.results.names import run_folder
+    from hiero_lib.training.divergence import TrainingDiverged
+    from hiero_lib.training.loop import run_training
 
-    folder = options.folder or Path("outputs", profile.name, "train", options.backbone)
+    folder = options.folder or run_folder("outputs", profile.name) / "train" / options.backbone
     validate, questions = None, DataPaths.at(profile.data_root).egomcq
     if questions.is_file():
         validate = open_egomcq(profile, device=best_device()).validate
@@ -69,10 +73,28 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check_launch() -> None:
+    """Several tasks of SLURM that know nothing of each other would each train the whole, in one folder.
+
+    Raises:
+        ConfigError: srun started several, and none of them was told its rank.
+    """
+    tasks = os.environ.get("SLURM_STEP_NUM_TASKS") or os.environ.get("SLURM_NTASKS") or "1"
+    started_by_srun = "SLURM_PROCID" in os.environ
+    if started_by_srun and tasks.isdecimal() and int(tasks) > 1 and "WORLD_SIZE" not in os.environ:
+        hint = (
+            "Start one task a node (--ntasks-per-node=1) and in it `torchrun --nproc-per-node=N -m hiero_lib train`;"
+            " for one process alone set SLURM_NTASKS=1"
+        )
+        problem = "srun started several tasks, and each would train the whole in this folder"
+        raise ConfigError(problem, field="SLURM_NTASKS", value=int(tasks), hint=hint)
+
+
 def _ablation(options: argparse.Namespace) -> int:
     started = time.monotonic()
     profile = arguments.open_profile(options)
 
+    from hiero_lib.base.locks import exclusive
     from hiero_lib.pipelines.ablation import ablation_rows, cells_of
     from hiero_lib.pipelines.sweep import SweepResult, run_sweep
     from hiero_lib.results.record import TABLE_FILE, record
@@ -85,7 +107,8 @@ def _ablation(options: argparse.Namespace) -> int:
         rows = ablation_rows(result, profile, seeds=seeds)
         record(folder, "ablation", rows, profile=profile, seconds=seconds, extra={"failed": result.failed})
 
-    result = run_sweep(cells, workers=options.workers, on_done=keep)
+    with exclusive(folder / "ablation", "ablation"):
+        result = run_sweep(cells, workers=options.workers, on_done=keep)
     print(f"\n{(folder / TABLE_FILE).read_text('utf-8')}")
     for name, problem in result.failed.items():
         print(f"hiero_lib: {name}: {problem}", file=sys.stderr)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import sha256_of
+from hiero_lib.base.progress import say_aside
 from hiero_lib.config import Profile
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.segments import VideoSegments
@@ -20,6 +21,7 @@ from hiero_lib.methods.scorers import EmbedText, ModelScorer, RawScorer
 from hiero_lib.methods.text import TextSide
 from hiero_lib.models.checkpoints import ModelCard, load_model
 from hiero_lib.models.hiero import HierarchyLevel
+from hiero_lib.models.model_files import model_at, weights_hash
 
 
 def open_methods(
@@ -27,22 +29,25 @@ def open_methods(
     *,
     checkpoints: Mapping[str, str | Path],
     device: torch.device,
+    say: Callable[[str], None] = say_aside,
 ) -> dict[str, Method]:
     """The untrained features, then a method for each checkpoint.
 
     Args:
         profile: says what the features are and which text encoder belongs to them.
-        checkpoints: any names -> a model folder of ours or an authors' ``.pth``. The method is named after what the
-            file holds (HiERO or the linear probe); of several of one kind all but the first have their given name
-            behind it.
+        checkpoints: any names -> a model folder of ours, a training's folder (its newest whole checkpoint), or an
+            authors' ``.pth``. The method is named after what the file holds (HiERO or the linear probe); of several
+            of one kind all but the first have their given name behind it.
         device: where to compute.
+        say: receives what was passed over, and what is taken instead.
 
     Raises:
         DataError: a file that cannot be used, or a model that takes features of another F.
     """
     text = TextSide(profile, device=device)
     methods = {UNTRAINED: untrained_method(profile, text, device=device)}
-    for given, checkpoint in checkpoints.items():
+    for given, named in checkpoints.items():
+        checkpoint = model_at(named, say=say)
         scorer, card = load_scorer(profile, checkpoint, text, device=device)
         name = PROBE if card.backbone == "probe" else HIERO
         name = name if name not in methods else f"{name} ({given})"
@@ -109,9 +114,9 @@ def load_scorer(
 
 
 def checkpoint_fingerprint(checkpoint: str | Path) -> str:
-    """Hash of a checkpoint's weights, 16 hexadecimal digits."""
+    """Hash of a checkpoint's weights, 16 hexadecimal digits; of a model folder that has been loaded, its card's."""
     path = Path(checkpoint)
-    return sha256_of(path / "model.safetensors" if path.is_dir() else path)[:16]
+    return (weights_hash(path) if path.is_dir() else sha256_of(path))[:16]
 
 
 def _no_text_space(profile: Profile) -> EmbedText:

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -24,7 +24,7 @@ from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.config import TextConfig
 from hiero_lib.models.clip_text_tower import ClipTextTower, openai_names
 from hiero_lib.models.text_sources import locate
-from hiero_lib.models.weights import load_strictly, read_state
+from hiero_lib.models.weights import check_strictly, load_strictly, read_state
 
 _MODEL_TYPES = {"minilm": ("bert",), "distilbert": ("distilbert",), "clip": ("clip", "clip_text_model")}
 
@@ -175,8 +175,7 @@ def load_text_encoder(config: TextConfig, *, data_root: str | Path) -> TextEncod
         dim, positions = network.token_embedding.embedding_dim, len(network.positional_embedding)
     else:
         _check_claims(shape, state, source)
-        network = _transformer(shape)
-        _fill(network, state, weights_file)
+        network = _filled(functools.partial(_transformer, shape), state, weights_file)
         pool = mean_pool if config.encoder == "minilm" else first_token
         dim, positions = shape.hidden_size, shape.max_position_embeddings
     if dim != config.dim:
@@ -223,6 +222,8 @@ def distilbert_from_state_dict(
         hidden_dim = len(state["transformer.layer.0.ffn.lin1.bias"])
     except KeyError as error:
         raise DataError("not the weights of a DistilBERT", field=error.args[0]) from error
+    except (TypeError, ValueError) as error:  # a number for a vector, a vector for a matrix
+        raise DataError(f"not the weights of a DistilBERT ({error})", field="embeddings") from error
     config = DistilBertConfig(
         vocab_size=vocab_size,
         max_position_embeddings=positions,
@@ -231,8 +232,9 @@ def distilbert_from_state_dict(
         n_layers=_count(state, r"transformer\.layer\.(\d+)\."),
         n_heads=n_heads or max(1, dim // 64),
     )
-    network = DistilBertModel(config)
-    _fill(network, state)
+    if config.dim % config.n_heads:
+        raise DataError(f"channels do not divide among {config.n_heads} heads", field="embeddings", value=dim)
+    network = _filled(functools.partial(DistilBertModel, config), state)
     return TextEncoder(network, first_token, dim=dim, tokenizer=tokenizer, max_tokens=max_tokens, frozen=frozen)
 
 
@@ -251,7 +253,11 @@ def clip_tower(state: Mapping[str, Tensor], file: Path | None = None, *, quick_g
         context = len(weights["positional_embedding"])
     except KeyError as error:
         raise DataError("not the weights of a CLIP text tower", file=file, field=error.args[0]) from error
-    tower = ClipTextTower(
+    except (TypeError, ValueError) as error:  # a number for a vector, a vector for a matrix
+        problem = f"not the weights of a CLIP text tower ({error})"
+        raise DataError(problem, file=file, field="token_embedding.weight") from error
+    make = functools.partial(
+        ClipTextTower,
         vocab_size=vocab_size,
         context=context,
         width=width,
@@ -260,8 +266,7 @@ def clip_tower(state: Mapping[str, Tensor], file: Path | None = None, *, quick_g
         quick_gelu=quick_gelu,
     )
     projections = ("text_projection", "text_projection.weight")
-    _fill(tower, {name: value for name, value in weights.items() if name not in projections}, file)
-    return tower
+    return _filled(make, {name: value for name, value in weights.items() if name not in projections}, file)
 
 
 def _read_source(folder: Path) -> tuple[Any, Any, int]:
@@ -312,7 +317,7 @@ def _check_claims(config: Any, state: Mapping[str, Tensor], source: Path) -> Non
         )
 
 
-_PREFIXES = ("module.", "text_model.", "distilbert.", "bert.")
+_PREFIXES = ("_orig_mod.", "module.", "_orig_mod.", "text_model.", "distilbert.", "bert.")
 
 
 def _read_weights(file: Path) -> dict[str, Tensor]:
@@ -331,10 +336,21 @@ def _read_weights(file: Path) -> dict[str, Tensor]:
     return state
 
 
-def _fill(network: nn.Module, weights: Mapping[str, Tensor], file: Path | None = None) -> None:
-    """`load_strictly`, but for what a file may have besides: older versions' ``position_ids`` and BERT's pooler."""
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def _filled(make: Callable[[], Network], weights: Mapping[str, Tensor], file: Path | None = None) -> Network:
+    """A network with ``weights``, but for what a file may have besides: old ``position_ids`` and BERT's pooler.
+
+    Whether they fit is found before anything is allocated: its sizes may be those that the file claims.
+    """
     kept = {n: v for n, v in weights.items() if not n.endswith("position_ids") and not n.startswith("pooler.")}
+    with torch.device("meta"):
+        expected = make().state_dict()
+    check_strictly(expected, kept, file=file)
+    network = make()
     load_strictly(network, kept, file=file)
+    return network
 
 
 def _count(state: Mapping[str, Tensor], pattern: str) -> int:

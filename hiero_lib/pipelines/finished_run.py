@@ -46,13 +46,20 @@ def open_method(
     device = best_device()
     if checkpoint is not None:
         return list(open_methods(profile, checkpoints={"checkpoint": checkpoint}, device=device).values())[-1]
-    checkpoints = {} if method == "untrained" else {method: _trained(profile, run_folder)[method]}
+    checkpoints: dict[str, Path] = {}
+    if method != "untrained":
+        trained = _trained(profile, run_folder)
+        if method not in trained:
+            known = ", ".join(trained) or "none"
+            hint = f"It has {known}: name a --checkpoint or another --method"
+            raise DataError("the run has no such model", file=run_folder, field="method", value=method, hint=hint)
+        checkpoints = {method: trained[method]}
     return open_methods(profile, checkpoints=checkpoints, device=device)[_METHODS[method]]
 
 
 def _trained(profile: Profile, run_folder: Path) -> dict[str, Path]:
     try:
-        return trained_models(RunFolder(profile, run_folder))
+        return trained_models(RunFolder(profile, run_folder), say=say_aside)
     except IncompleteResults as error:
         hint = "Run `python -m hiero_lib reproduce`, or name a --checkpoint or another --method"
         raise DataError("the run has no trained models", file=run_folder, hint=hint) from error

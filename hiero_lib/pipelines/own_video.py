@@ -19,7 +19,7 @@ import torch
 
 from hiero_lib.base.files import sha256_of, write_json, write_text
 from hiero_lib.base.fingerprint import Fingerprint
-from hiero_lib.base.progress import say
+from hiero_lib.base.progress import quiet, say
 from hiero_lib.config import FeatureConfig, Profile
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.narrations import Narrations, add_tag
@@ -31,6 +31,7 @@ from hiero_lib.hierarchy.spans import Span, match_labels, relabelled
 from hiero_lib.methods.method import UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
 from hiero_lib.models.checkpoints import read_card
+from hiero_lib.models.model_files import model_at
 from hiero_lib.pipelines.video_folder import claim_folder, held_by, link_to, uid_of
 from hiero_lib.sources.extraction.clock import read_clock
 from hiero_lib.sources.extraction.extract import Extraction, Progress, check_fits, extract_video
@@ -149,7 +150,7 @@ def why_not(checkpoint: str | Path, features: FeatureConfig, extractor: Extracto
     Raises:
         DataError: the checkpoint cannot be read.
     """
-    path = Path(checkpoint)
+    path = model_at(checkpoint, say=quiet)  # told when it is opened
     if path.is_file():
         from hiero_lib.models.authors_checkpoint import read_authors_checkpoint
 

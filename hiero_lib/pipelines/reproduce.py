@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import shlex
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,14 +21,18 @@ import yaml
 
 import hiero_lib
 from hiero_lib.base.errors import ConfigError, DataError, EndOfNotebook
-from hiero_lib.base.files import read_json, write_json
+from hiero_lib.base.files import sha256_of
 from hiero_lib.base.fingerprint import Fingerprint
+from hiero_lib.base.locks import exclusive
 from hiero_lib.base.progress import say
+from hiero_lib.base.sealed import read_sealed, write_sealed
 from hiero_lib.config import load_profile
 from hiero_lib.results import record as results
+from hiero_lib.results.names import run_folder as folder_of_run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOTEBOOKS = REPOSITORY / "notebooks"
+FORMAT = 1  # of the markers of what is done
 _STANDARD_PARAMETERS = ("profile", "run", "outputs", "settings")
 
 
@@ -83,30 +89,40 @@ def reproduce(
 
     Raises:
         ConfigError: an unknown profile, parameter or setting, or a value of the wrong type, before anything runs.
-        DataError: there is no such notebook, or one lacks a standard parameter, before anything runs.
+        DataError: there is no such notebook, one lacks a standard parameter, or another process works on the run,
+            before anything runs; or a marker or ``results.json`` is not what was written.
         NotebookFailed: a notebook stopped with an error; ``results.json`` names it and the later ones did not run.
     """
     folder = Path(notebooks_folder).resolve()
     run = run or Path(profile).stem
-    run_folder = Path(outputs).resolve() / run
+    run_folder = folder_of_run(Path(outputs).resolve(), run)
     steps = _plan(profile, run=run, only=only, settings=settings or {}, folder=folder, outputs=run_folder.parent)
     command = _command(profile, run, only, settings or {}, outputs)
-    later = {name: [n for n in _numbered(folder) if n >= name] for name in (step.name for step in steps)}
+    with exclusive(run_folder, "reproduce"):
+        _run_steps(steps, _numbered(folder), run_folder, command, say)
+    return run_folder / results.RESULTS_FILE
+
+
+def _run_steps(
+    steps: list[_Step], numbered: list[str], run_folder: Path, command: str, say: Callable[[str], None]
+) -> None:
+    """Run the steps that are not done; ``numbered`` are the names of all notebooks of the sequence."""
     for number, step in enumerate(steps, start=1):
         marker = _marker(run_folder, step.name)
         prefix = f"[{number}/{len(steps)}] {step.name}"
-        if _is_done(marker, step, run_folder):
+        if _is_done(marker, step, run_folder, say):
             say(f"{prefix}: done before (to run it again, delete {marker})")
             continue
-        for name in later[step.name]:
+        later = [name for name in numbered if name >= step.name]
+        for name in later:
             _marker(run_folder, name).unlink(missing_ok=True)
-        results.forget_notebooks(run_folder, later[step.name])
+        results.forget_notebooks(run_folder, later)
         seconds, missing = _run_and_record(step, run_folder, command)
         done = {"fingerprint": step.fingerprint, "parameters": step.parameters, "seconds": seconds}
-        write_json(marker, done | {"missing": missing})
+        executed = run_folder / f"{step.name}.ipynb"
+        write_sealed(marker, done | {"missing": missing, "executed": sha256_of(executed)}, format=FORMAT)
         lacking = f", without results: there is no {', '.join(missing)}" if missing else ""
         say(f"{prefix}: done in {seconds:.0f} s{lacking}")
-    return run_folder / results.RESULTS_FILE
 
 
 def notebook_parameters(notebook: str | Path) -> dict[str, Any]:
@@ -131,8 +147,6 @@ def _plan(
     profile: str | Path, *, run: str, only: str | None, settings: Mapping[str, Any], folder: Path, outputs: Path
 ) -> list[_Step]:
     """The notebooks to run with their parameters, everything checked."""
-    if run in ("", ".", "..") or "/" in run or "\\" in run:
-        raise ConfigError("the name of a run is the name of a folder", field="run", value=run)
     names = [name for name in _numbered(folder) if only is None or name.startswith(only)]
     if not names:
         known = ", ".join(_numbered(folder)) or "none"
@@ -194,14 +208,53 @@ def _marker(run_folder: Path, name: str) -> Path:
     return run_folder / "done" / f"{name}.json"
 
 
-def _is_done(marker: Path, step: _Step, run_folder: Path) -> bool:
-    """Whether the executed copy is there, was made from the same notebook with the same parameters, and still lacks
-    what it lacked."""
-    if not marker.is_file() or not (run_folder / f"{step.name}.ipynb").is_file():
+def _is_done(marker: Path, step: _Step, run_folder: Path, say: Callable[[str], None]) -> bool:
+    """Whether the executed copy is there as it was written, was made from the same notebook with the same parameters,
+    and still lacks what it lacked.
+
+    Raises:
+        DataError: the marker is not what was written.
+    """
+    executed = run_folder / f"{step.name}.ipynb"
+    if not marker.is_file() or not executed.is_file():
         return False
-    done = read_json(marker)
-    came = any(Path(path).exists() for path in done.get("missing", []))
-    return done.get("fingerprint") == step.fingerprint and not came
+    try:
+        done = read_sealed(marker, format=FORMAT, what="the marker of a notebook that is done")
+    except DataError as error:
+        hint = "Delete it to run the notebook again"
+        raise DataError(error.problem, file=error.file, field=error.field, value=error.value, hint=hint) from error
+    missing = done.get("missing")
+    if not isinstance(missing, list) or not all(isinstance(path, str) for path in missing):
+        raise DataError("a list of files is expected", file=marker, field="missing", hint="Delete it")
+    if done.get("fingerprint") != step.fingerprint or any(Path(path).exists() for path in missing):
+        return False
+    if problem := _unfinished(executed, done.get("executed"), ended_early=bool(missing)):
+        say(f"{step.name} runs again: {executed} {problem}")
+        return False
+    return True
+
+
+def _unfinished(executed: Path, digest: object, *, ended_early: bool) -> str | None:
+    """Why a notebook is not one that was run to its end; None where it is.
+
+    One that somebody has opened and saved since, with whatever outputs, is: what its run recorded does not change.
+    """
+    if sha256_of(executed) == digest:
+        return None
+    import nbformat
+
+    try:
+        notebook = nbformat.read(executed, as_version=4)
+        nbformat.validate(notebook)
+        cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    except Exception as error:  # nbformat raises what its parts raise
+        return f"is not a notebook ({type(error).__name__})"
+    was_run = [bool(cell.execution_count) for cell in cells]
+    if not any(was_run) or not (all(was_run) or ended_early):
+        return "was not run to its end"
+    if any(output.output_type == "error" for cell in cells for output in cell.outputs):
+        return "ended in an error"
+    return None
 
 
 def _run_and_record(step: _Step, run_folder: Path, command: str) -> tuple[float, list[str]]:
@@ -226,19 +279,35 @@ def _run_and_record(step: _Step, run_folder: Path, command: str) -> tuple[float,
 
 
 def _execute(step: _Step, run_folder: Path, command: str) -> None:
-    """Run one notebook with papermill; its output streams go to ``<run>/logs/<name>.log`` as they come."""
-    import papermill
-    from nbclient.exceptions import DeadKernelError
+    """Run one notebook with papermill; its output streams go to ``<run>/logs/<name>.log`` as they come.
 
+    The executed copy gets its name when it is written whole, a half-executed one too.
+    """
     target = run_folder / f"{step.name}.ipynb"
     log = run_folder / "logs" / f"{step.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    holder = run_folder / ".running"  # the run is held: what stands there is of one that was killed
+    shutil.rmtree(holder, ignore_errors=True)
+    holder.mkdir(parents=True)
+    temporary = holder / target.name
+    try:
+        _execute_into(temporary, step, log, command, kept=target)
+    finally:
+        if temporary.is_file():
+            os.replace(temporary, target)
+        shutil.rmtree(holder, ignore_errors=True)
+
+
+def _execute_into(temporary: Path, step: _Step, log: Path, command: str, *, kept: Path) -> None:
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
     for attempt in (1, 2):
         with log.open("w", encoding="utf-8") as stream:
             try:
                 papermill.execute_notebook(
                     str(step.source),
-                    str(target),
+                    str(temporary),
                     parameters=step.parameters,
                     kernel_manager_class=_this_interpreter(command),
                     progress_bar=False,
@@ -249,19 +318,19 @@ def _execute(step: _Step, run_folder: Path, command: str) -> None:
                 return
             except papermill.PapermillExecutionError as error:
                 if error.ename == EndOfNotebook.__name__:  # no failure: its markers go
-                    ended = papermill.iorw.load_notebook_node(str(target))
-                    papermill.iorw.write_ipynb(papermill.execute.remove_error_markers(ended), str(target))
+                    ended = papermill.iorw.load_notebook_node(str(temporary))
+                    papermill.iorw.write_ipynb(papermill.execute.remove_error_markers(ended), str(temporary))
                     return
                 first_line = error.source.strip().splitlines()[0] if error.source.strip() else ""
                 message = f"{error.ename}: {error.evalue}"
-                raise NotebookFailed(step.name, error.exec_count, first_line, message, target) from error
+                raise NotebookFailed(step.name, error.exec_count, first_line, message, kept) from error
             except DeadKernelError as error:
                 message = "the kernel died (out of memory?)"
-                raise NotebookFailed(step.name, None, "", message, target) from error
+                raise NotebookFailed(step.name, None, "", message, kept) from error
             except RuntimeError as error:  # the kernel did not start: notebooks race for ports, so try once more
                 if attempt == 2:
                     message = f"the kernel did not start: {error}"
-                    raise NotebookFailed(step.name, None, "", message, target) from error
+                    raise NotebookFailed(step.name, None, "", message, kept) from error
 
 
 def _this_interpreter(command: str) -> type:

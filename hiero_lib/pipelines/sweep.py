@@ -7,9 +7,12 @@ fingerprint of what it was made of; a cell with the same fingerprint is not run 
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import multiprocessing
+import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +20,13 @@ from typing import Any
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.executors import Executor, local_processes
-from hiero_lib.base.files import read_json, write_json
+from hiero_lib.base.locks import exclusive
 from hiero_lib.base.progress import say
+from hiero_lib.base.sealed import read_sealed, write_sealed
+from hiero_lib.base.signals import Stopped
 
 CELL_FILE = "cell.json"
+FORMAT = 1
 _POLL_S = 0.1
 
 
@@ -53,25 +59,39 @@ def result_of(cell: Cell) -> Any:
     """The result that a cell has left, or None where it is to be run.
 
     Raises:
-        DataError: its file is there and is not readable.
+        DataError: its file is there and is not what was written.
     """
     path = cell.folder / CELL_FILE
     if not path.is_file():
         return None
-    kept = read_json(path)
-    if not isinstance(kept, dict) or not {"fingerprint", "result"} <= kept.keys():
-        raise DataError("not the result of a cell", file=path, hint="Delete it to run the cell again")
+    try:
+        kept = read_sealed(path, format=FORMAT, what="the result of a cell")
+    except DataError as error:
+        raise _unreadable(error) from error
+    if not isinstance(kept.get("fingerprint"), str) or not isinstance(kept.get("result"), dict):
+        raise _unreadable(DataError("not the result of a cell", file=path, field="result"))
     return kept["result"] if kept["fingerprint"] == cell.fingerprint else None
 
 
+def _unreadable(error: DataError) -> DataError:
+    hint = f"Delete {CELL_FILE} to measure the cell again; its training stays"
+    return DataError(error.problem, file=error.file, field=error.field, value=error.value, hint=hint)
+
+
 def run_cell(cell: Cell) -> Any:
-    """Do a cell's work unless it is done, and keep the result; what the executor is given to run."""
+    """Do a cell's work unless it is done, and keep the result; what the executor is given to run.
+
+    Raises:
+        DataError: another process is at work on the cell.
+    """
     result = result_of(cell)
     if result is None:
-        started = time.monotonic()
-        result = dict(cell.work())
-        kept = {"fingerprint": cell.fingerprint, "seconds": round(time.monotonic() - started, 3), "result": result}
-        write_json(cell.folder / CELL_FILE, kept)
+        with exclusive(cell.folder, f"a cell of a sweep, {cell.name}"):
+            started = time.monotonic()
+            result = dict(cell.work())
+            seconds = round(time.monotonic() - started, 3)
+            kept = {"fingerprint": cell.fingerprint, "seconds": seconds, "result": result}
+            write_sealed(cell.folder / CELL_FILE, kept, format=FORMAT)
     return result
 
 
@@ -118,20 +138,36 @@ def run_sweep(
 
     waiting = []
     for cell in cells:
-        if result_of(cell) is None:
-            waiting.append(cell)
-        else:
+        try:
+            is_done = result_of(cell) is not None
+        except DataError:  # a failure of this cell alone
+            is_done = True
+        if is_done:
             finished(cell, functools.partial(result_of, cell))
+        else:
+            waiting.append(cell)
     if executor is not None:
         _run_on(executor, waiting, finished)
     elif waiting:
         broken: list[Cell] = []
-        with local_processes(min(workers, len(waiting))) as pool:
+        with local_processes(min(workers, len(waiting))) as pool, _sigterm_passed_on():
             _run_on(pool, waiting, finished, broken)
         for cell in broken:
-            with local_processes(1) as pool:
+            with local_processes(1) as pool, _sigterm_passed_on():
                 _run_on(pool, [cell], finished)
     return result
+
+
+@contextlib.contextmanager
+def _sigterm_passed_on() -> Iterator[None]:
+    """SIGTERM reaches this process alone; those that train for it would go on to their end. (Ctrl-C reaches all.)"""
+    try:
+        yield
+    except Stopped as stopped:
+        if stopped.number == signal.SIGTERM:
+            for child in multiprocessing.active_children():
+                child.terminate()
+        raise
 
 
 def _run_on(

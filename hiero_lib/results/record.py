@@ -15,21 +15,24 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import hiero_lib
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import read_json, write_json, write_text
+from hiero_lib.base.files import not_finite, read_json, write_json, write_text
+from hiero_lib.base.locks import exclusive
 from hiero_lib.base.versions import version_of
 from hiero_lib.config import Profile
 from hiero_lib.results import tables
 from hiero_lib.results.row import Row
+from hiero_lib.results.shape import check_results
 
 RESULTS_FILE = "results.json"
 TABLE_FILE = "results.md"
 COMMAND_VARIABLE = "HIERO_COMMAND"  # how a kernel that ``reproduce`` started learns the command
+WAIT_S = 60.0  # for another process that is changing the same results, which takes milliseconds
 _PACKAGES = ("torch", "torch-geometric", "numpy", "transformers")
 
 
@@ -81,7 +84,7 @@ def record(
 ) -> Path:
     """Put one section into ``<run_folder>/results.json`` and write ``results.md`` again from the whole.
 
-    A section of the same name is replaced, the others stay.
+    A section of the same name is replaced, the others stay, also those that other processes record meanwhile.
 
     Args:
         run_folder: ``outputs/<run>``.
@@ -95,14 +98,15 @@ def record(
         The path of ``results.json``.
 
     Raises:
-        DataError: a value is NaN or infinite (a benchmark without items has no result), or ``results.json``
-            exists and is not readable.
+        DataError: a value is NaN or infinite (a benchmark without items has no result), ``results.json`` exists and
+            is not readable, or another process holds it for a minute.
     """
     for row in rows:
         _check_finite(row, section)
+    if found := not_finite(dict(extra or {}), f"{section}.extra"):
+        raise DataError("a result must be a finite number", file=RESULTS_FILE, field=found[0], value=found[1])
     finished = datetime.datetime.now(datetime.UTC)
-    results = load(run_folder)
-    results["sections"][section] = {
+    made = {
         "is_sample": profile.is_sample,
         "rows": [dataclasses.asdict(row) for row in rows],
         "config": profile.to_dict(),
@@ -113,7 +117,11 @@ def record(
         "seconds": round(seconds, 3),
         "extra": dict(extra or {}),
     }
-    return _save(run_folder, results)
+
+    def put(results: dict[str, Any]) -> None:
+        results["sections"][section] = made
+
+    return change(run_folder, put)
 
 
 def record_notebook(run_folder: str | Path, name: str, outcome: Mapping[str, Any]) -> Path:
@@ -125,9 +133,11 @@ def record_notebook(run_folder: str | Path, name: str, outcome: Mapping[str, Any
         outcome: ``status`` (``done`` or ``failed``), ``seconds``, ``sections`` (those it wrote) and, when it
             failed, ``cell`` and ``error``.
     """
-    results = load(run_folder)
-    results["notebooks"][name] = dict(outcome)
-    return _save(run_folder, results)
+
+    def put(results: dict[str, Any]) -> None:
+        results["notebooks"][name] = dict(outcome)
+
+    return change(run_folder, put)
 
 
 def forget_notebooks(run_folder: str | Path, names: Sequence[str]) -> None:
@@ -135,26 +145,42 @@ def forget_notebooks(run_folder: str | Path, names: Sequence[str]) -> None:
 
     Done before they run again, so that no old figure stands beside new ones when the new run stops half-way.
     """
-    results = load(run_folder)
-    gone = [results["notebooks"].pop(name) for name in names if name in results["notebooks"]]
-    for section in [section for outcome in gone for section in outcome.get("sections", [])]:
-        results["sections"].pop(section, None)
-    if gone:
-        _save(run_folder, results)
+
+    def drop(results: dict[str, Any]) -> None:
+        gone = [results["notebooks"].pop(name) for name in names if name in results["notebooks"]]
+        for section in [section for outcome in gone for section in outcome.get("sections", [])]:
+            results["sections"].pop(section, None)
+
+    if any(name in load(run_folder)["notebooks"] for name in names):
+        change(run_folder, drop)
+
+
+def change(run_folder: str | Path, edit: Callable[[dict[str, Any]], None]) -> Path:
+    """Read ``results.json``, let ``edit`` change it in place, write it and its table: alone among all processes.
+
+    Raises:
+        DataError: the file is there and is not a results file, or another process holds it for a minute.
+    """
+    path = Path(run_folder) / RESULTS_FILE
+    with exclusive(path, "writing results", wait_s=WAIT_S):
+        results = load(run_folder)
+        edit(results)
+        write_json(path, results)
+        write_text(path.with_name(TABLE_FILE), table(results))
+    return path
 
 
 def load(run_folder: str | Path) -> dict[str, Any]:
     """``results.json`` of a run, or an empty record where there is none yet.
 
     Raises:
-        DataError: the file is there and is not a results file.
+        DataError: the file is there and is not a results file; names the field.
     """
     path = Path(run_folder) / RESULTS_FILE
     if not path.is_file():
         return {"run": Path(run_folder).resolve().name, "notebooks": {}, "sections": {}}
-    results = read_json(path)
-    if not isinstance(results, dict) or not {"run", "notebooks", "sections"} <= results.keys():
-        raise DataError("not a results file of hiero_lib", file=path, hint="Move it away, or choose another run name")
+    results: dict[str, Any] = read_json(path)
+    check_results(results, path)
     return results
 
 
@@ -176,13 +202,6 @@ def _check_finite(row: Row, section: str) -> None:
                 field=f"{section}: {row.benchmark}, {row.method}, {row.metric}",
                 value=number,
             )
-
-
-def _save(run_folder: str | Path, results: Mapping[str, Any]) -> Path:
-    path = Path(run_folder) / RESULTS_FILE
-    write_json(path, results)
-    write_text(path.with_name(TABLE_FILE), table(results))
-    return path
 
 
 def _git(root: Path, *arguments: str) -> str:

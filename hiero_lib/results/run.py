@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hiero_lib.base.errors import DataError
+from hiero_lib.base.progress import say
 from hiero_lib.config import Profile
+from hiero_lib.models.model_files import model_or_newest
 from hiero_lib.results.record import RESULTS_FILE, load
 from hiero_lib.training.checkpointing import training_digest
 
@@ -57,13 +61,28 @@ class RunFolder:
         return folder / f"{name}.png"
 
 
-def trained_models(run: RunFolder, *, which: str = "last") -> dict[str, Path]:
-    """Checkpoints that notebook 01 left, by backbone; ``which`` is ``last`` or ``best``.
+def trained_models(run: RunFolder, *, which: str = "last", say: Callable[[str], None] = say) -> dict[str, Path]:
+    """Checkpoints that notebook 01 left, by backbone, whole ones.
+
+    Args:
+        run: of which results are there.
+        which: ``last`` or ``best``; where it is damaged, the newest whole checkpoint of the same training.
+        say: receives what was passed over, and what is taken instead.
 
     Raises:
-        IncompleteResults: notebook 01 has not been run to its end in this run.
+        IncompleteResults: notebook 01 has not been run to its end in this run, or had no data.
+        DataError: what it recorded is of another shape, or a training has no whole checkpoint.
     """
     section = load(run.folder)["sections"].get("training")
     if section is None:
         raise IncompleteResults(f"{run.folder / RESULTS_FILE} has no section 'training': run notebook 01 first")
-    return {name: Path(trained[f"{which}_checkpoint"]) for name, trained in section["extra"].items()}
+    if missing := section.get("extra", {}).get("missing"):
+        raise IncompleteResults(f"{run.folder / RESULTS_FILE}: nothing was trained, there is no {', '.join(missing)}")
+    models, key = {}, f"{which}_checkpoint"
+    for name, trained in section.get("extra", {}).items():
+        recorded = trained.get(key) if isinstance(trained, dict) else None
+        if not isinstance(recorded, str) or "\0" in recorded:
+            field = f"sections.training.extra.{name}.{key}"
+            raise DataError("the path of a model is expected", file=run.folder / RESULTS_FILE, field=field)
+        models[name] = model_or_newest(Path(recorded), say=say)
+    return models

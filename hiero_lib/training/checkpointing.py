@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
-import importlib.util
 import json
 import math
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from hiero_lib.base.errors import ConfigError
-from hiero_lib.base.files import atomic_path, finish_interrupted, read_json, write_json, write_text
+from hiero_lib.base.distributed import from_main_process
+from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.base.files import atomic_path, finish_interrupted
+from hiero_lib.base.locks import exclusive
+from hiero_lib.base.progress import say
+from hiero_lib.base.sealed import OtherFormatError, read_sealed, write_sealed
 from hiero_lib.config import Profile
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.models.alignment import AlignedModel
 from hiero_lib.models.checkpoints import Backbone, card_of, save_model
+from hiero_lib.models.model_files import (
+    CARD,
+    CHECKPOINTS,
+    DAMAGED,
+    PassedOver,
+    checked_card,
+    newest_whole,
+    step_folders,
+    step_of,
+    tell_passed,
+)
+from hiero_lib.models.weights import load_strictly, read_state
+from hiero_lib.training.divergence import TrainingDiverged, bad_weight
+from hiero_lib.training.metrics_log import MetricsLog
 
+FORMAT = 1
+STATE, OPTIMIZER = "training.json", "optimizer.safetensors"
 _SECTIONS = ("features", "text", "model", "alignment", "loss", "training")  # of a profile, that training reads
 # Settings that may differ between a training and its resumption: they change speed or what is kept, not the result.
 _FREE = {"workers", "checkpoint_every_steps", "keep_checkpoints"}
@@ -53,8 +74,10 @@ def _decides(name: str, value: Any) -> bool:
 class TrainingFolder:
     """The folder of a training.
 
-    It holds ``checkpoints/step-XXXXXXXX`` (a model folder with ``optimizer.safetensors`` and ``training.json``),
-    ``best`` (a model folder with ``training.json``) and ``metrics.jsonl``. Only the main process writes.
+    It holds ``checkpoints/step-XXXXXXXX`` (a model folder with ``optimizer.safetensors`` and a sealed
+    ``training.json``, which has the hashes of the others), ``best`` (a model folder with ``training.json``) and
+    ``metrics.jsonl``. Only the main process writes. What is damaged is put aside under a name that ends in
+    ``.damaged`` when a training goes on.
 
     Args:
         folder: made when it is written into.
@@ -65,10 +88,28 @@ class TrainingFolder:
 
     def __init__(self, folder: Path, profile: Profile, backbone: Backbone, accelerator: Accelerator) -> None:
         self.folder, self.profile, self.backbone, self.accelerator = folder, profile, backbone, accelerator
-        self.checkpoints = folder / "checkpoints"
-        self.metrics_file = folder / "metrics.jsonl"
-        self._board: Any = None
-        self._with_board = importlib.util.find_spec("tensorboard") is not None
+        self.checkpoints = folder / CHECKPOINTS
+        self.metrics = MetricsLog(folder / "metrics.jsonl")
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the folder: two trainings in one would write one log.
+
+        Raises:
+            DataError: another process trains in it; names that.
+            OSError: the folder cannot be written.
+        """
+        claim = exclusive(self.checkpoints, "train")
+        try:
+            claim.__enter__()
+        except DataError as error:
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__ from None
+            raise
+        try:
+            yield
+        finally:
+            claim.__exit__(None, None, None)
 
     def checkpoint(self, step: int) -> Path:
         """Folder of the checkpoint after ``step`` steps."""
@@ -76,7 +117,7 @@ class TrainingFolder:
 
     def steps(self) -> list[int]:
         """Steps of the complete checkpoints; incomplete ones still have their temporary name."""
-        return sorted(int(path.name.removeprefix("step-")) for path in self.checkpoints.glob("step-*"))
+        return list(step_folders(self.checkpoints))
 
     def last_step(self) -> int:
         """Step of the newest checkpoint; 0 where there is none."""
@@ -86,7 +127,7 @@ class TrainingFolder:
         """The best model's folder and its validation; the newest checkpoint without a validation."""
         best = self.folder / "best"
         if best.is_dir():
-            return best, read_json(best / "training.json")["metrics"]
+            return best, read_training(best, files=False)["metrics"]
         return self.checkpoint(self.last_step()), {}
 
     def settings(self) -> dict[str, Any]:
@@ -99,91 +140,154 @@ class TrainingFolder:
         return settings
 
     def restore(self, model: AlignedModel, optimizer: torch.optim.Adam) -> int:
-        """Bring the newest checkpoint back, and cut the log to it; returns the number of steps done.
+        """Bring the newest whole checkpoint back, and cut the log to it; returns the number of steps done.
+
+        What is damaged is passed over, said, and put aside. The main process decides for all.
 
         Raises:
             ConfigError: the checkpoint was made with other settings.
+            OtherFormatError: it is of another version of the kit.
         """
-        step = self.last_step()
-        if self.accelerator.is_main_process:
-            for left_over in self.checkpoints.glob(".*.tmp"):
-                shutil.rmtree(left_over, ignore_errors=True)
-            finish_interrupted(self.folder / "best")
-            self._cut_log(step)
+        step = from_main_process(self._prepare)
         if not step:
             return 0
         folder = self.checkpoint(step)
-        saved = read_json(folder / "training.json")
-        for name, value in self.settings().items():
-            if saved["settings"].get(name) != value:
-                raise ConfigError(
-                    f"this folder holds a run with {saved['settings'].get(name)!r}",
-                    file=self.folder,
-                    field=name,
-                    value=value,
-                    hint="Choose another folder, or go on with the settings that it was begun with",
-                )
-        model.load_state_dict(load_file(folder / "model.safetensors"))
-        load_optimizer(optimizer, model, load_file(folder / "optimizer.safetensors"))
+        saved = read_training(folder, files=False)
+        load_strictly(model, read_state(folder / "model.safetensors"), file=folder / "model.safetensors")
+        load_optimizer(optimizer, model, read_state(folder / OPTIMIZER), file=folder / OPTIMIZER)
         if self.accelerator.scaler is not None and saved["scaler"]:
             self.accelerator.scaler.load_state_dict(saved["scaler"])
         self.accelerator.print(f"going on after step {step} of {folder}")
         return step
 
+    def _prepare(self) -> int:
+        """Find the checkpoint to go on from, and tidy the folder; its step, 0 for a new beginning."""
+        for left_over in self.checkpoints.glob(".*.tmp"):
+            shutil.rmtree(left_over, ignore_errors=True)
+        finish_interrupted(self.folder / "best")
+        found, passed = newest_whole(self.checkpoints, _whole_checkpoint)
+        if found is not None:
+            self._check_settings(found)
+        best = self.folder / "best"
+        if best.is_dir():
+            try:
+                checked_card(best)
+                read_training(best)
+            except OtherFormatError:
+                raise
+            except DataError as error:
+                passed.append(PassedOver(best, str(error)))
+        tell_passed(passed, say)
+        for one in passed:
+            if one.folder == best or step_of(one.folder) is not None:
+                _put_aside(one.folder)
+        step = 0 if found is None else step_of(found) or 0
+        if passed and not step:
+            say(f"no checkpoint in {self.checkpoints} is whole: training begins anew")
+        self.metrics.cut(step)
+        return step
+
+    def _check_settings(self, checkpoint: Path) -> None:
+        saved = read_training(checkpoint, files=False)["settings"]
+        for name, value in self.settings().items():
+            if saved.get(name) != value:
+                raise ConfigError(
+                    f"this folder holds a run with {saved.get(name)!r}",
+                    file=self.folder,
+                    field=name,
+                    value=value,
+                    hint="Choose another folder, or go on with the settings that it was begun with",
+                )
+
+    def check(self, model: AlignedModel, optimizer: torch.optim.Adam, step: int, loss: float) -> None:
+        """What is to be saved must be worth it; in every process, for the weights are the same in all.
+
+        Raises:
+            TrainingDiverged: a weight, or a moment of Adam's, is not finite or absurdly large.
+        """
+        if problem := bad_weight(model, optimizer):
+            raise TrainingDiverged(
+                f"{problem} after step {step}, whose loss was {loss:.6g}; nothing is saved of it; {self.last_good()}"
+            )
+
+    def last_good(self) -> str:
+        """For an error: what can be gone back to."""
+        last = self.last_step()
+        return f"last good checkpoint: {self.checkpoint(last) if last else 'none'}"
+
     def save(self, model: AlignedModel, optimizer: torch.optim.Adam, step: int, metrics: dict[str, float]) -> None:
         """Keep the best model, write a checkpoint, drop the oldest checkpoints; all processes wait for it.
 
         Args:
-            model: not wrapped.
+            model: not wrapped, and good (:meth:`check`).
             optimizer: of its parameters.
             step: number of steps done.
-            metrics: of a validation after this step; empty where there was none.
+            metrics: finite, of a validation after this step; empty where there was none.
+
+        Raises:
+            OSError: it cannot be written; in all processes.
         """
-        if self.accelerator.is_main_process:
-            card = card_of(self.profile, self.backbone, step=step, metrics=metrics)
-            state = {"step": step, "metrics": metrics, "settings": self.settings()}
-            # The best model first: killed in between, the run comes by here again and finds it no better.
-            if metrics and _mean(metrics) > _mean(self.best()[1]):
-                with atomic_path(self.folder / "best") as folder:
-                    folder.mkdir()
-                    save_model(folder, model, card)
-                    write_json(folder / "training.json", state)
-            scaler = self.accelerator.scaler
-            with atomic_path(self.checkpoint(step)) as folder:
+        from_main_process(lambda: self._save(model, optimizer, step, metrics))
+
+    def _save(self, model: AlignedModel, optimizer: torch.optim.Adam, step: int, metrics: dict[str, float]) -> None:
+        card = card_of(self.profile, self.backbone, step=step, metrics=metrics)
+        state = {"step": step, "metrics": metrics, "settings": self.settings()}
+        # The best model first: killed in between, the run comes by here again and finds it no better.
+        if metrics and _mean(metrics) > _mean(self.best()[1]):
+            with atomic_path(self.folder / "best") as folder:
                 folder.mkdir()
                 save_model(folder, model, card)
-                save_file(optimizer_tensors(optimizer, model), folder / "optimizer.safetensors")
-                write_json(folder / "training.json", {**state, "scaler": scaler.state_dict() if scaler else None})
-            for old in self.steps()[: -self.profile.training.keep_checkpoints]:
-                shutil.rmtree(self.checkpoint(old))
-        self.accelerator.wait_for_everyone()
+                write_sealed(folder / STATE, {**state, "scaler": None}, format=FORMAT, files=[CARD])
+        scaler = self.accelerator.scaler
+        with atomic_path(self.checkpoint(step)) as folder:
+            folder.mkdir()
+            save_model(folder, model, card)
+            save_file(optimizer_tensors(optimizer, model), folder / OPTIMIZER)
+            state["scaler"] = scaler.state_dict() if scaler else None
+            write_sealed(folder / STATE, state, format=FORMAT, files=[CARD, OPTIMIZER])
+        for old in self.steps()[: -self.profile.training.keep_checkpoints]:
+            shutil.rmtree(self.checkpoint(old))
 
-    def log(self, record: dict[str, Any]) -> None:
-        """Add a record to the metrics log (and to TensorBoard where it is installed); of the main process alone."""
-        with open(self.metrics_file, "a", encoding="utf-8") as stream:
-            stream.write(json.dumps(record) + "\n")
-        if self._with_board:
-            if self._board is None:
-                from torch.utils.tensorboard import SummaryWriter
 
-                self._board = SummaryWriter(self.folder / "tensorboard", purge_step=record["step"])
-            for name, value in record.items():
-                if name != "step":
-                    self._board.add_scalar(name, value, record["step"])
+def _put_aside(folder: Path) -> None:
+    """Rename what is damaged, so that no list of checkpoints has it; an older one of that name goes."""
+    aside = folder.with_name(folder.name + DAMAGED)
+    if aside.is_dir():
+        shutil.rmtree(aside)
+    folder.rename(aside)
 
-    def _cut_log(self, step: int) -> None:
-        """Drop what was logged after the checkpoint, and a last line that was cut off."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        kept = []
-        if self.metrics_file.is_file():
-            for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
-                try:
-                    record = json.loads(line)
-                except json.JSONDecodeError:
-                    break  # only the line that was being written can be incomplete
-                if record["step"] <= step:
-                    kept.append(line)
-        write_text(self.metrics_file, "".join(f"{line}\n" for line in kept))
+
+def read_training(folder: Path, *, files: bool = True) -> dict[str, Any]:
+    """The ``training.json`` of a checkpoint or of ``best``.
+
+    Args:
+        folder: of the model.
+        files: check those that it vouches for too.
+
+    Raises:
+        DataError: it, or a file beside it, is missing or damaged, or a field is of another type.
+        OtherFormatError: it is of another version of the kit.
+    """
+    path = folder / STATE
+    saved = read_sealed(path, format=FORMAT, what="the state of a training", files=files)
+    kinds: dict[str, Any] = {"step": int, "metrics": dict, "settings": dict, "scaler": (dict, type(None))}
+    for name, kind in kinds.items():
+        if name not in saved or not isinstance(saved[name], kind):
+            raise DataError("not the state of a training", file=path, field=name, value=str(saved.get(name))[:80])
+    for name, value in saved["metrics"].items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise DataError("expected a number", file=path, field=f"metrics.{name}", value=str(value)[:80])
+    return saved
+
+
+def _whole_checkpoint(folder: Path) -> None:
+    """DataError where a checkpoint is not all that was written."""
+    checked_card(folder)
+    saved = read_training(folder)
+    if missing := {CARD, OPTIMIZER} - saved["sha256"].keys():
+        raise DataError("a hash is missing", file=folder / STATE, field=f"sha256.{min(missing)}")
+    if saved["step"] != step_of(folder):
+        raise DataError("another step than its folder's name", file=folder / STATE, field="step", value=saved["step"])
 
 
 def _mean(metrics: dict[str, float]) -> float:
@@ -200,12 +304,24 @@ def optimizer_tensors(optimizer: torch.optim.Adam, model: nn.Module) -> dict[str
     return tensors
 
 
-def load_optimizer(optimizer: torch.optim.Adam, model: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """The reverse of :func:`optimizer_tensors`."""
+def load_optimizer(
+    optimizer: torch.optim.Adam, model: nn.Module, tensors: dict[str, Tensor], *, file: Path | None = None
+) -> None:
+    """The reverse of :func:`optimizer_tensors`.
+
+    Raises:
+        DataError: a tensor is of no parameter of the model's, or of another shape; ``file`` is named.
+    """
     parameters = dict(model.named_parameters())
     for key, value in tensors.items():
-        slot, name = key.split(".", 1)
+        slot, _, name = key.partition(".")
+        if name not in parameters:
+            raise DataError("of no weight of the model", file=file, field=key)
         parameter = parameters[name]
+        if value.shape != (parameter.shape if slot != "step" else ()):
+            raise DataError(
+                f"expected shape {tuple(parameter.shape)}", file=file, field=key, value=tuple(value.shape)
+            )
         # the count of steps stays where Adam made it; the moments go where the parameter is
         device = parameter.device if slot != "step" or optimizer.defaults["fused"] else torch.device("cpu")
         optimizer.state[parameter][slot] = value.to(device)

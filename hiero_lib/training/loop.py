@@ -8,7 +8,9 @@ number of processes bitwise.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,24 +23,23 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 
 from hiero_lib.base.device import best_device, choose_precision
+from hiero_lib.base.distributed import from_main_process, num_processes, sum_over_processes
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.base.progress import Progress
+from hiero_lib.base.signals import Stopped, StopRequest
 from hiero_lib.config import Profile
 from hiero_lib.data.egoclip import EgoClipReport
 from hiero_lib.models.alignment import AlignedModel
 from hiero_lib.models.checkpoints import Backbone, build_model, card_of
 from hiero_lib.models.text_encoders import load_text_encoder
-from hiero_lib.training.batches import batches, load_training_data, steps_in_epoch
+from hiero_lib.training.batches import TrainingData, batches, load_training_data, steps_in_epoch
 from hiero_lib.training.checkpointing import TrainingFolder
+from hiero_lib.training.divergence import TrainingDiverged, loss_is_good
 from hiero_lib.training.memory import memory_advice, training_memory_gb
 from hiero_lib.training.step import build_optimizer, learning_rate, mix_seed, optimization_step
 
 Log = Callable[[dict[str, Any]], None]
 Validate = Callable[[AlignedModel], dict[str, float]]
-
-
-class TrainingDiverged(RuntimeError):
-    """The loss became NaN or infinite; says at which step, on which videos, and what can be gone back to."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,9 @@ def run_training(
 ) -> TrainingSummary:
     """Train, or go on training, in ``folder``.
 
+    SIGINT and SIGTERM end it after the step that runs, in all processes after the same one, with a checkpoint, so
+    that a run that goes on from there equals one that was not stopped; a second one ends it at once.
+
     Args:
         profile: all settings.
         folder: receives ``checkpoints/step-XXXXXXXX``, ``best`` and ``metrics.jsonl``.
@@ -84,21 +88,40 @@ def run_training(
 
     Raises:
         ConfigError: the folder holds a run with other settings, or the batch does not divide among the processes.
-        DataError: the data cannot be used.
-        TrainingDiverged: the loss is not finite.
+        DataError: the data cannot be used, or another process trains in the folder.
+        TrainingDiverged: the loss or the weights are not finite, or absurdly large; nothing is saved of them.
+        Stopped: by a signal, after a checkpoint.
     """
     started = time.monotonic()
-    config = profile.training
     accelerator = _open_accelerator(profile)
+    config = profile.training
     encoder = None if profile.text.frozen else load_text_encoder(profile.text, data_root=profile.data_root)
     data = load_training_data(profile, accelerator, text_encoder=encoder)
     accelerator.print(data.report.summary())
     torch.manual_seed(config.seed)
     card = card_of(profile, backbone)
     model = build_model(card, text_dim=data.text_dim, text_encoder=encoder).to(accelerator.device)
-    optimizer = build_optimizer(model, config)
 
     training = TrainingFolder(Path(folder), profile, backbone, accelerator)
+    with contextlib.ExitStack() as held:
+        from_main_process(lambda: held.enter_context(training.alone()))
+        return _train(training, model, data, started, on_log=on_log, max_steps=max_steps, validate=validate)
+
+
+def _train(
+    training: TrainingFolder,
+    model: AlignedModel,
+    data: TrainingData,
+    started: float,
+    *,
+    on_log: Log | None,
+    max_steps: int | None,
+    validate: Validate | None,
+) -> TrainingSummary:
+    """As :func:`run_training`, in a folder that is held, with a model as it begins."""
+    profile, accelerator = training.profile, training.accelerator
+    config = profile.training
+    optimizer = build_optimizer(model, config)
     steps_done = training.restore(model, optimizer)
     # Accelerate wraps the model alone: the optimiser's rate and the data's order are functions of the step here.
     wrapped = accelerator.prepare_model(model)
@@ -111,8 +134,9 @@ def run_training(
     def log(record: dict[str, Any]) -> None:
         if not accelerator.is_main_process:
             return
-        training.log(record)
-        progress.show(record["step"], {k: v for k, v in record.items() if k not in ("step", "epoch")})
+        training.metrics.add(record)
+        shown = {k: v for k, v in record.items() if k not in ("step", "epoch") and v is not None}
+        progress.show(record["step"], shown)
         if on_log is not None:
             on_log(record)
 
@@ -120,36 +144,47 @@ def run_training(
     unread: _StepMeasures | None = None
     wrapped.train()
     steps = range(steps_done, stop_at)
-    for step, batch in batches(data.dataset, config, steps, process=process, processes=processes):
-        lr = learning_rate(step, steps_per_epoch=steps_per_epoch, config=config)
-        measures = optimization_step(
-            wrapped,
-            batch.to(accelerator.device),
-            optimizer,
-            profile,
-            accelerator,
-            lr=lr,
-            seed=mix_seed(config.seed, step, process),
-        )
-        done = step + 1
-        # The numbers of a step are read while the next one runs, so that a GPU is not waited for.
-        if unread is not None:
-            log(unread.record(training))
-        unread = _StepMeasures(done, done / steps_per_epoch, lr, list(batch.video_uid), measures)
-        end_of_epoch = done % steps_per_epoch == 0
-        if not (end_of_epoch or done == stop_at or done % config.checkpoint_every_steps == 0):
-            continue
-        log(unread.record(training))
-        unread = None
-        metrics: dict[str, float] = {}
-        epoch = done // steps_per_epoch
-        if validate and end_of_epoch and (epoch % config.validate_every_epochs == 0 or done == total_steps):
-            if accelerator.is_main_process:
-                metrics = _validated(model, validate)
-            log({"step": done, "epoch": done / steps_per_epoch, **metrics})
-        training.save(model, optimizer, done, metrics)
-    progress.close()
-    accelerator.wait_for_everyone()
+    with StopRequest() as request:
+        told = _Agreement(request, accelerator.device)
+        for step, batch in batches(data.dataset, config, steps, process=process, processes=processes):
+            lr = learning_rate(step, steps_per_epoch=steps_per_epoch, config=config)
+            measures = optimization_step(
+                wrapped,
+                batch.to(accelerator.device),
+                optimizer,
+                profile,
+                accelerator,
+                lr=lr,
+                seed=mix_seed(config.seed, step, process),
+            )
+            done = step + 1
+            # The numbers of a step are read while the next one runs, so that a GPU is not waited for.
+            if unread is not None:
+                log(unread.record(training))
+            unread = _StepMeasures(done, done / steps_per_epoch, lr, list(batch.video_uid), measures)
+            end_of_epoch = done % steps_per_epoch == 0
+            last = told.to_stop() or done == stop_at
+            if not (end_of_epoch or last or done % config.checkpoint_every_steps == 0):
+                continue
+            record = unread.record(training)
+            log(record)
+            unread = None
+            training.check(model, optimizer, done, record["loss"])
+            metrics: dict[str, float] = {}
+            epoch = done // steps_per_epoch
+            if validate and end_of_epoch and (epoch % config.validate_every_epochs == 0 or done == total_steps):
+                measured = _validated(model, validate) if accelerator.is_main_process else {}
+                metrics = {name: value for name, value in measured.items() if math.isfinite(value)}
+                log({"step": done, "epoch": done / steps_per_epoch, **measured})
+            training.save(model, optimizer, done, metrics)
+            if last:
+                break
+        progress.close()
+        accelerator.wait_for_everyone()
+        if request.number is not None or told.before_the_end:
+            at = training.last_step()
+            kept = f"after step {at} of {total_steps}; the same command goes on from {training.checkpoint(at)}"
+            raise Stopped(request.number or signal.SIGTERM, kept)
     last_step = training.last_step()
     best, best_metrics = training.best()
     return TrainingSummary(
@@ -159,7 +194,7 @@ def run_training(
         last_checkpoint=training.checkpoint(last_step),
         best_checkpoint=best,
         best_metrics=best_metrics,
-        metrics_file=training.metrics_file,
+        metrics_file=training.metrics.file,
         data=data.report,
     )
 
@@ -188,6 +223,29 @@ def _open_accelerator(profile: Profile) -> Accelerator:
     return accelerator
 
 
+class _Agreement:
+    """Whether a signal asked some process to stop: all learn it after the same step.
+
+    Of several processes each tells the others after every step, and reads what they told after the step before, so
+    that no GPU is waited for.
+    """
+
+    def __init__(self, request: StopRequest, device: torch.device) -> None:
+        self.request, self.device = request, device
+        self.before_the_end = False
+        self._told: Tensor | None = None
+
+    def to_stop(self) -> bool:
+        """To be called once a step by every process."""
+        asked = self.request.number is not None
+        if num_processes() > 1:
+            before = self._told
+            self._told = sum_over_processes(torch.tensor(float(asked), device=self.device))
+            asked = before is not None and bool(before.item())
+        self.before_the_end = asked
+        return asked
+
+
 def _validated(model: AlignedModel, validate: Validate) -> dict[str, float]:
     """The values of a validation, in evaluation mode and without gradients."""
     model.eval()
@@ -211,14 +269,14 @@ class _StepMeasures:
         """As a record of the log.
 
         Raises:
-            TrainingDiverged: the loss is not finite. (An infinite gradient norm alone is what a scaler skips.)
+            TrainingDiverged: the loss is not finite, or absurdly large. (An infinite gradient norm alone is what a
+                scaler skips.)
         """
         loss, vna, ft, ft_self, norm = self.values.tolist()
-        if not math.isfinite(loss):
-            last = training.last_step()
+        if not loss_is_good(vna, ft) or not math.isfinite(loss):
             raise TrainingDiverged(
                 f"the loss is {loss} (vna {vna}, ft {ft}) at step {self.step}, videos {', '.join(self.videos)}; "
-                f"last good checkpoint: {training.checkpoint(last) if last else 'none'}"
+                f"{training.last_good()}"
             )
         return {
             "step": self.step,

@@ -14,7 +14,7 @@ from hiero_lib.__main__ import main
 from hiero_lib.pipelines import sweep
 from hiero_lib.pipelines.sweep import Cell, SweepResult
 from hiero_lib.training import loop
-from hiero_lib.training.loop import TrainingDiverged
+from hiero_lib.training.divergence import TrainingDiverged
 from tests.helpers.tiny import make_tiny
 
 REPOSITORY = Path(__file__).parents[2]

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
+from hiero_lib.base.errors import DataError
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.results.record import RESULTS_FILE, record
 from hiero_lib.results.run import IncompleteResults, RunFolder, trained_models
-from tests.helpers.tiny import make_tiny
+from tests.helpers.tiny import make_checkpoint, make_tiny
 
 
 @pytest.fixture
@@ -63,13 +64,37 @@ def test_seconds_count_from_the_start(run: RunFolder) -> None:
     assert 100 <= dataclasses.replace(run, started=time.time() - 100).seconds < 160
 
 
-def test_trained_models_are_those_that_notebook_01_recorded(run: RunFolder) -> None:
+def test_trained_models_are_those_that_notebook_01_recorded(run: RunFolder, tmp_path: Path) -> None:
     with pytest.raises(IncompleteResults, match="run notebook 01 first") as error:
         trained_models(run)
     assert str(run.folder / RESULTS_FILE) in str(error.value)
     trained = {
-        name: {"last_checkpoint": f"{name}/last", "best_checkpoint": f"{name}/best"} for name in ("probe", "hiero")
+        name: {
+            "last_checkpoint": str(make_checkpoint(tmp_path / name / "checkpoints/step-00000004", run.profile, name)),
+            "best_checkpoint": str(make_checkpoint(tmp_path / name / "best", run.profile, name)),
+        }
+        for name in ("probe", "hiero")
     }
     record(run.folder, "training", [], profile=run.profile, seconds=1, extra=trained)
-    assert trained_models(run) == {"probe": Path("probe/last"), "hiero": Path("hiero/last")}
-    assert trained_models(run, which="best")["hiero"] == Path("hiero/best")
+    last = {name: tmp_path / name / "checkpoints/step-00000004" for name in ("probe", "hiero")}
+    assert trained_models(run) == last
+    assert trained_models(run, which="best")["hiero"] == tmp_path / "hiero/best"
+
+    (tmp_path / "hiero/best/model.safetensors").unlink()
+    said: list[str] = []
+    assert trained_models(run, which="best", say=said.append)["hiero"] == last["hiero"]
+    assert "best/model.safetensors: there is no such file" in said[0]
+    assert said[1] == f"taken instead: {last['hiero']}"
+
+
+@pytest.mark.parametrize("odd", ["last", 7, None, ["last"], {"last_checkpoint": 7}, {"best_checkpoint": "b"}])
+def test_a_recorded_model_of_another_shape_is_named(run: RunFolder, odd: object) -> None:
+    record(run.folder, "training", [], profile=run.profile, seconds=1, extra={"hiero": odd})
+    with pytest.raises(DataError, match=r"results\.json, field 'sections\.training\.extra\.hiero\.last_checkpoint'"):
+        trained_models(run)
+
+
+def test_a_training_without_data_left_no_models(run: RunFolder) -> None:
+    record(run.folder, "training", [], profile=run.profile, seconds=1, extra={"missing": ["/x/egoclip.csv"]})
+    with pytest.raises(IncompleteResults, match=r"nothing was trained, there is no /x/egoclip\.csv"):
+        trained_models(run)

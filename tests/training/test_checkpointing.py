@@ -42,7 +42,7 @@ def trained(profile: Profile, seed: int, *, steps: int = 2) -> tuple[AlignedMode
 
 
 def lines_of(folder: TrainingFolder) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in folder.metrics_file.read_text().splitlines()]
+    return [json.loads(line) for line in folder.metrics.file.read_text().splitlines()]
 
 
 def test_what_was_saved_comes_back_and_the_log_ends_there(profile: Profile, tmp_path: Path) -> None:
@@ -50,9 +50,9 @@ def test_what_was_saved_comes_back_and_the_log_ends_there(profile: Profile, tmp_
     model, optimizer = trained(profile, 1)
     assert folder.restore(model, optimizer) == 0
     for step in (1, 2, 3):
-        folder.log({"step": step, "loss": 1 / step})
+        folder.metrics.add({"step": step, "loss": 1 / step})
     folder.save(model, optimizer, 2, {})
-    with open(folder.metrics_file, "a") as log:
+    with open(folder.metrics.file, "a") as log:
         log.write('{"step": 4, "lo')
     unfinished = folder.checkpoints / ".step-00000004.abc.tmp"
     unfinished.mkdir()

@@ -19,7 +19,8 @@ from safetensors.torch import load_file
 from hiero_lib.config import load_profile
 from hiero_lib.models.checkpoints import load_model
 from hiero_lib.models.text_encoders import load_text_encoder
-from hiero_lib.training.loop import TrainingDiverged, run_training
+from hiero_lib.training.divergence import TrainingDiverged
+from hiero_lib.training.loop import run_training
 from tests.helpers.tiny import make_tiny
 
 
