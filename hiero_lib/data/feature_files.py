@@ -27,6 +27,7 @@ from hiero_lib.base.errors import DataError, UnsafeFileError
 SUFFIXES = (".pt", ".safetensors", ".npy", ".h5", ".hdf5")
 _DTYPES = {"F16": torch.float16, "F32": torch.float32, "float16": torch.float16, "float32": torch.float32}
 _PICKLE_BYTES = 1 << 20  # of the description of one tensor: a few hundred
+_MAGIC = 1 << 80  # the first pickle of the old format is a number below this
 _MOST_COMPRESSED = 50  # of a claim against what is stored; features hardly compress
 _CHUNK_BYTES = 1 << 26  # of HDF5, which reads whole ones
 _PLAIN = re.compile(
@@ -80,10 +81,10 @@ def _pt(path: Path) -> FeatureArray:
 
     Files of the format before torch 1.6 (not zip archives) cannot be mapped: they are read whole at each call.
     """
-    zipped = zipfile.is_zipfile(path)
+    with open(path, "rb") as stream:
+        zipped = stream.read(4) == b"PK\x03\x04"  # as torch tells them apart
     try:
-        for content, size in _zip_pickles(path) if zipped else _old_pickles(path):
-            _check_pickle(path, content, size)
+        held = _check_zip(path) if zipped else _check_old(path)
         value = torch.load(path, map_location="cpu", mmap=zipped, weights_only=True)
     except DataError:
         raise
@@ -94,13 +95,13 @@ def _pt(path: Path) -> FeatureArray:
     if value.device.type != "cpu":
         raise DataError("the file holds no data of its tensor", file=path, field="device", value=value.device.type)
     x = value.detach()
-    _check_strides(path, x, _zip_bytes(path) if zipped else path.stat().st_size)
+    _check_strides(path, x, held)
     return FeatureArray(tuple(x.shape), x.dtype, lambda rows: x[rows].clone(memory_format=torch.contiguous_format))
 
 
-def _zip_pickles(path: Path) -> Iterator[tuple[bytes, int]]:
-    """The pickles of a torch archive whose members are what they claim; each with the size of the file."""
-    size = path.stat().st_size
+def _check_zip(path: Path) -> int:
+    """Check a torch archive: its members are what they claim, and its pickle; the bytes of values that it holds."""
+    size, held = path.stat().st_size, 0
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         if len({member.filename for member in members}) < len(members):
@@ -111,27 +112,31 @@ def _zip_pickles(path: Path) -> Iterator[tuple[bytes, int]]:
             if member.filename.endswith(".pkl"):
                 if member.file_size > _PICKLE_BYTES:
                     raise DataError("one plain tensor is expected", file=path, field="pickle", value=member.file_size)
-                yield archive.read(member), size
+                _check_pickle(path, archive.read(member), size)
+            held += member.file_size if "/data/" in member.filename else 0
+    return held
 
 
-def _old_pickles(path: Path) -> Iterator[tuple[bytes, int]]:
-    """The four pickles that stand before the data in torch's old format; the first three claim nothing."""
+def _check_old(path: Path) -> int:
+    """Check the four pickles before the data in torch's old format, of which the first three claim nothing."""
     size = path.stat().st_size
     with open(path, "rb") as file:
         begin = file.read(_PICKLE_BYTES)
     if not begin.startswith(b"\x80\x02") or begin[257:262] == b"ustar":
         raise pickle.UnpicklingError("Unsupported operand: neither of torch's formats")
-    stream = io.BytesIO(begin)
+    stream, storages = io.BytesIO(begin), 0
     for number in range(4):
         start = stream.tell()
-        for opcode, _, _ in pickletools.genops(stream):
-            if opcode.name in ("GLOBAL", "STACK_GLOBAL", "REDUCE") and number < 3:
-                number = 3  # no such thing is there in torch's own
-        yield begin[start : stream.tell()], size if number == 3 else 1 << 80
+        for _ in pickletools.genops(stream):  # to its end
+            pass
+        storages += _check_pickle(path, begin[start : stream.tell()], size if number == 3 else _MAGIC)
+    if storages > 1:
+        raise DataError("one plain tensor is expected", file=path, field="pickle", value=f"{storages} tensors")
+    return size
 
 
-def _check_pickle(path: Path, content: bytes, size: int) -> None:
-    """Every name in a pickle is one of a plain tensor's, and no number is more than the file has bytes."""
+def _check_pickle(path: Path, content: bytes, size: int) -> int:
+    """Every name in a pickle is a plain tensor's, and no number is above ``size``; how many storages it has."""
     storages = 0
     for opcode, argument, _ in pickletools.genops(content):
         if opcode.name in ("GLOBAL", "INST") and not _PLAIN.fullmatch(str(argument)):
@@ -145,14 +150,7 @@ def _check_pickle(path: Path, content: bytes, size: int) -> None:
             raise DataError(
                 f"more than the file can hold, which has {size} bytes", file=path, field="pickle", value=argument
             )
-    if storages > 1 and not zipfile.is_zipfile(path):
-        raise DataError("one plain tensor is expected", file=path, field="pickle", value=f"{storages} tensors")
-
-
-def _zip_bytes(path: Path) -> int:
-    """Bytes of values that a torch archive holds."""
-    with zipfile.ZipFile(path) as archive:
-        return sum(member.file_size for member in archive.infolist() if "/data/" in member.filename)
+    return storages
 
 
 def _check_strides(path: Path, x: Tensor, held: int) -> None:

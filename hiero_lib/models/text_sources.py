@@ -29,7 +29,7 @@ def package_folder(source: str) -> Path:
             "not a package that text encoders come from",
             field="text.source",
             value=source,
-            hint=f"package:{', package:'.join(PACKAGES)}, or the path of a folder",
+            hint=f"Give package:{', package:'.join(PACKAGES)}, or the path of a folder",
         )
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:

@@ -28,12 +28,16 @@ def test_a_file_with_sound_variable_rate_and_rotation_becomes_a_page(
     times = np.concatenate([[0.0], np.cumsum(steps)]).tolist()
     write_video(tmp_path / "mine.mp4", times, rotation=270, sound=True)
     rows = "".join(f"{0.5 * k:.1f},picks up thing {k}\n" for k in range(10))
-    (tmp_path / "mine.csv").write_text(f"time,text\n{rows}")
+    (tmp_path / "mine.csv").write_bytes(f"time,text\n{rows}6,coupe l'été\n".encode("cp1252"))
     monkeypatch.chdir(tmp_path)
     command = ["explore", "mine.mp4", "--narrations", "mine.csv", "--set", "training.epochs=2", "--threads", "3"]
-    assert main(command) == 0
+    assert main(command) == 2
+    assert "mine.csv, field 'byte" in (said := capsys.readouterr().err)
+    assert "--encoding" in said
+    assert "may be cp1252" in said
+    assert main([*command, "--encoding", "cp1252"]) == 0
     said = capsys.readouterr().out
-    assert "threads of a small model trained on this video alone, on its 10 narrations" in said
+    assert "threads of a small model trained on this video alone, on its 11 narrations" in said
     page = tmp_path / "outputs/explore/mine/mine.html"
     assert str(page.relative_to(tmp_path)) in said
     assert "picks up thing 3" in page.read_text("utf-8")
