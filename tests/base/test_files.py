@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import (
     atomic_path,
+    check_writable,
     file_slug,
     finish_interrupted,
+    pasted,
     read_csv_table,
     read_json,
     safe_name,
@@ -192,3 +196,25 @@ def test_a_csv_that_is_no_table_is_named(tmp_path: Path) -> None:
             read_csv_table(given(text))
     with pytest.raises(DataError, match="there is no such file"):
         read_csv_table(tmp_path / "b.csv")
+
+
+def test_a_path_that_is_printed_can_be_pasted() -> None:
+    for path in ("a/b.html", "my video/a#1.html", "it's", "a;rm -rf x"):
+        assert shlex.split(pasted(path)) == [path]
+    pasted("caf\udce9").encode()
+
+
+def test_a_safe_name_is_the_same_in_an_address() -> None:
+    for text in ("my video", "a%41", "é", "caf\udce9", "x y" * 100, "a=b", "a?b#c"):
+        name = safe_name(text)
+        assert unquote(name) == name
+        assert shlex.quote(name) == name
+    assert safe_name("é") != safe_name("\udcc3\udca9")
+
+
+def test_a_folder_that_nothing_can_be_written_to(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new/folder")
+    assert list((tmp_path / "new/folder").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"file/x: nothing can be written here"):
+        check_writable(tmp_path / "file/x")
