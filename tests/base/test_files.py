@@ -6,12 +6,14 @@ import dataclasses
 import hashlib
 import os
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -21,8 +23,10 @@ from safetensors.torch import save_file
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import (
     atomic_path,
+    check_writable,
     file_slug,
     finish_interrupted,
+    pasted,
     read_csv_table,
     read_json,
     remove_left_overs,
@@ -306,3 +310,25 @@ def test_a_full_disk_is_an_error_of_the_system_whoever_writes(write: Callable[[P
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "as it was"
+
+
+def test_a_path_that_is_printed_can_be_pasted() -> None:
+    for path in ("a/b.html", "my video/a#1.html", "it's", "a;rm -rf x"):
+        assert shlex.split(pasted(path)) == [path]
+    pasted("caf\udce9").encode()
+
+
+def test_a_safe_name_is_the_same_in_an_address() -> None:
+    for text in ("my video", "a%41", "é", "caf\udce9", "x y" * 100, "a=b", "a?b#c"):
+        name = safe_name(text)
+        assert unquote(name) == name
+        assert shlex.quote(name) == name
+    assert safe_name("é") != safe_name("\udcc3\udca9")
+
+
+def test_a_folder_that_nothing_can_be_written_to(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new/folder")
+    assert list((tmp_path / "new/folder").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"file/x: nothing can be written here"):
+        check_writable(tmp_path / "file/x")

@@ -8,6 +8,7 @@ picture that stands still, where the header's duration has room for it and the c
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class Clock:
         end_s: of the last picture, which is what the video really lasts; declared_s: what the header says.
         ticks: for each packet its time in the stream's time base, put right (None: it has none); None where all
             packets are right as they are.
+        promised: pictures that the header counts; 0 where it does not.
         broken_s: where the clock jumped or started anew; still_s: where one picture stands for more than 10 s.
     """
 
@@ -47,6 +49,7 @@ class Clock:
     ticks: Sequence[int | None] | None
     broken_s: tuple[float, ...]
     still_s: tuple[tuple[float, float], ...]
+    promised: int = 0
 
     def remarks(self) -> list[str]:
         """What is odd, a sentence each."""
@@ -59,6 +62,8 @@ class Clock:
         declared = None if self.broken_s else self.declared_s  # which is read off a clock that is wrong
         if declared is not None and declared - self.end_s > max(_SHORT_S, _SHORT_PART * declared):
             said.append(f"the picture ends at {self.end_s:.4g} s, the file says {declared:.4g} s")
+        elif len(self.shown_s) < (1 - _SHORT_PART) * self.promised - 2:
+            said.append(f"{len(self.shown_s)} pictures are in the file, which says {self.promised}")
         return said
 
 
@@ -70,7 +75,7 @@ def read_clock(path: str | Path) -> Clock:
     """
     with opened(path) as (container, stream):
         rate = stream.average_rate or stream.guessed_rate
-        return clock_of(
+        clock = clock_of(
             np.fromiter(_stamps(container, stream, path), np.dtype((float, 3))),
             tick_s=float(stream.time_base),
             origin_s=origin_of(container),
@@ -78,6 +83,7 @@ def read_clock(path: str | Path) -> Clock:
             may_jump=clock_may_jump(container),
             step_s=1 / float(rate) if rate else 0.0,
         )
+        return dataclasses.replace(clock, promised=stream.frames)
 
 
 def packets(container: Any, stream: Any, path: str | Path) -> Iterator[Any]:
@@ -88,12 +94,16 @@ def packets(container: Any, stream: Any, path: str | Path) -> Iterator[Any]:
     """
     import av
 
-    try:
-        yield from container.demux(stream)
-    except (av.InvalidDataError, av.error.EOFError):
-        return
-    except (av.FFmpegError, OSError) as error:
-        raise DataError(f"cannot be read to its end ({error})"[:300], file=path) from error
+    while True:
+        try:
+            yield from container.demux(stream)
+            return
+        except IndexError:  # of a stream that begins in the middle, which PyAV does not know: go on behind its packet
+            continue
+        except (av.InvalidDataError, av.error.EOFError):
+            return
+        except (av.FFmpegError, OSError) as error:
+            raise DataError(f"cannot be read to its end ({error})"[:300], file=path) from error
 
 
 def clock_of(

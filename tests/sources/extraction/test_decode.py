@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import sys
 import types
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 import torch
 
 from hiero_lib.base.errors import DataError
+from hiero_lib.sources.extraction.clock import packets
 from hiero_lib.sources.extraction.decode import best_decoder, pyav_frames, torchcodec_frames, video_info
 from tests.helpers.shared import SHARED, needs
 from tests.helpers.videos import grey_level, packet_times, write_video
@@ -330,3 +333,59 @@ def test_a_stream_without_times_has_those_of_its_rate(tmp_path: Path) -> None:
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     assert len(list(pyav_frames(tmp_path / "raw.h264", fps=25))) == 50
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mutated_files_give_frames_or_an_error_of_the_kits(seed: int, tmp_path: Path) -> None:
+    """Never another exception, never hours of grid, and nothing lost without a word (a cut stream has no length)."""
+    random = np.random.default_rng(seed)
+    for number in range(40):
+        source = sorted(path for path in CASES.iterdir() if path.name != "camB_GX010001.mp4")[number % 7]
+        raw = bytearray(source.read_bytes())
+        for _ in range(int(random.integers(1, 12))):
+            raw[int(random.integers(len(raw)))] = int(random.integers(256))
+        if number % 4 == 0 and source.suffix in (".mp4", ".mkv"):
+            raw = raw[: int(random.integers(len(raw)))]
+        path = tmp_path / f"{number}{source.suffix}"
+        path.write_bytes(raw)
+        said: list[str] = []
+        try:
+            frames = sum(1 for _ in pyav_frames(path, fps=30, say=said.append))
+        except DataError:
+            continue
+        assert frames / 30 < 30, source.name
+        assert said or frames / 30 > 3, source.name
+
+
+def test_a_file_of_fewer_pictures_than_its_header_counts(tmp_path: Path) -> None:
+    """The length of an avi is estimated from its bytes: a cut one would be whole."""
+    with av.open(str(tmp_path / "whole.avi"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(120):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 2 * number, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    raw = (tmp_path / "whole.avi").read_bytes()
+    (tmp_path / "cut.avi").write_bytes(raw[: len(raw) // 2])
+    said: list[str] = []
+    assert len(list(pyav_frames(tmp_path / "cut.avi", fps=30, say=said.append))) < 90
+    assert len(said) == 1
+    assert re.search(r"the picture ends at|pictures are in the file, which says 120", said[0])
+
+
+def test_a_stream_that_begins_in_the_middle_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyAV raises IndexError for a packet of a stream that it did not know when it opened the file."""
+
+    class Container:
+        def __init__(self) -> None:
+            self.left = [1, 2, None, 3, None, 4]
+
+        def demux(self, stream: object) -> Iterator[int]:
+            while self.left:
+                packet = self.left.pop(0)
+                if packet is None:
+                    raise IndexError("list index out of range")
+                yield packet
+
+    assert list(packets(Container(), None, "v.ts")) == [1, 2, 3, 4]
