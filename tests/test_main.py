@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from hiero_lib.__main__ import main
+from hiero_lib.cli import arguments
 
 REPOSITORY = Path(__file__).parent.parent
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
@@ -97,3 +100,40 @@ def test_debug_shows_where_a_mistake_was_found() -> None:
     done = run_python("-m", "hiero_lib", "--debug", "train", "--profile", "sampel")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+REFUSED = [
+    (OSError(errno.ENOSPC, "No space left on device", "w.bin"), "w.bin: No space left on device. Make room"),
+    (OSError(errno.EROFS, "Read-only file system", "r/w.bin"), "r/w.bin: Read-only file system. Write to another"),
+    (PermissionError(errno.EACCES, "Permission denied", "w"), "w: Permission denied. Write to a folder of your own"),
+    (OSError(errno.EMFILE, "Too many open files", "a"), "a: Too many open files. Allow more open files"),
+    (OSError(errno.EIO, "Input/output error", "a", None, "b"), "a -> b: Input/output error"),
+    (OSError("odd\nwords"), "odd words"),
+]
+
+
+@pytest.mark.parametrize(("error", "message"), REFUSED, ids=[message[:20] for _, message in REFUSED])
+def test_what_the_machine_refuses_is_one_line_and_status_1(
+    error: OSError, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(arguments, "open_profile", refuse)
+    assert main(["train", "--profile", "sample"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"hiero_lib: {message}")
+    assert said.count("\n") == 1
+    with pytest.raises(OSError):  # noqa: PT011, this very one
+        main(["--debug", "train", "--profile", "sample"])
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_is_one_line_and_its_status(
+    number: int, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(arguments, "open_profile", lambda options: os.kill(os.getpid(), number))
+    assert main(["train", "--profile", "sample"]) == status
+    said = capsys.readouterr().err
+    assert said.startswith(f"hiero_lib: stopped by {signal.Signals(number).name}; the same command again")
+    assert said.count("\n") == 1
