@@ -56,7 +56,13 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
             raise
         if target.is_dir() and temporary.is_dir():
             os.replace(target, holder / "replaced")
-        os.replace(temporary, target)
+            try:
+                os.replace(temporary, target)
+            except BaseException:
+                os.replace(holder / "replaced", target)  # or it would go with the holder
+                raise
+        else:
+            os.replace(temporary, target)
 
 
 def _says_unwritable(error: Exception) -> bool:

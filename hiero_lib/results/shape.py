@@ -33,8 +33,8 @@ class _Row(_Part):
     method: str
     metric: str
     result: _Measured | None
-    published: _Number | None = None
-    note: str = ""
+    published: _Number | None
+    note: str
     thread_graph: str | None = None
     segment_times: str | None = None
     seed: _Whole | list[_Whole] | None = None

@@ -9,7 +9,8 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from hiero_lib.base.distributed import gather_rows, num_processes, sum_over_processes
+from hiero_lib.base.distributed import from_main_process, gather_rows, num_processes, sum_over_processes
+from hiero_lib.base.errors import DataError
 
 SHARES = (3, 1)  # rows of each process
 ROWS = torch.arange(8.0).reshape(4, 2) + 1
@@ -77,3 +78,20 @@ def test_one_process_keeps_its_rows() -> None:
     assert torch.equal(total, ROWS)
     assert not total.requires_grad
     assert total.data_ptr() != rows.data_ptr()
+
+
+def asked(rank: int) -> list[str]:
+    def refuse() -> str:
+        raise DataError("no", file="x", field=str(rank))
+
+    answers = [from_main_process(lambda: f"of {rank}")]
+    try:
+        from_main_process(refuse)
+    except DataError as error:
+        answers.append(f"{error.file} {error.field}")
+    return answers
+
+
+def test_what_the_main_process_finds_or_raises_is_so_in_all(tmp_path: Path) -> None:
+    assert both(asked, tmp_path) == [["of 0", "x 0"]] * 2
+    assert asked(3) == ["of 3", "x 3"]

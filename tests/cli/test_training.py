@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from hiero_lib.__main__ import main
+from hiero_lib.base.locks import exclusive
 from hiero_lib.pipelines import sweep
 from hiero_lib.pipelines.sweep import Cell, SweepResult
-from hiero_lib.training import loop
+from hiero_lib.training import checkpointing, loop
 from hiero_lib.training.divergence import TrainingDiverged
 from tests.helpers.tiny import make_tiny
 
@@ -111,3 +113,53 @@ def test_the_ablation_tells_what_failed_and_keeps_the_rest(
     assert section["extra"]["failed"] == {names[-1]: "ValueError: no luck"}
     assert main([*command, "--measures", "egomcp"]) == 2
     assert "field 'measures', value 'egomcp': known are egomcq" in capsys.readouterr().err
+
+
+def test_tasks_of_srun_that_know_nothing_of_each_other_are_refused(
+    profile_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(loop, "run_training", lambda *arguments, **options: sys.exit("trained"))
+    train = ["train", "--profile", str(profile_file)]
+    for name, value in (("SLURM_NTASKS", "2"), ("SLURM_PROCID", "1")):
+        monkeypatch.setenv(name, value)
+    assert main(train) == 2
+    said = capsys.readouterr().err
+    assert "field 'SLURM_NTASKS', value 2: srun started several tasks" in said
+    assert "torchrun" in said
+    monkeypatch.setenv("WORLD_SIZE", "2")  # torchrun, or a launcher that tells ranks
+    with pytest.raises(SystemExit):
+        main(train)
+    monkeypatch.delenv("WORLD_SIZE")
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "1")  # one task of an allocation of more
+    with pytest.raises(SystemExit):
+        main(train)
+
+
+def test_a_second_ablation_of_a_run_is_refused(
+    profile_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with exclusive(tmp_path / "outputs/r/ablation", "ablation"):
+        assert main(["ablation", "--profile", str(profile_file), "--run", "r"]) == 2
+    assert "is at work on it: ablation, process" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_one_line_and_the_folder_is_free_again(
+    profile_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "optimizer.safetensors")
+
+    train = ["train", "--profile", str(profile_file), "--max-steps", "1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpointing, "save_file", full)
+        assert main(train) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("hiero_lib: optimizer.safetensors: No space left on device. Make room")
+    folder = tmp_path / "outputs/tiny/train/hiero"
+    assert [path.name for path in folder.rglob("*") if path.name.endswith((".tmp", ".lock"))] == []
+    assert not list(folder.glob("checkpoints/step-*"))
+    assert main(train) == 0

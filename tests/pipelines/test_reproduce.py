@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.base.locks import exclusive
 from hiero_lib.pipelines.reproduce import NotebookFailed, notebook_parameters, reproduce
 
 PROFILE = """
@@ -209,3 +210,52 @@ def test_parameters_are_literals(write: Callable[..., Path]) -> None:
     assert notebook_parameters(path) == {**expected, "name": None}
     with pytest.raises(DataError, match=r"field 'size', value .*len\(.*: a parameter must be a literal"):
         notebook_parameters(write("01_b", "", PARAMETERS + "size = len('abc')\n"))
+
+
+def test_a_notebook_that_was_cut_off_or_not_run_to_its_end_is_not_done(
+    folder: Path, write: Callable[..., Path], run: Callable[..., list[str]]
+) -> None:
+    write("00_a", count_runs(folder, "a"))
+    run()
+    executed = folder / "outputs/r/00_a.ipynb"
+    whole = executed.read_bytes()
+    executed.write_bytes(whole + b"\n")  # saved by somebody who looked at it
+    assert "done before" in run()[0]
+
+    half = json.loads(whole)
+    half["cells"][-1]["execution_count"] = None
+    failed = json.loads(whole)
+    error = {"output_type": "error", "ename": "E", "evalue": "", "traceback": []}
+    failed["cells"][-1]["outputs"] = [error]
+    broken = [b"", whole[: len(whole) // 2], b"{}", b"[]", json.dumps(half).encode(), json.dumps(failed).encode()]
+    for number, content in enumerate(broken, start=1):
+        executed.write_bytes(content)
+        said = run()
+        assert said[0].startswith(f"00_a runs again: {executed} "), content[:40]
+        assert runs_of(folder, "a") == 1 + number
+        assert "done before" in run()[0]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "3", "null", "{}", '{"format": 1}', '{"fingerprint": 3}', "cut"])
+def test_a_marker_of_another_shape_is_an_error_that_names_it(
+    content: str, folder: Path, write: Callable[..., Path], run: Callable[..., list[str]]
+) -> None:
+    write("00_a", "")
+    run()
+    marker = folder / "outputs/r/done/00_a.json"
+    marker.write_text(content if content != "cut" else marker.read_text()[:-20])
+    with pytest.raises(DataError, match=r"done/00_a\.json.*Delete it to run the notebook again"):
+        run()
+    marker.unlink()
+    assert "done in" in run()[0]
+
+
+def test_a_run_is_worked_on_by_one_process(
+    folder: Path, write: Callable[..., Path], run: Callable[..., list[str]]
+) -> None:
+    write("00_a", count_runs(folder, "a"))
+    with exclusive(folder / "outputs" / "r", "reproduce"), pytest.raises(DataError, match="is at work on it"):
+        run()
+    assert runs_of(folder, "a") == 0
+    run()
+    assert not (folder / "outputs/r/.running").exists()

@@ -12,6 +12,7 @@ import pytest
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import read_json
+from hiero_lib.base.locks import exclusive
 from hiero_lib.pipelines.sweep import Cell, SweepResult, result_of, run_sweep
 
 
@@ -104,3 +105,35 @@ def test_a_foreign_cell_file_is_named(content: str, message: str, tmp_path: Path
     (tmp_path / "a" / "cell.json").write_text(content)
     with pytest.raises(DataError, match=rf"a/cell\.json.*{message}"):
         result_of(cell(tmp_path, "a", count, 1))
+
+
+def test_a_cell_of_any_shape_is_a_failure_of_that_cell_alone(tmp_path: Path) -> None:
+    shapes = ["", "[]", "3", "null", "{}", '{"format": 1}', '{"fingerprint": "f", "result": {"value": 9}}']
+    cells = [cell(tmp_path, f"c{number}", count, number) for number in range(len(shapes) + 2)]
+    run_sweep(cells, executor=InProcess(), say=lambda line: None)
+    for one, shape in zip(cells, shapes):
+        (one.folder / "cell.json").write_text(shape)
+    changed = cells[-2].folder / "cell.json"
+    changed.write_text(changed.read_text().replace(f'"value": {len(shapes)}', '"value": 1'))
+    result = run_sweep(cells, executor=InProcess(), say=lambda line: None)
+    assert result.done == {cells[-1].name: {"value": len(shapes) + 1}}
+    for one in cells[:-1]:
+        assert result.failed[one.name].startswith("DataError: ") or "OtherFormat" in result.failed[one.name]
+        assert f"{one.name}/cell.json" in result.failed[one.name]
+        assert "Delete cell.json to measure the cell again" in result.failed[one.name]
+        assert runs_of(tmp_path, one.name) == 1
+
+
+def test_a_cell_is_worked_on_by_one_process(tmp_path: Path) -> None:
+    cells = [cell(tmp_path, "a", count, 1), cell(tmp_path, "b", count, 2)]
+    with exclusive(tmp_path / "a", "another ablation"):
+        result = run_sweep(cells, executor=InProcess(), say=lambda line: None)
+    assert result.done == {"b": {"value": 2}}
+    assert "is at work on it: another ablation, process" in result.failed["a"]
+
+
+def test_what_json_has_not_fails_its_cell(tmp_path: Path) -> None:
+    cells = [cell(tmp_path, "a", count, float("nan")), cell(tmp_path, "b", count, 2)]
+    result = run_sweep(cells, executor=InProcess(), say=lambda line: None)
+    assert "value nan: JSON has neither NaN nor infinity" in result.failed["a"]
+    assert result.done == {"b": {"value": 2}}

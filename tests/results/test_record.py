@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hiero_lib.base.errors import DataError
+from hiero_lib.base.executors import local_processes
 from hiero_lib.config import FeatureConfig, ModelConfig, Profile, TextConfig
 from hiero_lib.results import record as results
 from hiero_lib.results.metric import Metric
@@ -136,3 +137,22 @@ def test_commit_is_unknown_outside_a_checkout(tmp_path: Path, monkeypatch: pytes
     package = tmp_path / "hiero_lib" / "__init__.py"
     monkeypatch.setattr(results.hiero_lib, "__file__", str(package))
     assert results.git_commit() == "unknown"
+
+
+def record_one(folder: Path, number: int) -> None:
+    record(folder, f"s{number}", ROWS, profile=SAMPLE, seconds=1)
+
+
+def test_sections_that_several_processes_record_at_once_are_all_kept(tmp_path: Path) -> None:
+    """Each of two at once; before there was a claim half of them were lost."""
+    with local_processes(2) as pool:
+        for future in [pool.submit(record_one, tmp_path, number) for number in range(30)]:
+            future.result()
+    assert results.load(tmp_path)["sections"].keys() == {f"s{number}" for number in range(30)}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results.json", "results.md"]
+
+
+def test_what_json_has_not_is_refused_in_extra_values_too(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"field 'egomcq\.extra\.loss\[1\]', value inf"):
+        record(tmp_path, "egomcq", ROWS, profile=SAMPLE, seconds=1, extra={"loss": [1.0, float("inf")]})
+    assert list(tmp_path.iterdir()) == []

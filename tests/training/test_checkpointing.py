@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from hiero_lib.base.errors import ConfigError
+from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.base.files import write_json
+from hiero_lib.base.sealed import OtherFormatError
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.models.alignment import AlignedModel
 from hiero_lib.models.checkpoints import build_model, card_of, load_model
 from hiero_lib.training.checkpointing import TrainingFolder, optimizer_tensors, training_digest
+from hiero_lib.training.divergence import TrainingDiverged
 from hiero_lib.training.step import build_optimizer
 from tests.helpers.tiny import make_tiny
 
@@ -102,3 +106,103 @@ def test_the_name_follows_what_decides_the_result(profile: Profile) -> None:
     assert training_digest(load_profile(path, {"training.seed": 7})) != digest
     paths.provenance.write_text("another sample")
     assert training_digest(profile) != digest
+
+
+def reversed_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) * 3 // 4] ^= 1
+    path.write_bytes(content)
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+FILES = ("model.safetensors", "model.json", "optimizer.safetensors", "training.json")
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("damage", [reversed_bit, cut_off, Path.unlink], ids=["flipped", "cut", "missing"])
+def test_a_damaged_checkpoint_is_passed_over_said_and_put_aside(
+    profile: Profile, tmp_path: Path, file: str, damage: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = folder_of(tmp_path, profile)
+    for step in (1, 2):
+        folder.save(*trained(profile, step), step, {})
+    (folder.checkpoints / "step-old").mkdir()
+    damage(folder.checkpoint(2) / file)
+    capsys.readouterr()
+
+    other, optimizer = trained(profile, 9)
+    assert folder_of(tmp_path, profile).restore(other, optimizer) == 1
+    expected = trained(profile, 1)[0].state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in other.state_dict().items())
+    said = capsys.readouterr().out
+    assert f"passed over: {folder.checkpoint(2)}: " in said
+    assert file in said
+    assert "passed over: " + str(folder.checkpoints / "step-old") in said
+    assert folder.steps() == [1]
+    assert (folder.checkpoints / "step-00000002.damaged").is_dir()  # kept, and in nobody's way
+    folder.save(other, optimizer, 2, {})
+    folder.save(other, optimizer, 3, {})
+    assert folder.steps() == [2, 3]
+    folder_of(tmp_path, profile).restore(other, optimizer)
+    assert ".damaged" not in capsys.readouterr().out
+
+
+def test_without_a_whole_checkpoint_training_begins_anew_and_says_so(
+    profile: Profile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = folder_of(tmp_path, profile)
+    folder.save(*trained(profile, 1), 2, {})
+    cut_off(folder.checkpoint(2) / "model.safetensors")
+    assert folder_of(tmp_path, profile).restore(*trained(profile, 9)) == 0
+    assert "no checkpoint in" in capsys.readouterr().out
+
+
+def test_a_damaged_best_is_put_aside(profile: Profile, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = folder_of(tmp_path, profile)
+    folder.save(*trained(profile, 1), 1, {"inter": 0.9})
+    reversed_bit(folder.folder / "best/model.safetensors")
+    assert folder_of(tmp_path, profile).restore(*trained(profile, 9)) == 1
+    assert f"passed over: {folder.folder / 'best'}: " in capsys.readouterr().out
+    assert folder.best() == (folder.checkpoint(1), {})
+    folder.save(*trained(profile, 2), 2, {"inter": 0.1})
+    assert folder.best()[1] == {"inter": 0.1}
+
+
+def test_a_checkpoint_of_another_version_is_not_damage(profile: Profile, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, profile)
+    folder.save(*trained(profile, 1), 1, {})
+    write_json(folder.checkpoint(1) / "model.json", {"format": 1})
+    with pytest.raises(OtherFormatError, match=r"model\.json, field 'format', value 1"):
+        folder_of(tmp_path, profile).restore(*trained(profile, 9))
+    assert folder.steps() == [1]
+
+
+def test_a_checkpoint_under_another_steps_name_is_passed_over(profile: Profile, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, profile)
+    folder.save(*trained(profile, 1), 1, {})
+    shutil.copytree(folder.checkpoint(1), folder.checkpoint(8))
+    assert folder_of(tmp_path, profile).restore(*trained(profile, 9)) == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), 1e27])
+def test_a_diverged_model_is_not_saved(profile: Profile, tmp_path: Path, value: float) -> None:
+    folder = folder_of(tmp_path, profile)
+    model, optimizer = trained(profile, 1)
+    folder.check(model, optimizer, 1, 0.5)
+    folder.save(model, optimizer, 1, {})
+    with torch.no_grad():
+        next(iter(model.parameters())).view(-1)[0] = value
+    with pytest.raises(TrainingDiverged, match=r"after step 2, whose loss was 0\.5; nothing is saved.*step-00000001"):
+        folder.check(model, optimizer, 2, 0.5)
+
+
+def test_a_folder_is_held_by_one_training(profile: Profile, tmp_path: Path) -> None:
+    first, second = folder_of(tmp_path, profile), folder_of(tmp_path, profile)
+    taken = pytest.raises(DataError, match="is at work on it: train, process")
+    with first.alone(), taken, second.alone():
+        pass
+    with second.alone():
+        pass

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from hiero_lib.config import load_profile
 from hiero_lib.models.checkpoints import load_model
 from hiero_lib.models.text_encoders import load_text_encoder
+from hiero_lib.training import loop
 from hiero_lib.training.divergence import TrainingDiverged
 from hiero_lib.training.loop import run_training
 from tests.helpers.tiny import make_tiny
@@ -109,6 +110,71 @@ def test_killed_and_resumed_ends_bitwise_the_same(tiny, uninterrupted, tmp_path)
     assert not list((tmp_path / "checkpoints").glob(".*.tmp"))
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_writes_a_checkpoint_and_the_resumed_run_is_bitwise_the_same(tiny, uninterrupted, tmp_path, number):
+    log, out = tmp_path / "metrics.jsonl", tmp_path / "out.txt"
+    with open(out, "w") as stream:
+        process = subprocess.Popen(command(tiny, tmp_path), env=environment(), stdout=stream, stderr=stream)
+        while process.poll() is None and not (log.is_file() and log.read_text().count("\n") >= 3):
+            time.sleep(0.0005)
+        process.send_signal(number)
+        assert process.wait() == 128 + number, out.read_text()
+    said = out.read_text()
+    (line,) = [line for line in said.splitlines() if line.startswith("hiero_lib: ")]
+    newest = max((tmp_path / "checkpoints").glob("step-*"))
+    assert f"stopped by {number.name} after step {int(newest.name[5:])} of 20; the same command goes on" in line
+    assert "Traceback" not in said
+    assert not (tmp_path / ".checkpoints.lock").exists()
+    train(tiny, tmp_path)
+    for ours, theirs in zip(weights_of(tmp_path)[1:], weights_of(uninterrupted)[1:]):
+        assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+    assert log_of(tmp_path) == log_of(uninterrupted)
+
+
+def test_of_two_processes_both_stop_after_the_same_step(tmp_path):
+    """SIGTERM to one of the ranks alone."""
+    profile = make_tiny(tmp_path / "data", videos=17, training__epochs=200, training__checkpoint_every_steps=1000)
+    folder, out = tmp_path / "run", tmp_path / "out.txt"
+    told = "import os, sys; sys.argv[0] = 'x'; print('PID', os.environ['RANK'], os.getpid(), flush=True)\n"
+    told += "from hiero_lib.__main__ import main; sys.exit(main())"
+    (tmp_path / "told.py").write_text(told)
+    started = command(profile, folder, processes=2)
+    at = started.index("hiero_lib")
+    started = [*started[: at - 1], str(tmp_path / "told.py"), *started[at + 1 :]]
+    with open(out, "w") as stream:
+        process = subprocess.Popen(started, env=environment(), stdout=stream, stderr=stream)
+        log = folder / "metrics.jsonl"
+        while process.poll() is None and not (log.is_file() and log.read_text().count("\n") >= 3):
+            time.sleep(0.001)
+        assert process.poll() is None, out.read_text()
+        pids = {line.split()[1]: int(line.split()[2]) for line in out.read_text().splitlines() if line[:3] == "PID"}
+        os.kill(pids["1"], signal.SIGTERM)
+        assert process.wait(60) != 0
+    step, _, _ = weights_of(folder)
+    assert f"after step {int(step[5:])} of 800" in out.read_text()
+    assert len([record for record in log_of(folder) if "loss" in record]) == int(step[5:])
+    assert "going on after step" in train(profile, folder, "--max-steps", int(step[5:]) + 1, processes=2)
+
+
+def test_a_second_training_in_one_folder_names_the_first(tiny, tmp_path):
+    log = tmp_path / "metrics.jsonl"
+    first = subprocess.Popen(command(tiny, tmp_path), env=environment(), stdout=subprocess.DEVNULL)
+    while first.poll() is None and not log.is_file():
+        time.sleep(0.0005)
+    os.kill(first.pid, signal.SIGSTOP)
+    try:
+        second = subprocess.run(command(tiny, tmp_path), env=environment(), capture_output=True, text=True)
+        before = log.read_text()
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
+    assert second.returncode == 2
+    assert f"is at work on it: train, process {first.pid} on" in second.stderr
+    assert second.stderr.count("\n") == 1
+    assert first.wait() == 0
+    assert log.read_text().startswith(before)
+    assert [record["step"] for record in log_of(tmp_path) if "loss" in record] == list(range(1, 21))
+
+
 def test_two_processes_equal_one_and_resume_each_other(tmp_path):
     profile = make_tiny(tmp_path / "data", videos=17, training__epochs=3, model__dropout=0.0)
     one, two, mixed = tmp_path / "one", tmp_path / "two", tmp_path / "mixed"
@@ -137,6 +203,35 @@ def test_a_nan_loss_stops_with_step_videos_and_checkpoint(tmp_path):
     with pytest.raises(TrainingDiverged, match=r"loss is nan.*at step \d+, videos v\d.*last good checkpoint"):
         run_training(profile, tmp_path / "run")
     assert all(math.isfinite(record["loss"]) for record in log_of(tmp_path / "run") if "loss" in record)
+
+
+def test_weights_that_ran_away_are_not_kept_though_the_loss_is_tame(tmp_path, monkeypatch):
+    profile = load_profile(make_tiny(tmp_path / "data"))
+    step = loop.optimization_step
+
+    def leap(model, *arguments, **options):
+        measures = step(model, *arguments, **options)
+        with torch.no_grad():
+            next(iter(model.parameters())).fill_(1e27)
+        return measures
+
+    run_training(profile, tmp_path / "run", max_steps=3)
+    monkeypatch.setattr(loop, "optimization_step", leap)
+    message = r"weight .* has a value of 1e\+27 after step 4, whose loss was .*last good checkpoint: .*step-00000003"
+    with pytest.raises(TrainingDiverged, match=message):
+        run_training(profile, tmp_path / "run", max_steps=4, validate=lambda model: {"accuracy": 1.0})
+    assert max((tmp_path / "run/checkpoints").glob("step-*")).name == "step-00000003"
+    assert not (tmp_path / "run/best").exists()
+
+
+def test_a_value_of_a_validation_that_is_not_finite_is_no_value(tmp_path):
+    profile = load_profile(make_tiny(tmp_path / "data"), {"training.epochs": 1})
+    values = {"inter": 0.5, "intra": float("nan"), "other": float("inf")}
+    summary = run_training(profile, tmp_path / "run", validate=lambda model: values)
+    assert summary.best_metrics == {"inter": 0.5}
+    assert log_of(tmp_path / "run")[-1] | {"step": 0, "epoch": 0} == {
+        "step": 0, "epoch": 0, "inter": 0.5, "intra": None, "other": None,
+    }  # fmt: skip
 
 
 def test_validation_keeps_the_best(tmp_path):
