@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import os
 import resource
@@ -332,3 +333,24 @@ def test_a_folder_that_nothing_can_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"file/x: nothing can be written here"):
         check_writable(tmp_path / "file/x")
+
+
+def test_a_folder_that_cannot_be_replaced_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old one is moved out of the way first: the second rename may fail."""
+    target = tmp_path / "best"
+    target.mkdir()
+    (target / "model").write_text("old")
+    replace, calls = os.replace, []
+
+    def fails_the_second_time(source: Path, destination: Path) -> None:
+        calls.append(source)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, destination)
+
+    monkeypatch.setattr(os, "replace", fails_the_second_time)
+    with pytest.raises(OSError, match="No space left"), atomic_path(target) as temporary:
+        temporary.mkdir()
+        (temporary / "model").write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+    assert (target / "model").read_text() == "old"
