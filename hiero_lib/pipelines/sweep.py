@@ -7,13 +7,12 @@ fingerprint of what it was made of; a cell with the same fingerprint is not run 
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from hiero_lib.base.signals import Stopped
 CELL_FILE = "cell.json"
 FORMAT = 1
 _POLL_S = 0.1
+_END_S = 60.0  # for a step of training and its checkpoint
 
 
 @dataclass(frozen=True)
@@ -150,24 +150,30 @@ def run_sweep(
         _run_on(executor, waiting, finished)
     elif waiting:
         broken: list[Cell] = []
-        with local_processes(min(workers, len(waiting))) as pool, _sigterm_passed_on():
+        with local_processes(min(workers, len(waiting))) as pool:
             _run_on(pool, waiting, finished, broken)
         for cell in broken:
-            with local_processes(1) as pool, _sigterm_passed_on():
+            with local_processes(1) as pool:
                 _run_on(pool, [cell], finished)
     return result
 
 
-@contextlib.contextmanager
-def _sigterm_passed_on() -> Iterator[None]:
-    """SIGTERM reaches this process alone; those that train for it would go on to their end. (Ctrl-C reaches all.)"""
-    try:
-        yield
-    except Stopped as stopped:
-        if stopped.number == signal.SIGTERM:
-            for child in multiprocessing.active_children():
-                child.terminate()
-        raise
+def _end_workers(futures: Sequence[Any], stop: KeyboardInterrupt) -> None:
+    """End the local processes when each has come to a good point, before it begins the cell that waits for it.
+
+    Ctrl-C has reached them all, SIGTERM this process alone.
+    """
+    children = multiprocessing.active_children()
+    if isinstance(stop, Stopped) and stop.number == signal.SIGTERM:
+        for child in children:
+            child.terminate()
+    deadline = time.monotonic() + _END_S
+    while sum(future.done() for future in futures) < min(len(children), len(futures)):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(_POLL_S)
+    for child in children:
+        child.kill()
 
 
 def _run_on(
@@ -194,6 +200,11 @@ def _run_on(
                 else:
                     finished(cell, future.result)
             time.sleep(_POLL_S if pending else 0)
+    except KeyboardInterrupt as stop:
+        if isinstance(executor, ProcessPoolExecutor):
+            _end_workers([future for _, future in pending.values()], stop)
+            pending.clear()  # they are broken now; one that is cancelled too confuses the pool
+        raise
     finally:
         for _, future in pending.values():  # interrupted: what has not begun does not begin
             getattr(future, "cancel", bool)()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ import pytest
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import read_json
 from hiero_lib.base.locks import exclusive
+from hiero_lib.base.signals import Stopped, StopRequest, sigterm_raises
 from hiero_lib.pipelines.sweep import Cell, SweepResult, result_of, run_sweep
 
 
@@ -137,3 +141,30 @@ def test_what_json_has_not_fails_its_cell(tmp_path: Path) -> None:
     result = run_sweep(cells, executor=InProcess(), say=lambda line: None)
     assert "value nan: JSON has neither NaN nor infinity" in result.failed["a"]
     assert result.done == {"b": {"value": 2}}
+
+
+def wait_for_ever(folder: Path) -> dict[str, int]:
+    count(folder, 0)
+    with StopRequest() as request:
+        while request.number is None:
+            time.sleep(0.01)
+    (folder / "checkpoint").touch()
+    raise Stopped(request.number)
+
+
+def test_sigterm_ends_the_cells_that_run_at_a_good_point_and_begins_no_other(tmp_path: Path) -> None:
+    cells = [cell(tmp_path, name, wait_for_ever) for name in "abc"]
+
+    def stop() -> None:
+        while not (tmp_path / "a/runs").is_file():
+            time.sleep(0.01)
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    with pytest.raises(Stopped), sigterm_raises():
+        run_sweep(cells, say=lambda line: None)
+    thread.join()
+    assert (tmp_path / "a/checkpoint").exists()
+    assert not (tmp_path / "c/runs").exists()
