@@ -349,8 +349,13 @@ def test_a_folder_that_cannot_be_replaced_stays_as_it_was(tmp_path: Path, monkey
         replace(source, destination)
 
     monkeypatch.setattr(os, "replace", fails_the_second_time)
-    with pytest.raises(OSError, match="No space left"), atomic_path(target) as temporary:
-        temporary.mkdir()
-        (temporary / "model").write_text("new")
+
+    def write() -> None:
+        with atomic_path(target) as temporary:
+            temporary.mkdir()
+            (temporary / "model").write_text("new")
+
+    with pytest.raises(OSError, match="No space left"):
+        write()
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
     assert (target / "model").read_text() == "old"

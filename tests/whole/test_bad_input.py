@@ -208,7 +208,7 @@ ERRORS = [
     ),
     Error(EGOMCQ, "duplicated ids", doubled, "0", "occurs twice"),
     Error(FEATURES, "empty", empty, "bytes", "value 0"),
-    Error(FEATURES, "cut off", cut, "Error", "truncated"),
+    Error(FEATURES, "cut off", cut, "BadZipFile", "truncated"),
     Error(FEATURES, "NaN", tensor(not_finite), "row 3, channel 1", "value nan"),
     Error(FEATURES, "other channels", tensor(lambda x: x[:, :5]), "dim", "value 5"),
     Error(FEATURES, "no segment", tensor(lambda x: x[:0]), "shape", "(0, 12)"),
