@@ -134,19 +134,24 @@ def _download(options: argparse.Namespace) -> int:
 
 
 def _narrations(options: argparse.Namespace) -> int:
+    import filecmp
+
+    from hiero_lib.base.files import scratch_folder
     from hiero_lib.data.decoding import read_text
     from hiero_lib.sources.ego4d_narrations import read_ego4d_narrations, write_egoclip
 
     target = options.to or options.file.with_suffix(".csv")
-    if target.exists():
-        raise ConfigError(
-            "the file is there already", field="--to", value=str(target), hint="Name another, or move it"
-        )
     uids: list[str] = []
     for given in options.videos:
         uids += read_text(given).split() if Path(given).is_file() else [given]
     found = read_ego4d_narrations(options.file, videos=uids)
-    write_egoclip(found, target)
+    with scratch_folder(target.parent, target.name) as scratch:
+        made = scratch / target.name
+        write_egoclip(found, made)
+        if target.exists() and not (target.is_file() and filecmp.cmp(made, target, shallow=False)):
+            hint = "Name another, or move it"
+            raise ConfigError("another file is there already", field="--to", value=str(target), hint=hint)
+        made.replace(target)
     print(f"{found.summary()}\nin {target}")
     return 0
 

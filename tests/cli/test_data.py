@@ -50,8 +50,11 @@ def test_narrations_of_ego4d_become_egoclips_rows(tmp_path: Path, capsys: pytest
     ]
     lines = (tmp_path / "narration.csv").read_text().splitlines()
     assert lines[1] == "0\ta\t\tnarration_pass_1\t0\t1.0\t0.5\t1.5\t#C C cuts\t[]\t[]"
+    assert main(command) == 0  # the same again
+    (tmp_path / "narration.csv").write_text("mine")
     assert main(command) == 2
-    assert "the file is there already" in capsys.readouterr().err
+    assert "another file is there already" in capsys.readouterr().err
+    assert (tmp_path / "narration.csv").read_text() == "mine"
     assert main([*command[:2], "--videos", "z", "--to", str(tmp_path / "z.csv")]) == 2
     assert not (tmp_path / "z.csv").exists()
 

@@ -150,11 +150,12 @@ class _Calls:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """Every file under its final name: neither hidden ones nor what lies in hidden folders."""
+    """Every file under its final name: no hidden ones, nothing of hidden folders, no ``.part`` of a download."""
     found = {}
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        if path.is_file() and not any(part.startswith(".") for part in parts):
+        unfinished = path.name.endswith((".part", ".part.json"))
+        if path.is_file() and not unfinished and not any(part.startswith(".") for part in parts):
             found["/".join(parts)] = path.read_bytes()
     return found
 
