@@ -42,6 +42,14 @@ def row_at(time_s: float, features: FeatureConfig) -> int:
     return int(time_s * features.fps // features.stride_frames)
 
 
+def feature_identity(path: Path) -> str:
+    """Digits that tell a file's content from another's, wherever it lies; of more than 1 MiB, 16 blocks are read.
+
+    Features that were made anew differ in all blocks; a changed row of a long file may not be seen.
+    """
+    return file_identity(path, blocks=16, block_bytes=1 << 16)
+
+
 class FeatureStore:
     """The feature files of a folder.
 
@@ -98,11 +106,8 @@ class FeatureStore:
             return self._checked(path, x.shape, x.dtype)
 
     def identity(self, video_uid: str) -> str:
-        """Digits that tell a file's content from another's, wherever it lies; of more than 1 MiB, 16 blocks are read.
-
-        Features that were made anew differ in all blocks; a changed row of a long file may not be seen.
-        """
-        return file_identity(self.path(video_uid), blocks=16, block_bytes=1 << 16)
+        """Digits of the content of the video's file; see `feature_identity`."""
+        return feature_identity(self.path(video_uid))
 
     def num_segments(self, video_uid: str) -> int:
         """N, from the header."""

@@ -24,6 +24,7 @@ from hiero_lib.base.locks import exclusive
 from hiero_lib.base.progress import say
 from hiero_lib.base.sealed import OtherFormatError, read_sealed, write_sealed
 from hiero_lib.config import Profile
+from hiero_lib.data.data_identity import training_data_identity
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.models.alignment import AlignedModel
 from hiero_lib.models.checkpoints import Backbone, card_of, save_model
@@ -54,17 +55,20 @@ _LATER = {"ft_self_pair": True}
 def training_digest(profile: Profile) -> str:
     """Hash of the settings and of the data that decide the result of training, for the name of its folder.
 
-    So the same training is resumed, and another one starts afresh beside it with nothing overwritten.
+    So the same training is resumed, also on a copy of the data, and another one starts afresh beside it with nothing
+    overwritten.
     """
     decisive: dict[str, Any] = {"is_sample": profile.is_sample}
     for section in _SECTIONS:
         settings = dataclasses.asdict(getattr(profile, section))
         decisive[section] = {name: value for name, value in settings.items() if _decides(name, value)}
-    paths = DataPaths.at(profile.data_root)
-    decisive["data_root"] = str(paths.root.resolve())
-    if paths.provenance.is_file():  # the same folder may have held other data before
-        decisive["sample"] = paths.provenance.read_text("utf-8")
+    decisive["data"] = _data_of(profile)
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def _data_of(profile: Profile) -> str:
+    paths = DataPaths.at(profile.data_root)
+    return training_data_identity(paths.egoclip, paths.features(profile.features.folder))
 
 
 def _decides(name: str, value: Any) -> bool:
@@ -90,6 +94,7 @@ class TrainingFolder:
         self.folder, self.profile, self.backbone, self.accelerator = folder, profile, backbone, accelerator
         self.checkpoints = folder / CHECKPOINTS
         self.metrics = MetricsLog(folder / "metrics.jsonl")
+        self._data = _data_of(profile)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -131,8 +136,8 @@ class TrainingFolder:
         return self.checkpoint(self.last_step()), {}
 
     def settings(self) -> dict[str, Any]:
-        """What must be the same when a training goes on."""
-        settings = {"backbone": self.backbone}
+        """What must be the same when a training goes on; ``data`` are digits of their content."""
+        settings = {"backbone": self.backbone, "data": self._data}
         for section in _SECTIONS:
             for name, value in dataclasses.asdict(getattr(self.profile, section)).items():
                 if _decides(name, value):

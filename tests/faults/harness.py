@@ -2,7 +2,7 @@
 
 A child is forked for each fault, so that torch is imported once. Faults come three ways:
 
-- the n-th call that opens a file for writing, makes a folder, renames or removes fails with an error of the system
+- the n-th call that opens a file for writing, makes a folder, a link, or renames fails with an error of the system
   (an audit hook of Python's: it sees what goes through Python);
 - no file may grow beyond some bytes (``RLIMIT_FSIZE``: the write fails whoever writes, Rust and C++ too), or no more
   than some files may be open (``RLIMIT_NOFILE``);
@@ -146,7 +146,7 @@ class _Calls:
                 isinstance(mode, str) and any(letter in mode for letter in "wax+")
             )
             return isinstance(path, str | bytes) and writing
-        return event in ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.truncate")
+        return event in ("os.mkdir", "os.rename", "os.symlink", "os.truncate")
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

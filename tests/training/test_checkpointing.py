@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,28 @@ def test_the_name_follows_what_decides_the_result(profile: Profile) -> None:
     assert training_digest(load_profile(path, {"training.checkpoint_every_steps": 7})) == digest
     assert training_digest(load_profile(path, {"egomcq.context_window": 7})) == digest
     assert training_digest(load_profile(path, {"training.seed": 7})) != digest
-    paths.provenance.write_text("another sample")
-    assert training_digest(profile) != digest
+    moved = shutil.copytree(paths.root, paths.root.with_name("moved"))
+    assert training_digest(load_profile(path, {"data_root": str(moved)})) == digest
+    egoclip, features = DataPaths.at(moved).egoclip, DataPaths.at(moved).features("tiny")
+    whole, stamp = egoclip.read_bytes(), egoclip.stat()
+    middle = len(whole) // 2
+    egoclip.write_bytes(whole[:middle] + b"#" + whole[middle + 1 :])
+    os.utime(egoclip, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert training_digest(load_profile(path, {"data_root": str(moved)})) != digest  # of the same size and time
+    egoclip.write_bytes(whole)
+    assert training_digest(load_profile(path, {"data_root": str(moved)})) == digest
+    x = torch.load(features / "v1.pt", weights_only=True)
+    torch.save(-x, features / "v1.pt")
+    assert training_digest(load_profile(path, {"data_root": str(moved)})) != digest
+
+
+def test_a_training_does_not_go_on_with_other_data(profile: Profile, tmp_path: Path) -> None:
+    model, optimizer = trained(profile, 1)
+    folder_of(tmp_path, profile).save(model, optimizer, 1, {})
+    egoclip = DataPaths.at(profile.data_root).egoclip
+    egoclip.write_text(egoclip.read_text().replace("#C C", "#C D", 1))
+    with pytest.raises(ConfigError, match="field 'data'"):
+        folder_of(tmp_path, profile).restore(model, optimizer)
 
 
 def reversed_bit(path: Path) -> None:

@@ -81,7 +81,7 @@ def test_heads_of_egonlq() -> None:
 
 @pytest.mark.parametrize(
     ("profile", "digest"),
-    [("egovlp", "da52b697785b9da4"), ("lavila", "98f44f260f683843"), ("omnivore", "d6c4214cbd219951")],
+    [("egovlp", "5f0501fb3ed368e8"), ("lavila", "736811d5ce9d5606"), ("omnivore", "35edeaab9eb7ebf7")],
 )
 def test_folders_of_training(profile: str, digest: str) -> None:
     assert training_digest(load_profile(profile, {"data_root": "/nowhere"}))[:16] == digest
