@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, Protocol
@@ -29,6 +31,9 @@ class Executor(Protocol):
 def local_processes(workers: int, *, threads: int | None = None) -> ProcessPoolExecutor:
     """Fresh processes of this machine; they are spawned, for a fork of a process with threads may hang.
 
+    They end within a second of the process that started them, however that ends: a killed command leaves nobody at
+    work, who would hold its claims.
+
     Args:
         workers: how many.
         threads: of torch in each; None shares the processors evenly. Never more than torch would take by itself.
@@ -41,10 +46,18 @@ def local_processes(workers: int, *, threads: int | None = None) -> ProcessPoolE
     if threads < 1:
         raise ValueError(f"expected at least one thread a process, got {threads}")
     spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=spawn, initializer=_limit_threads, initargs=(threads,))
+    return ProcessPoolExecutor(workers, mp_context=spawn, initializer=_begin, initargs=(threads,))
 
 
-def _limit_threads(threads: int) -> None:
+def _begin(threads: int) -> None:
     import torch
 
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     torch.set_num_threads(min(threads, torch.get_num_threads()))
+
+
+def _end_with(parent: int) -> None:
+    """End this process at once when its parent is gone."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -40,3 +44,36 @@ def test_no_process_and_no_thread_are_refused() -> None:
         local_processes(1, threads=0)
     with pytest.raises(ValueError, match="max_workers"):
         local_processes(0)
+
+
+STARTS_AND_SAYS = """
+import os, sys, time
+sys.path.insert(0, {root!r})
+from hiero_lib.base.executors import local_processes
+if __name__ == "__main__":
+    pool = local_processes(1)
+    print(pool.submit(os.getpid).result(), flush=True)
+    pool.submit(time.sleep, 60).result()
+"""
+
+
+def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    """SIGKILL, of which nobody can be told."""
+    script = tmp_path / "starts.py"
+    script.write_text(STARTS_AND_SAYS.format(root=str(Path(__file__).parents[2])))
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        os.kill(child, 0)
+        parent.kill()
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            os.kill(child, 0)
+            state = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0]
+        except (ProcessLookupError, FileNotFoundError):
+            return
+        if state == "Z":
+            return
+        time.sleep(0.1)
+    raise AssertionError("the child goes on")

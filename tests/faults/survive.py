@@ -12,6 +12,7 @@ import json
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,6 +99,8 @@ def _one(
         elif ended.status in (1, 2) and not ended.said.strip():
             yield "nothing is said"
         yield from _half_files(command, files_of(folder), expected, whole=ended.status == 0)
+        if fault.kill_after_s is not None:
+            time.sleep(1.0)  # in which the processes that it started end as well
         again = run(lambda: hiero(command.arguments), folder)
         if again.status:
             yield f"the same command afterwards ends with {again.status}: {again.said[-1500:]}"
