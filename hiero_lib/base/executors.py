@@ -46,13 +46,13 @@ def local_processes(workers: int, *, threads: int | None = None) -> ProcessPoolE
     if threads < 1:
         raise ValueError(f"expected at least one thread a process, got {threads}")
     spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=spawn, initializer=_begin, initargs=(threads,))
+    return ProcessPoolExecutor(workers, mp_context=spawn, initializer=_begin, initargs=(threads, os.getpid()))
 
 
-def _begin(threads: int) -> None:
+def _begin(threads: int, parent: int) -> None:
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     import torch
 
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     torch.set_num_threads(min(threads, torch.get_num_threads()))
 
 
