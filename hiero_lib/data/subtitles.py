@@ -26,6 +26,7 @@ _ARROW = re.compile(r"^\s*([-+]?\d\S*?)\s*-->\s*(\S+)")
 _LONGEST_TIMES = 200  # characters of a line of a cue's times
 _ALMOST = re.compile(r"^\s*[-+]?\d+:\d+\S*?\s*[-–—=>]+\s*[-+]?\d+:\d+\S*\s*$")  # meant as a cue's times
 _TAG = re.compile(r"</?(?:b|i|u|s|font|c|v|lang|ruby|rt)(?:[.\s][^<>]*)?>|<\d+(?::\d+)+[.,]\d+>|\{\\[^{}]*\}", re.I)
+_MISSING = {"nan", "NaN", "None", "NULL", "<NA>"}  # as table tools write that there is no text
 _WORD_TIME = re.compile(r"<\d+(?::\d+)+[.,]\d+>")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _HEADER = re.compile(r"^(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
@@ -114,10 +115,12 @@ def _of_tiers(tiers: Sequence[Tier], wanted: str | None, path: Path, say: Callab
 
 
 def seconds_of(text: str) -> float | None:
-    """``83.5``, ``1:23.5``, ``00:01:23,500`` in seconds; None where it is no time."""
+    """``83.5``, ``1:23.5``, ``00:01:23,500`` in seconds; None where it is no time, as 1:61 is none."""
     if not _TIME.fullmatch(text.strip()):
         return None
     parts = text.strip().replace(",", ".").split(":")
+    if any(float(part) >= 60 for part in parts[1:]):
+        return None
     return sum(float(part) * 60**power for power, part in enumerate(reversed(parts)))
 
 
@@ -212,7 +215,8 @@ def _table(text: str, path: Path, duration_s: float | None) -> list[Line]:
         if start is None or stop is None or stop < start:
             value = f"{cells[time]}, {cells[end]}" if end is not None else cells[time]
             raise DataError("not a time", file=path, field=f"line {line}", value=value)
-        found.append((unit * (start + stop) / 2, cells[words]))
+        missing = cells[words].strip() in _MISSING
+        found.append((unit * (start + stop) / 2, "" if missing else cells[words]))
     return found
 
 

@@ -100,6 +100,9 @@ def test_files_that_are_not_there_or_no_text(tmp_path: Path) -> None:
         ("", None),
         ("nan", None),
         ("1e308:00:00", None),
+        ("90:00", 5400.0),  # of a player that has no hours
+        ("00:01:61", None),
+        ("1:75:00", None),
     ],
 )
 def test_times(text: str, seconds: float | None) -> None:
@@ -217,3 +220,10 @@ def test_another_encoding_is_named_by_the_user(tmp_path: Path) -> None:
 def test_a_long_line_takes_no_longer(tmp_path: Path, line: str) -> None:
     text = f"1\n00:00:01,000 --> 00:00:02,000\n{line}\n"
     assert read_narrations(write(tmp_path / "a.srt", text)).texts == (line.strip(),)
+
+
+def test_what_table_tools_write_for_no_text_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("time,text\n1,nan\n2,<NA>\n3,cuts the nan bread\n4,NaN\n")
+    said: list[str] = []
+    assert read_narrations(tmp_path / "a.csv", say=said.append) == Narrations((3.0,), ("cuts the nan bread",))
+    assert said == ["a.csv: 3 of 4 have no text and are left out"]
