@@ -119,7 +119,7 @@ def _search(options: argparse.Namespace) -> int:
     if options.recall:
         print(finished_run.search_recall(profile, run_folder))
         return 0
-    lines = finished_run.search(
+    found = finished_run.search(
         profile,
         run_folder,
         options.text,
@@ -130,8 +130,11 @@ def _search(options: argparse.Namespace) -> int:
         videos=options.videos,
         overlapping=options.overlapping,
     )
-    print("\n".join(lines))
-    return 0
+    print("\n".join(found.lines))
+    if found.left_out:
+        print(f"{len(found.left_out)} videos could not be searched:", file=sys.stderr)
+        print(*(f"{uid}: {why}" for uid, why in found.left_out.items()), sep="\n", file=sys.stderr)
+    return 1 if found.left_out else 0
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hiero_lib.base.device import best_device
@@ -65,6 +66,14 @@ def _trained(profile: Profile, run_folder: Path) -> dict[str, Path]:
         raise DataError("the run has no trained models", file=run_folder, hint=hint) from error
 
 
+@dataclass(frozen=True)
+class Found:
+    """The lines of a table of answers, and the videos that could not be searched, with the reason why, by uid."""
+
+    lines: list[str]
+    left_out: dict[str, str]
+
+
 def search(
     profile: Profile,
     run_folder: Path,
@@ -76,8 +85,8 @@ def search(
     level: int | None = None,
     videos: Sequence[str] | None = None,
     overlapping: bool = False,
-) -> list[str]:
-    """A table of the spans of all videos that answer ``text``, and how long it took.
+) -> Found:
+    """The spans of all videos that answer ``text``, and how long it took.
 
     Args:
         profile, run_folder, method, checkpoint: as `open_method`.
@@ -95,7 +104,8 @@ def search(
     if opened.text_space:  # an encoder that cannot be loaded should say so before a pass over all videos
         opened.embed_text([add_tag("looks around")])
     started = time.perf_counter()
-    index = open_index(run_folder, collection, opened, say=say_aside)
+    left_out: dict[str, str] = {}
+    index = open_index(run_folder, collection, opened, say=say_aside, left_out=left_out)
     loaded = time.perf_counter()
     query = opened.embed_text([add_tag(text)])[0].float().cpu().numpy()
     embedded = time.perf_counter()
@@ -115,7 +125,7 @@ def search(
         f"index {loaded - started:.2f} s, text {1e3 * (embedded - loaded):.1f} ms, "
         f"search {1e3 * (answered - embedded):.1f} ms"
     )
-    return [*_table(answers), timing]
+    return Found([*_table(answers), timing], left_out)
 
 
 def _table(answers: Sequence[Answer]) -> list[str]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +32,11 @@ _BUILT_BY = 2  # raise it when the same weights give other spans
 
 @dataclass(frozen=True)
 class BuildReport:
-    """Videos of the index: made or made again now, and kept as they are."""
+    """Videos of the index: made or made again now, kept as they are, and left out with the reason why, by uid."""
 
     made: int
     kept: int
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def hierarchy_table(hierarchy: VideoHierarchy) -> SpanTable:
@@ -76,6 +77,7 @@ def open_index(
     *,
     video_uids: Sequence[str] | None = None,
     say: Callable[[str], None] = quiet,
+    left_out: dict[str, str] | None = None,
 ) -> SearchIndex:
     """The index of a collection, made where it is not there yet.
 
@@ -85,9 +87,10 @@ def open_index(
         method: whose features are searched.
         video_uids: only these; None: all that have features.
         say: receives a line for each video that has to be indexed.
+        left_out: receives the videos whose features cannot be used, and why; None: one of them is an error.
 
     Raises:
-        DataError: the method has no text space, there is no video, or features cannot be used.
+        DataError: the method has no text space, there is no video (left), or features cannot be used.
     """
     profile = collection.profile
     uids = list(collection.video_uids if video_uids is None else video_uids)
@@ -105,8 +108,14 @@ def open_index(
     def hierarchy_of(uid: str) -> VideoHierarchy:
         return named_hierarchy(collection, method, uid, vocabulary=vocabulary())
 
-    update_index(folder, uids, store=collection.store, hierarchy_of=hierarchy_of, say=say)
-    return load_index(folder, uids)
+    report = update_index(folder, uids, store=collection.store, hierarchy_of=hierarchy_of, say=say)
+    if report.left_out and (left_out is None or len(report.left_out) == len(uids)):
+        uid, why = next(iter(report.left_out.items()))
+        more = f" (and {len(report.left_out) - 1} more videos)" if len(report.left_out) > 1 else ""
+        raise DataError(f"cannot be indexed{more}: {why}", field="video_uid", value=uid)
+    if left_out is not None:
+        left_out |= report.left_out
+    return load_index(folder, [uid for uid in uids if uid not in report.left_out])
 
 
 def update_index(
@@ -126,18 +135,27 @@ def update_index(
         hierarchy_of: video -> its hierarchy; called only where the file has to be made.
         say: receives a line for each video that is made.
 
+    Returns:
+        how many were made; a video whose features are missing or cannot be used keeps no other from being done.
+
     Raises:
-        DataError: features of a video are missing or cannot be used.
+        OSError: the index cannot be written.
     """
-    made = 0
+    made, left_out = 0, dict[str, str]()
     for number, uid in enumerate(video_uids, start=1):
-        path, source = _file(folder, uid), store.identity(uid)
-        if source_of(path) != source:
-            table = hierarchy_table(hierarchy_of(uid))
+        path = _file(folder, uid)
+        try:
+            source = store.identity(uid)
+            table = None if source_of(path) == source else hierarchy_table(hierarchy_of(uid))
+        except (DataError, OSError) as error:
+            left_out[uid] = str(error)
+            say(f"left out {number} of {len(video_uids)}: {uid}, {error}")
+            continue
+        if table is not None:
             write_table(path, table, source=source)
             made += 1
             say(f"indexed {number} of {len(video_uids)}: {uid}, {len(table)} spans")
-    return BuildReport(made, len(video_uids) - made)
+    return BuildReport(made, len(video_uids) - made - len(left_out), left_out)
 
 
 def load_index(folder: str | Path, video_uids: Sequence[str]) -> SearchIndex:

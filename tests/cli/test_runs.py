@@ -74,6 +74,14 @@ def test_search_prints_a_table(
     assert "'v9' is not in the index" in capsys.readouterr().err
     assert main([*call]) == 2
     assert "give a text to search for" in capsys.readouterr().err
+    broken = profile_file.parent / "raw/features/tiny/v2.pt"
+    whole = broken.read_bytes()
+    broken.write_bytes(b"PK")
+    assert main([*call, "cut the onion"]) == 1  # the others are searched
+    broken.write_bytes(whole)
+    said = capsys.readouterr()
+    assert "1 videos could not be searched:\nv2: " in said.err
+    assert {line.split()[1] for line in said.out.splitlines()[1:-1]} <= {"v0", "v1", "v3"}
 
 
 def test_export_writes_what_is_asked_for(

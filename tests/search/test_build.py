@@ -138,3 +138,23 @@ def test_what_cannot_be_searched_is_refused(
         open_index(tmp_path, collection, methods[UNTRAINED])
     with pytest.raises(DataError, match="no videos to search"):
         open_index(tmp_path, collection, methods[HIERO], video_uids=[])
+
+
+def test_one_bad_file_keeps_no_other_video_from_being_searched(
+    collection: Collection, methods: dict[str, Method], tmp_path: Path
+) -> None:
+    path = collection.store.path("v1")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100])
+    try:
+        left_out: dict[str, str] = {}
+        index = open_index(tmp_path, collection, methods[HIERO], left_out=left_out)
+        assert set(index.spans.video_uids) == set(collection.video_uids) - {"v1"}
+        assert list(left_out) == ["v1"]
+        assert "v1.pt" in left_out["v1"]
+        with pytest.raises(DataError, match=r"value 'v1': cannot be indexed: .*v1\.pt"):
+            open_index(tmp_path, collection, methods[HIERO])
+        with pytest.raises(DataError, match="cannot be indexed"):
+            open_index(tmp_path, collection, methods[HIERO], video_uids=["v1"], left_out={})
+    finally:
+        path.write_bytes(whole)
