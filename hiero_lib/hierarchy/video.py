@@ -298,10 +298,10 @@ def _threads(level: LevelThreads, count: ThreadCount, coarser: LevelThreads | No
     if coarser is None:
         return level.division(count)
     within = coarser.thread_at(level.pos)
-    above = len(np.unique(within))
-    return level.division(
-        max(above, min(level.times_above * above, level.most)) if count == "auto" else count, within
-    )
+    if count == "auto":
+        above = len(np.unique(within))
+        count = max(above, min(level.times_above * above, level.most))
+    return level.division(count, within)
 
 
 def _row_at(spans: Sequence[Span], pos: NDArray[np.float64]) -> NDArray[np.int64]:
