@@ -15,6 +15,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from hiero_lib import __version__
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.signals import Stopped, sigterm_raises
 from hiero_lib.cli import benchmarks, data, runs, training, videos
@@ -88,6 +89,7 @@ def _speak_on_any_console() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m hiero_lib", description="A research kit for HiERO (ICCV 2025).")
+    parser.add_argument("--version", action="version", version=f"hiero_lib {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for theme in (data, videos, training, benchmarks, runs):

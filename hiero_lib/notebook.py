@@ -68,10 +68,12 @@ def open_run(
     """Read the profile, make the run's folder and say on what it will compute.
 
     Raises:
-        ConfigError: an unknown profile or setting, or the name of a run that leads out of ``outputs``.
+        ConfigError: an unknown profile or setting, the name of a run that leads out of ``outputs``, or a run of
+            another profile or other data.
     """
     from hiero_lib.base.device import best_device
     from hiero_lib.config import load_profile
+    from hiero_lib.results.kept_profile import keep_profile
     from hiero_lib.results.names import run_folder
     from hiero_lib.results.run import RunFolder
 
@@ -79,6 +81,7 @@ def open_run(
     _mount_drive(outputs, settled.data_root)
     opened = RunFolder(settled, folder.resolve())
     opened.folder.mkdir(parents=True, exist_ok=True)
+    keep_profile(opened.folder, settled)
     note = " (generated: no number is a result on the real benchmark)" if opened.profile.is_sample else ""
     print(f"profile {opened.profile.name}, data {Path(opened.profile.data_root).expanduser().resolve()}{note}")
     print(f"device {best_device()}, run folder {opened.folder}")

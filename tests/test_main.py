@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import hiero_lib
 from hiero_lib.__main__ import main
 from hiero_lib.base.signals import Stopped
 from hiero_lib.cli import data
@@ -206,3 +207,10 @@ def test_a_name_that_the_console_lacks_is_printed_all_the_same() -> None:
         assert done.stderr.startswith("hiero_lib: ")
         assert "\\u" in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"hiero_lib {hiero_lib.__version__}\n"

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from hiero_lib import notebook
-from hiero_lib.base.errors import DownloadError, EndOfNotebook
+from hiero_lib.base.errors import ConfigError, DownloadError, EndOfNotebook
 from hiero_lib.config import load_profile
 from hiero_lib.notebook import check_results, install_missing, open_run, require_data, show_written
+from hiero_lib.results.kept_profile import kept_profile
 from hiero_lib.results.metric import Metric
 from hiero_lib.results.record import load, record
 from hiero_lib.results.row import Row
@@ -76,6 +77,11 @@ def test_open_run_says_what_it_works_on(run: RunFolder, capsys: pytest.CaptureFi
     assert run.folder == tmp_path / "r"
     assert run.folder.is_dir()
     assert run.profile == load_profile("sample", {"training.epochs": 1})
+    kept = kept_profile(run.folder)
+    assert kept is not None
+    assert kept.training.epochs == 1
+    with pytest.raises(ConfigError, match="the run is of the profile sample, not of egovlp"):
+        open_run("egovlp", run="r", outputs=tmp_path)
     open_run("sample", run="r", outputs=tmp_path)
     said = capsys.readouterr().out
     assert "generated: no number is a result on the real benchmark" in said
@@ -158,7 +164,8 @@ def test_what_was_written_is_listed_with_its_size(
         (run.folder / "many").mkdir(exist_ok=True)
         (run.folder / "many" / f"{number}.bin").write_bytes(b"x" * 100)
     show_written(run)
-    assert shown == [[["`sub/a.bin`", "1 kB"]], [["`many/`, 20 files", "2 kB"], ["`sub/a.bin`", "1 kB"]]]
+    ours = [["`run.json`", "4 kB"], ["`sub/a.bin`", "1 kB"]]
+    assert shown == [ours, [["`many/`, 20 files", "2 kB"], *ours]]
     show_written(RunFolder(run.profile, run.folder, started=time.time() + 5))
     assert shown[2] == []
 

@@ -62,6 +62,12 @@ def add_profile(command: argparse.ArgumentParser, default: str | None = None) ->
     )
 
 
+def add_profile_of_run(command: argparse.ArgumentParser) -> None:
+    """``--profile`` and ``--set`` of a command on a run, which keeps its profile (`open_run`)."""
+    add_profile(command, default="the run's")
+    command.set_defaults(profile=None)
+
+
 def add_run(command: argparse.ArgumentParser, use: str = "write to") -> None:
     """``--run``, a folder under ``outputs``."""
     command.add_argument("--run", help=f"{use} outputs/RUN (default: the profile's name)")
@@ -114,6 +120,36 @@ def open_profile(options: argparse.Namespace) -> Profile:
     from hiero_lib.config import load_profile
 
     return load_profile(options.profile, changed_settings(options))
+
+
+def open_run(options: argparse.Namespace) -> tuple[Profile, Path]:
+    """The profile that ``--profile`` names, else the one that ``--run`` keeps, with its changed settings; the folder.
+
+    For a command with `add_profile_of_run` and `add_run`; one that works on the run keeps the profile when it has
+    (`hiero_lib.results.kept_profile.keep_profile`), so that a mistake leaves no run.
+
+    Raises:
+        ConfigError: neither is named, the run keeps none or is of another profile or other data, or a setting is
+            wrong.
+        DataError: what the run keeps is damaged.
+    """
+    from hiero_lib.results.kept_profile import RUN_FILE, check_profile, kept_profile
+    from hiero_lib.results.names import run_folder as folder_of_run
+
+    if options.profile is not None:
+        profile = open_profile(options)
+    elif options.run is None:
+        raise ConfigError("give a profile, or a --run that keeps its own", field="--profile")
+    else:
+        folder = folder_of_run("outputs", options.run)
+        kept = kept_profile(folder, changed_settings(options))
+        if kept is None:
+            hint = "Give --profile, or name another --run"
+            raise ConfigError("the run keeps no profile", file=folder / RUN_FILE, field="--run", hint=hint)
+        profile = kept
+    folder = run_folder(options, profile)
+    check_profile(folder, profile)
+    return profile, folder
 
 
 def changed_settings(options: argparse.Namespace) -> dict[str, Any]:

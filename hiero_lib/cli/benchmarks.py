@@ -14,22 +14,23 @@ def add_parsers(commands: arguments.Commands) -> None:
     for name, help in BENCHMARKS.items():
         command = commands.add_parser(name, help=help)
         command.set_defaults(command=functools.partial(_run, name))
-        arguments.add_profile(command)
+        arguments.add_profile_of_run(command)
         arguments.add_run(command)
         arguments.add_checkpoints(command)
 
 
 def _run(name: str, options: argparse.Namespace) -> int:
-    profile = arguments.open_profile(options)
+    profile, folder = arguments.open_run(options)
 
     from hiero_lib.base.device import best_device
     from hiero_lib.benchmarks import load_benchmark
     from hiero_lib.benchmarks.benchmark import run_benchmark
     from hiero_lib.methods.opening import open_methods
+    from hiero_lib.results.kept_profile import keep_profile
     from hiero_lib.results.record import TABLE_FILE
 
     checkpoints = {str(path): path for path in options.checkpoints}
-    folder, device = arguments.run_folder(options, profile), best_device()
+    device = best_device()
     written = run_benchmark(
         load_benchmark(name),
         profile,
@@ -38,6 +39,7 @@ def _run(name: str, options: argparse.Namespace) -> int:
         device=device,
         extra={"checkpoints": list(checkpoints)},
     )
+    keep_profile(folder, profile)
     print((folder / TABLE_FILE).read_text("utf-8"))
     print("Predictions:", *written, sep="\n")
     return 0

@@ -30,7 +30,7 @@ def add_parsers(commands: arguments.Commands) -> None:
     command = commands.add_parser("search", help="find the moments of all videos that answer a text")
     command.set_defaults(command=_search)
     command.add_argument("text", nargs="?", help='for example "cut the onion"')
-    arguments.add_profile(command)
+    arguments.add_profile_of_run(command)
     arguments.add_method(command)
     command.add_argument("--count", type=arguments.whole(1), help="answers (default: search.count of the profile)")
     command.add_argument("--level", type=arguments.whole(0, 15), help="only spans of this level (default: all)")
@@ -47,7 +47,7 @@ def add_parsers(commands: arguments.Commands) -> None:
     )
     command.set_defaults(command=_export)
     command.add_argument("video_uid")
-    arguments.add_profile(command)
+    arguments.add_profile_of_run(command)
     arguments.add_method(command)
     command.add_argument("--out", type=Path, help="write here (default: outputs/RUN/exports)")
     arguments.add_formats(command)
@@ -109,13 +109,12 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _search(options: argparse.Namespace) -> int:
-    profile = arguments.open_profile(options)
+    profile, run_folder = arguments.open_run(options)
     if (options.text is None) != options.recall:
         raise ConfigError("give a text to search for, or --recall", field="text", value=options.text)
 
     from hiero_lib.pipelines import finished_run
 
-    run_folder = arguments.run_folder(options, profile)
     if options.recall:
         print(finished_run.search_recall(profile, run_folder))
         return 0
@@ -138,7 +137,7 @@ def _search(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    profile = arguments.open_profile(options)
+    profile, run_folder = arguments.open_run(options)
     num_threads = arguments.thread_counts(options.threads)
 
     from hiero_lib.export.writers import WRITERS
@@ -146,7 +145,7 @@ def _export(options: argparse.Namespace) -> int:
 
     written = finished_run.export_video(
         profile,
-        arguments.run_folder(options, profile),
+        run_folder,
         options.video_uid,
         method=options.method,
         checkpoint=options.checkpoint,

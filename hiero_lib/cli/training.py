@@ -24,7 +24,7 @@ def add_parsers(commands: arguments.Commands) -> None:
 
     command = commands.add_parser("ablation", help="train and measure the rows of the paper's ablation")
     command.set_defaults(command=_ablation)
-    arguments.add_profile(command)
+    arguments.add_profile_of_run(command)
     arguments.add_run(command)
     command.add_argument(
         "--seeds", type=arguments.whole(0, 2**32 - 1), nargs="+", default=[1, 2, 3], help="(default: 1 2 3)"
@@ -92,19 +92,21 @@ def _check_launch() -> None:
 
 def _ablation(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    profile = arguments.open_profile(options)
+    profile, folder = arguments.open_run(options)
 
     from hiero_lib.base.locks import exclusive
     from hiero_lib.pipelines.ablation import ablation_rows, cells_of
     from hiero_lib.pipelines.sweep import SweepResult, run_sweep
+    from hiero_lib.results.kept_profile import keep_profile
     from hiero_lib.results.record import TABLE_FILE, record
 
-    folder, seeds = arguments.run_folder(options, profile), options.seeds
+    seeds = options.seeds
     cells = cells_of(profile, folder, seeds=seeds, measures=options.measures)
 
     def keep(result: SweepResult) -> None:
         seconds = time.monotonic() - started
         rows = ablation_rows(result, profile, seeds=seeds)
+        keep_profile(folder, profile)
         record(folder, "ablation", rows, profile=profile, seconds=seconds, extra={"failed": result.failed})
 
     with exclusive(folder / "ablation", "ablation"):

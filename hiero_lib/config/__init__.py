@@ -1,6 +1,6 @@
 """Typed settings, and the profiles that fill them."""
 
-from hiero_lib.config.loading import PROFILE_FOLDER, available_profiles, from_dict, load_profile
+from hiero_lib.config.loading import PROFILE_FOLDER, available_profiles, build_profile, from_dict, load_profile
 from hiero_lib.config.settings import (
     AlignmentConfig,
     EgoMCQConfig,
@@ -49,6 +49,7 @@ __all__ = [
     "ThreadRecoveryConfig",
     "TrainingConfig",
     "available_profiles",
+    "build_profile",
     "from_dict",
     "load_profile",
 ]

@@ -40,12 +40,20 @@ def load_profile(name: str | Path, settings: Mapping[str, Any] | None = None) ->
         ConfigError: unknown profile, section or setting, or a value of the wrong type; the message names it.
     """
     path = _profile_path(name)
-    raw = _read_profile(path, ())
+    return build_profile({"name": path.stem} | _read_profile(path, ()), settings, file=path)
+
+
+def build_profile(raw: dict[str, Any], settings: Mapping[str, Any] | None = None, *, file: Path) -> Profile:
+    """The profile of nested settings that were read from ``file``, with dotted ``settings`` put over them.
+
+    Raises:
+        ConfigError: as `load_profile`.
+    """
     for dotted, value in (settings or {}).items():
         given = _parsed(value, setting=dotted) if isinstance(value, str) else value
-        raw = _with_setting(raw, dotted, given, path)
-    profile: Profile = from_dict(Profile, {"name": path.stem} | raw, file=path)
-    _check_together(profile, path)
+        raw = _with_setting(raw, dotted, given, file)
+    profile: Profile = from_dict(Profile, raw, file=file)
+    _check_together(profile, file)
     return profile
 
 

@@ -26,8 +26,9 @@ from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.locks import exclusive
 from hiero_lib.base.progress import say
 from hiero_lib.base.sealed import read_sealed, write_sealed
-from hiero_lib.config import load_profile
+from hiero_lib.config import Profile, from_dict, load_profile
 from hiero_lib.results import record as results
+from hiero_lib.results.kept_profile import keep_profile
 from hiero_lib.results.names import run_folder as folder_of_run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -88,7 +89,8 @@ def reproduce(
         say: receives one line per notebook.
 
     Raises:
-        ConfigError: an unknown profile, parameter or setting, or a value of the wrong type, before anything runs.
+        ConfigError: an unknown profile, parameter or setting, a value of the wrong type, or a run of another profile
+            or other data, before anything runs.
         DataError: there is no such notebook, one lacks a standard parameter, or another process works on the run,
             before anything runs; or a marker or ``results.json`` is not what was written.
         NotebookFailed: a notebook stopped with an error; ``results.json`` names it and the later ones did not run.
@@ -99,6 +101,7 @@ def reproduce(
     steps = _plan(profile, run=run, only=only, settings=settings or {}, folder=folder, outputs=run_folder.parent)
     command = _command(profile, run, only, settings or {}, outputs)
     with exclusive(run_folder, "reproduce"):
+        keep_profile(run_folder, from_dict(Profile, steps[0].config))
         _run_steps(steps, _numbered(folder), run_folder, command, say)
     return run_folder / results.RESULTS_FILE
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from hiero_lib.__main__ import _parser
+from hiero_lib.__main__ import _parser, main
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.cli import arguments
 from hiero_lib.config import load_profile
+from hiero_lib.results.kept_profile import keep_profile, kept_profile
 
 
 def parsed(add: Callable[[argparse.ArgumentParser], None], *given: str) -> argparse.Namespace:
@@ -133,3 +134,35 @@ def test_every_number_of_a_command_has_a_range() -> None:
                         action.type(senseless)
                 found += 1
     assert found > 8
+
+
+@pytest.mark.parametrize("command", [["search", "onion"], ["export", "v1"], ["egomcq"], ["ablation"]])
+def test_a_command_on_a_run_wants_a_profile_or_a_run_that_keeps_one(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 2
+    assert "give a profile, or a --run that keeps its own" in capsys.readouterr().err
+    assert main([*command, "--run", "r"]) == 2
+    assert "the run keeps no profile" in capsys.readouterr().err
+    keep_profile(tmp_path / "outputs" / "r", load_profile("sample", {"data_root": "one"}))
+    assert main([*command, "--run", "r", "--profile", "sample", "--set", "data_root=two"]) == 2
+    said = capsys.readouterr().err
+    assert f"{tmp_path}/one" in said
+    assert f"{tmp_path}/two" in said
+    assert main([*command, "--run", "r", "--profile", "egovlp"]) == 2
+    assert "the run is of the profile sample, not of egovlp" in capsys.readouterr().err
+    assert not list(tmp_path.glob("outputs/*/*results*"))
+
+
+def test_a_command_on_a_run_uses_what_the_run_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    keep_profile(tmp_path / "outputs" / "r", load_profile("sample", {"training.epochs": 3}))
+    options = argparse.Namespace(profile=None, run="r", settings=["training.lr=0.5"])
+    profile, folder = arguments.open_run(options)
+    assert (profile.name, profile.training.epochs, profile.training.lr) == ("sample", 3, 0.5)
+    assert Path(profile.data_root) == tmp_path / "data/sample"
+    assert folder == Path("outputs/r")
+    kept = kept_profile(folder)
+    assert kept is not None
+    assert kept.training.lr != 0.5  # asked, not worked on

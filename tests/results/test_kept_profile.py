@@ -1,0 +1,102 @@
+"""A run knows whose it is: its profile and data are kept, found from anywhere, and not mixed with others."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.base.sealed import write_sealed
+from hiero_lib.config import load_profile
+from hiero_lib.results.kept_profile import FORMAT, RUN_FILE, check_profile, keep_profile, kept_profile
+
+SAMPLE = load_profile("sample")
+
+
+def test_what_is_kept_is_read_again_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert kept_profile(tmp_path / "r") is None
+    keep_profile(tmp_path / "r", SAMPLE)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    expected = dataclasses.replace(SAMPLE, data_root=str(tmp_path / SAMPLE.data_root))
+    assert kept_profile(tmp_path / "r") == expected
+    with_setting = kept_profile(tmp_path / "r", {"training.epochs": "3"})
+    assert with_setting is not None
+    assert with_setting.training.epochs == 3
+    with pytest.raises(ConfigError, match="the run is of the data there, not of those in"):
+        check_profile(tmp_path / "r", SAMPLE)
+
+
+def test_changed_settings_replace_the_former_ones(tmp_path: Path) -> None:
+    keep_profile(tmp_path, SAMPLE)
+    keep_profile(tmp_path, load_profile("sample", {"training.epochs": 3}))
+    kept = kept_profile(tmp_path)
+    assert kept is not None
+    assert kept.training.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        (load_profile("egovlp"), ["sample", "egovlp", "profile.name"]),
+        (load_profile("sample", {"data_root": "/another/place"}), ["/another/place", "data/sample"]),
+    ],
+)
+def test_another_profile_or_other_data_are_an_error_with_both(tmp_path: Path, other: Any, named: list[str]) -> None:
+    keep_profile(tmp_path, SAMPLE)
+    before = (tmp_path / RUN_FILE).read_bytes()
+    for refusing in (keep_profile, check_profile):
+        with pytest.raises(ConfigError) as told:
+            refusing(tmp_path, other)
+        assert [name for name in [*named, RUN_FILE] if name not in str(told.value)] == []
+    assert (tmp_path / RUN_FILE).read_bytes() == before
+
+
+GOOD = SAMPLE.to_dict()
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        None,
+        [],
+        {},
+        GOOD | {"name": 3},
+        GOOD | {"data_root": ["x"]},
+        GOOD | {"data_root": "a\0b"},
+        GOOD | {"model": []},
+        GOOD | {"unknown": 1},
+        GOOD | {"features": {}},
+        GOOD | {"model": GOOD["model"] | {"input_size": 7}},
+    ],
+)
+def test_a_file_of_another_shape_is_an_error_with_its_name(tmp_path: Path, profile: Any) -> None:
+    write_sealed(tmp_path / RUN_FILE, {"profile": profile}, format=FORMAT)
+    with pytest.raises(DataError, match=RUN_FILE):
+        check_profile(tmp_path, SAMPLE)
+
+
+@pytest.mark.parametrize("data_root", ["a\0b", "~nobody-of-that-name/x"])
+def test_data_that_are_no_path_are_an_error(tmp_path: Path, data_root: str) -> None:
+    with pytest.raises(ConfigError, match="data_root"):
+        keep_profile(tmp_path, dataclasses.replace(SAMPLE, data_root=data_root))
+    assert not (tmp_path / RUN_FILE).exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1}'])
+def test_a_file_that_is_none_of_ours_is_an_error_with_its_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / RUN_FILE).write_text(text)
+    with pytest.raises(DataError, match=RUN_FILE):
+        kept_profile(tmp_path)
+
+
+def test_an_edited_file_is_an_error(tmp_path: Path) -> None:
+    keep_profile(tmp_path, SAMPLE)
+    file = tmp_path / RUN_FILE
+    file.write_text(file.read_text().replace('"sample"', '"simple"'))
+    with pytest.raises(DataError, match="damaged"):
+        kept_profile(tmp_path)
