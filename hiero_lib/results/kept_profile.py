@@ -1,7 +1,8 @@
 """``outputs/RUN/run.json``: the profile and the data of a run, so that every later command on it uses them.
 
 The file is sealed (`hiero_lib.base.sealed`) and holds ``profile``, all settings, with an absolute ``data_root``: a
-run is found again from another working directory. What is read is checked as a profile of the user's own would be.
+run is found again from another working directory; and ``data``, what tells its data from others wherever they lie
+(`hiero_lib.data.data_identity`). What is read is checked as a profile of the user's own would be.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.sealed import read_sealed, write_sealed
 from hiero_lib.config import Profile, build_profile
+from hiero_lib.data.data_identity import training_data_identity
+from hiero_lib.data.paths import DataPaths
 
 RUN_FILE = "run.json"
 FORMAT = 1
@@ -28,7 +31,8 @@ def keep_profile(run_folder: Path, profile: Profile) -> None:
     """
     settled = dataclasses.replace(profile, data_root=str(_data_of(profile)))
     if check_profile(run_folder, settled) != settled:
-        write_sealed(run_folder / RUN_FILE, {"profile": settled.to_dict()}, format=FORMAT)
+        content = {"profile": settled.to_dict(), "data": _identity(profile)}
+        write_sealed(run_folder / RUN_FILE, content, format=FORMAT)
 
 
 def kept_profile(run_folder: Path, settings: Mapping[str, Any] | None = None) -> Profile | None:
@@ -38,13 +42,18 @@ def kept_profile(run_folder: Path, settings: Mapping[str, Any] | None = None) ->
         ConfigError: a setting is unknown, or of the wrong type.
         DataError: the file is not what was written, or holds no profile.
     """
-    file = run_folder / RUN_FILE
-    if not file.exists():
+    if not (run_folder / RUN_FILE).exists():
         return None
-    raw = read_sealed(file, format=FORMAT, what="the profile of a run").get("profile")
-    if not isinstance(raw, dict):
-        raise DataError("the settings of a profile are expected", file=file, field="profile", value=raw)
-    return build_profile(raw, settings, file=file)
+    return build_profile(_content(run_folder)["profile"], settings, file=run_folder / RUN_FILE)
+
+
+def _content(run_folder: Path) -> dict[str, Any]:
+    file = run_folder / RUN_FILE
+    content = read_sealed(file, format=FORMAT, what="the profile of a run")
+    if not isinstance(content.get("profile"), dict):
+        value = str(content.get("profile"))[:80]
+        raise DataError("the settings of a profile are expected", file=file, field="profile", value=value)
+    return content
 
 
 def check_profile(run_folder: Path, profile: Profile) -> Profile | None:
@@ -61,13 +70,23 @@ def check_profile(run_folder: Path, profile: Profile) -> Profile | None:
         problem = f"the run is of the profile {kept.name}, not of {profile.name}"
         hint = "Name another --run, or leave --profile out"
         raise ConfigError(problem, file=run_folder / RUN_FILE, field="profile.name", value=kept.name, hint=hint)
-    if _data_of(kept, run_folder / RUN_FILE) != data:
+    moved = _data_of(kept, run_folder / RUN_FILE) != data
+    identity = _identity(profile) if moved else ""
+    if moved and not (identity and _content(run_folder).get("data") == identity):
         problem = f"the run is of the data there, not of those in {data}"
-        hint = "Name another --run; or delete the file, where the data have been moved"
+        hint = "Name another --run"
         raise ConfigError(
             problem, file=run_folder / RUN_FILE, field="profile.data_root", value=kept.data_root, hint=hint
         )
     return kept
+
+
+def _identity(profile: Profile) -> str:
+    """Of the data, wherever they lie; empty where there are none."""
+    paths = DataPaths.at(profile.data_root)
+    if not paths.egoclip.is_file() and not paths.features(profile.features.folder).is_dir():
+        return ""
+    return training_data_identity(paths.egoclip, paths.features(profile.features.folder))
 
 
 def _data_of(profile: Profile, file: Path | None = None) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.sealed import write_sealed
 from hiero_lib.config import load_profile
 from hiero_lib.results.kept_profile import FORMAT, RUN_FILE, check_profile, keep_profile, kept_profile
+from tests.helpers.tiny import make_tiny
 
 SAMPLE = load_profile("sample")
 
@@ -100,3 +102,18 @@ def test_an_edited_file_is_an_error(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace('"sample"', '"simple"'))
     with pytest.raises(DataError, match="damaged"):
         kept_profile(tmp_path)
+
+
+def test_data_that_were_moved_or_copied_are_the_same(tmp_path: Path) -> None:
+    profile = load_profile(make_tiny(tmp_path / "data", videos=3))
+    keep_profile(tmp_path / "r", profile)
+    shutil.copytree(tmp_path / "data", tmp_path / "copy")
+    moved = dataclasses.replace(profile, data_root=str(tmp_path / "copy"))
+    keep_profile(tmp_path / "r", moved)
+    kept = kept_profile(tmp_path / "r")
+    assert kept is not None
+    assert kept.data_root == str(tmp_path / "copy")
+    egoclip = tmp_path / "data/raw/annotations/egoclip.csv"
+    egoclip.write_text(egoclip.read_text().replace("#C C", "#C D", 1))
+    with pytest.raises(ConfigError, match="the run is of the data there"):
+        keep_profile(tmp_path / "r", profile)
