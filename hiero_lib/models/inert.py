@@ -46,7 +46,11 @@ def load_inert(path: Path, *, inert: re.Pattern[str] = OMEGACONF) -> Any:
         DataError: not a file of torch's.
     """
     wanted: list[str] = []
-    if zipfile.is_zipfile(path):  # the format before torch 1.6 is left to the restricted unpickler as it is
+    try:
+        zipped = zipfile.is_zipfile(path)
+    except zipfile.BadZipFile as error:  # of an end that names several disks
+        raise DataError(f"not readable as a torch file ({error})", file=path) from error
+    if zipped:  # the format before torch 1.6 is left to the restricted unpickler as it is
         _check_claims(path)
         try:
             wanted = torch.serialization.get_unsafe_globals_in_checkpoint(path)
