@@ -87,10 +87,12 @@ def test_every_module_has_a_test_of_its_own() -> None:
 
 
 def test_every_test_stands_beside_a_module() -> None:
-    """Tests of the whole kit, of the notebooks, in the browser and by chance have folders of their own."""
+    """Tests of the whole kit, of the notebooks, in the browser, by chance and of faults have folders of their own."""
     tests = [path.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")]
     of_modules = [
-        path for path in tests if path.parts[0] not in ("whole", "notebooks", "browser", "fuzz", "test_house.py")
+        path
+        for path in tests
+        if path.parts[0] not in ("whole", "notebooks", "browser", "fuzz", "faults", "test_house.py")
     ]
     modules = {path.relative_to(PACKAGE).with_name(f"test_{path.stem.strip('_')}.py") for path in MODULES}
     assert [str(path) for path in of_modules if path not in modules] == []
