@@ -120,7 +120,7 @@ FILES = {
 }
 
 _CACHES = (r"/shard-[0-9a-f]+/", r"processed/egoclip")
-_RESULTS = (r"results\.(json|md)$",)
+_RESULTS = (r"(results|run)\.(json|md)$",)
 
 COMMANDS: dict[str, Command] = {
     "sample": Command(
