@@ -202,6 +202,6 @@ def thread_count(given: str) -> int | Literal["auto"]:
     """
     if given == "auto":
         return "auto"
-    if not (given.isdecimal() and int(given) > 0):
+    if not (given.isascii() and given.isdecimal() and len(given) < 10 and int(given) > 0):
         raise ConfigError("a number of threads, or auto, is expected", field="--threads", value=given)
     return int(given)

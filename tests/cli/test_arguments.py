@@ -94,7 +94,7 @@ def test_a_number_of_threads_is_positive_or_auto() -> None:
     assert arguments.thread_count("12") == 12
 
 
-@pytest.mark.parametrize("given", ["0", "-1", "2.5", "many", "", "²"])
+@pytest.mark.parametrize("given", ["0", "-1", "2.5", "many", "", "²", "9" * 10, "1٣"])
 def test_another_number_of_threads_is_refused(given: str) -> None:
     with pytest.raises(ConfigError, match=f"field '--threads', value '{given}': a number of threads, or auto"):
         arguments.thread_count(given)

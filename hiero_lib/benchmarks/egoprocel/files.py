@@ -103,7 +103,7 @@ def read_label_csv(path: str | Path, *, fps: float, n_keysteps: int) -> tuple[Ke
     for line, row in csv_rows(read_csv_text(path), ",", path):
         at = f"line {line}"
         # A text may hold commas without being quoted.
-        label = re.fullmatch(r"\s*(\d+)\b\.?\s*(.*)", ",".join(row[2:]))
+        label = re.fullmatch(r"\s*([0-9]{1,18})\b\.?\s*(.*)", ",".join(row[2:]))
         try:
             start, end = float(row[0]), float(row[1])
         except (ValueError, IndexError):
@@ -273,7 +273,7 @@ def read_step_names(path: str | Path) -> dict[int, str]:
     """
     names: dict[int, str] = {}
     for index, line in enumerate(read_csv_text(path).splitlines(), start=1):
-        match = re.fullmatch(r"(\d+)\s+(\S.*)", line)
+        match = re.fullmatch(r"([0-9]{1,18})\s+(\S.*)", line)
         if match is None or int(match[1]) in names:
             raise DataError("expected '<id> <name>', each id once", file=path, field=f"line {index}", value=line)
         names[int(match[1])] = match[2].replace("_", " ").strip()

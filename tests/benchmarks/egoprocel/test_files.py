@@ -1,5 +1,6 @@
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,3 +189,13 @@ def test_real_timelines():
     assert all(span.text for video in videos for span in video.spans)
     occurring = {t: {s.step for v in videos if v.task == t for s in v.spans} for t in TASKS}
     assert sum(len(occurring[t]) < t.n_keysteps for t in TASKS) == 6
+
+
+def test_a_number_of_thousands_of_digits_is_an_error_with_its_line(tmp_path: Path) -> None:
+    huge = "9" * 5000
+    (tmp_path / "id2action.txt").write_text(f"1 take_it\n{huge} put_it\n")
+    with pytest.raises(DataError, match="line 2"):
+        read_step_names(tmp_path / "id2action.txt")
+    (tmp_path / "v.csv").write_text(f"0.0,1.0,{huge}. takes it\n")
+    with pytest.raises(DataError, match=r"row 1|line 1"):
+        read_label_csv(tmp_path / "v.csv", fps=30.0, n_keysteps=17)
