@@ -67,9 +67,13 @@ def _profile_path(name: str | Path, beside: Path = PROFILE_FOLDER) -> Path:
 
 def _read_profile(path: Path, derived: tuple[Path, ...]) -> dict[str, Any]:
     """The nested settings of a file on top of those of its ``base``; ``derived``: the files that led here."""
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError:  # a name that no file has
+        there = False
+    if not there:
         known = f"Known: {', '.join(available_profiles())}"
-        raise ConfigError("there is no such profile", file=path, value=path.stem, hint=known)
+        raise ConfigError("there is no such profile", file=str(path)[:300], value=path.stem, hint=known)
     raw = _parsed(path.read_bytes(), file=path)
     if not isinstance(raw, dict):
         raise ConfigError("a profile is a mapping of sections", file=path)

@@ -202,6 +202,8 @@ def test_a_wrong_file_is_refused_by_name(text: str, message: str, minimal: Path)
 def test_an_unknown_profile_names_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"value 'sampel': there is no such profile.*egovlp, .*sample"):
         load_profile("sampel")
+    with pytest.raises(ConfigError, match="there is no such profile"):
+        load_profile("9" * 5000)  # no file has such a name
 
 
 def test_a_profile_starts_from_another(minimal: Path) -> None:
