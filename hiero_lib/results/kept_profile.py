@@ -30,8 +30,9 @@ def keep_profile(run_folder: Path, profile: Profile) -> None:
         DataError: its file is not what was written.
     """
     settled = dataclasses.replace(profile, data_root=str(_data_of(profile)))
-    if check_profile(run_folder, settled) != settled:
-        content = {"profile": settled.to_dict(), "data": _identity(profile)}
+    kept, content = check_profile(run_folder, settled), {"profile": settled.to_dict(), "data": _identity(profile)}
+    # The data may come after the run was begun: notebook 00 makes the sample.
+    if kept != settled or _content(run_folder).get("data") != content["data"]:
         write_sealed(run_folder / RUN_FILE, content, format=FORMAT)
 
 
