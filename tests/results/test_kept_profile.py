@@ -126,4 +126,4 @@ def test_data_that_come_after_the_run_was_begun_are_known_then(tmp_path: Path) -
     keep_profile(tmp_path / "r", profile)
     shutil.copytree(tmp_path / "made", tmp_path / "data")
     keep_profile(tmp_path / "r", profile)
-    keep_profile(tmp_path / "r", dataclasses.replace(profile, data_root=str(tmp_path / "made")))
+    keep_profile(tmp_path / "r", made)
