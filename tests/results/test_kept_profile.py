@@ -120,9 +120,8 @@ def test_data_that_were_moved_or_copied_are_the_same(tmp_path: Path) -> None:
 
 
 def test_data_that_come_after_the_run_was_begun_are_known_then(tmp_path: Path) -> None:
-    profile = dataclasses.replace(
-        load_profile(make_tiny(tmp_path / "made", videos=2)), data_root=str(tmp_path / "data")
-    )
+    made = load_profile(make_tiny(tmp_path / "made", videos=2))
+    profile = dataclasses.replace(made, data_root=str(tmp_path / "data"))
     keep_profile(tmp_path / "r", profile)
     shutil.copytree(tmp_path / "made", tmp_path / "data")
     keep_profile(tmp_path / "r", profile)
