@@ -40,7 +40,8 @@ METHODS = (
     "HiERO minus untrained features",
     "HiERO minus linear probe",
 )
-FRAME_MS, FRAME_WIDTH = 1600, 820
+FRAME_MS, MOST_HEIGHT = 1050
+FRAME_WIDTH = 1600, 820
 
 
 def results_table(results: Mapping[str, Any]) -> str:
@@ -150,7 +151,7 @@ def write_animation(target: Path, frames: Sequence[bytes]) -> None:
     scaled = [
         p.resize((FRAME_WIDTH, round(p.height * FRAME_WIDTH / p.width)), Image.Resampling.LANCZOS) for p in pictures
     ]
-    height = max(picture.height for picture in scaled)
+    height = min(MOST_HEIGHT, max(picture.height for picture in scaled))  # a level of many threads has as many lanes
     pages = []
     for picture in scaled:
         page = Image.new("RGB", (FRAME_WIDTH, height), "white")
