@@ -40,8 +40,7 @@ METHODS = (
     "HiERO minus untrained features",
     "HiERO minus linear probe",
 )
-FRAME_MS, MOST_HEIGHT = 1050
-FRAME_WIDTH = 1600, 820
+FRAME_MS, FRAME_WIDTH, MOST_HEIGHT = 1600, 820, 1050
 
 
 def results_table(results: Mapping[str, Any]) -> str:
@@ -146,7 +145,7 @@ def _click_bar(page: Page, box: Locator, number: int) -> None:
 
 
 def write_animation(target: Path, frames: Sequence[bytes]) -> None:
-    """A GIF that repeats; all frames as wide as the README, and as high as the highest."""
+    """A GIF that repeats; all frames as wide as the README, and as high as the highest, ``MOST_HEIGHT`` at most."""
     pictures = [Image.open(io.BytesIO(frame)).convert("RGB") for frame in frames]
     scaled = [
         p.resize((FRAME_WIDTH, round(p.height * FRAME_WIDTH / p.width)), Image.Resampling.LANCZOS) for p in pictures
