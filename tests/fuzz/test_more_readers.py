@@ -21,7 +21,13 @@ from hypothesis import strategies as st
 
 from hiero_lib.base.kept import read_kept, write_kept
 from hiero_lib.benchmarks.egomcq.files import read_questions
-from hiero_lib.benchmarks.egoprocel.files import read_frame_table, read_keysteps_json, read_label_csv, read_step_names
+from hiero_lib.benchmarks.egoprocel.files import (
+    TASKS,
+    read_frame_table,
+    read_keysteps_json,
+    read_label_csv,
+    read_step_names,
+)
 from hiero_lib.benchmarks.grounding.files import read_grounding, read_video_groups
 from hiero_lib.benchmarks.step_localization.files import read_goalstep
 from hiero_lib.benchmarks.thread_recovery.files import LEVELS, VERSION, read_truth
@@ -124,10 +130,22 @@ STEPS = {
         }
     ]
 }
-KEYSTEPS = {"v": {"task": "MECCANO", "annotations": [[1, 0.0, 2.0], [2, 2.0, 5.0]]}}
+KEYSTEPS = {
+    "meccano": {
+        "handles": ["a", "b"],
+        "hdl_actions": [[1, 2], [2]],
+        "hdl_start_times": [[0, 20], [5]],
+        "hdl_end_times": [[20, 50], [9]],
+    }
+}
 TRUTH = {
     "version": VERSION,
     "video_uid": "v",
+    "split": "val",
+    "scenario": "cooking",
+    "duration_s": 9.0,
+    "num_segments": 16,
+    "stride_s": 16 / 30,
     "levels": {level: [{"start_s": 0.0, "end_s": 9.0, "id": 1, "text": "x"}] for level in LEVELS},
 }
 RESULTS = {"version": 1, "run": "r", "sections": {"egomcq": {"rows": [], "extra": {}}}, "notebooks": {}}
@@ -139,7 +157,7 @@ def egoclip(file: Path) -> None:
 
 
 def of_keysteps(file: Path) -> None:
-    read_keysteps_json(file, fps=10.0)
+    read_keysteps_json(file, fps=10.0, tasks=TASKS[:1])
 
 
 def labels(file: Path) -> None:
@@ -196,11 +214,11 @@ WHOLE: list[tuple[str, Callable[[Path], st.SearchStrategy[bytes]], Callable[[Pat
     ("nlq.json", lambda _: json_of(ASKED), read_grounding, True),
     ("groups.tsv", lambda _: st.just(GROUPS.encode()), read_video_groups, True),
     ("goalstep.json", lambda _: json_of(STEPS), read_goalstep, True),
-    ("keysteps.json", lambda _: json_of(KEYSTEPS), of_keysteps, False),
+    ("keysteps.json", lambda _: json_of(KEYSTEPS), of_keysteps, True),
     ("labels.csv", lambda _: st.just(b'0.0,1.5,"1. takes it"\n2.0,3.0,2 puts it\n'), labels, True),
     ("videos.csv", lambda _: st.just(b"video,fps,num_frames\nv,30,900\n"), read_frame_table, True),
     ("id2action.txt", lambda _: st.just(b"1 take_it\n2 put_it\n"), read_step_names, True),
-    ("truth.json", lambda _: json_of(TRUTH), read_truth, False),
+    ("truth.json", lambda _: json_of(TRUTH), read_truth, True),
     ("profile.yaml", lambda _: yaml_of({"base": "sample", "training": {"lr": 0.1}}), load_profile, True),
     ("manifest.yaml", lambda _: yaml_of(yaml.safe_load(PACKAGED.read_text())), load_manifest, True),
     ("results.json", lambda _: json_of(RESULTS), results, False),
