@@ -137,9 +137,9 @@ def _half_files(
 def _alike(name: str, one: bytes, other: bytes) -> bool:
     """Equal; of search's float16 vectors, nearly.
 
-    After one kill of about 60 three tables differed from an undisturbed run's; it was not seen again in 14 kills that
-    looked for it, so why is not known (rounding that hangs on where an array lies in memory is a guess). Spans, threads
-    and names must be equal.
+    After one kill of about 60 three tables differed from an undisturbed run's; it was not seen again in 14 kills
+    that looked for it, so why is not known (rounding that hangs on where an array lies in memory is a guess). Spans,
+    threads and names must be equal.
     """
     if one == other or not re.search(r"/search/.*safetensors$", name):
         return one == other
