@@ -161,6 +161,7 @@ def _plan(
     values = {name: yaml.safe_load(value) if isinstance(value, str) else value for name, value in settings.items()}
     of_profile = {name: value for name, value in values.items() if name not in of_notebooks}
     try:
+        of_profile |= _data_from_here(load_profile(profile, of_profile).data_root)
         config = load_profile(profile, of_profile).to_dict()
     except ConfigError as error:
         if error.field in of_profile and "." not in error.field:
@@ -180,6 +181,12 @@ def _plan(
             _check_type(value, defaults[key], source, key)
         steps.append(_Step(name, source, standard | own, config))
     return steps
+
+
+def _data_from_here(data_root: str) -> dict[str, str]:
+    """The setting by which notebooks, which run in the repository, find data that are named from another folder."""
+    here = Path(data_root).expanduser().absolute()
+    return {} if here == REPOSITORY / Path(data_root).expanduser() else {"data_root": str(here)}
 
 
 def _check_type(value: Any, default: Any, source: Path, name: str) -> None:

@@ -259,3 +259,13 @@ def test_a_run_is_worked_on_by_one_process(
     assert runs_of(folder, "a") == 0
     run()
     assert not (folder / "outputs/r/.running").exists()
+
+
+def test_data_are_found_from_the_folder_where_the_command_was_typed(
+    folder: Path, write: Callable[..., Path], run: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Notebooks run in the repository: a relative data_root must not become another folder there."""
+    write("00_a", "import pathlib\npathlib.Path(outputs, 'seen').write_text(settings['data_root'])")
+    monkeypatch.chdir(folder)
+    run()
+    assert (folder / "outputs" / "seen").read_text() == str(folder / "data" / "tiny")
