@@ -165,7 +165,10 @@ COMMANDS: dict[str, Command] = {
         slow=True,
     ),
     "reproduce": Command(
-        ["reproduce", "--profile", "sample", "--set", "training.epochs=1", "--set", "egonlq.epochs=1"],
+        [
+            *["reproduce", "--profile", "sample", "--set", "training.epochs=1", "--set", "egonlq.epochs=1"],
+            *["--set", "sample_videos=8", "--set", "sample_minutes=[2.0, 3.0]", "--set", "compare_times=false"],
+        ],
         _small_sample,
         (r".",),
         slow=True,
