@@ -13,7 +13,7 @@ from hiero_lib.cli import arguments
 
 
 def add_parsers(commands: arguments.Commands) -> None:
-    """Add ``train`` and ``ablation``."""
+    """Add ``train``, ``encode`` and ``ablation``."""
     command = commands.add_parser("train", help="train HiERO, or the linear probe, on EgoClip")
     command.set_defaults(command=_train)
     arguments.add_profile(command)
@@ -21,6 +21,12 @@ def add_parsers(commands: arguments.Commands) -> None:
     command.add_argument("--folder", type=Path, help="write here (default: outputs/PROFILE/train/BACKBONE)")
     command.add_argument("--backbone", choices=("hiero", "probe"), default="hiero", help="(default: %(default)s)")
     command.add_argument("--max-steps", type=arguments.whole(0), help="stop early, after this many steps in all")
+
+    command = commands.add_parser(
+        "encode", help="encode EgoClip's narrations before training; several processes share the work"
+    )
+    command.set_defaults(command=_encode)
+    arguments.add_profile(command)
 
     command = commands.add_parser("ablation", help="train and measure the rows of the paper's ablation")
     command.set_defaults(command=_ablation)
@@ -70,6 +76,21 @@ def _train(options: argparse.Namespace) -> int:
         print(f"{summary.steps} steps, {summary.epochs:.2f} epochs, {summary.seconds:.0f} s")
         print(f"validation of the best: {accuracies or unknown}")
         print(f"last: {summary.last_checkpoint}\nbest: {summary.best_checkpoint}")
+    return 0
+
+
+def _encode(options: argparse.Namespace) -> int:
+    profile = arguments.open_profile(options)
+
+    from hiero_lib.base.device import best_device
+    from hiero_lib.data.paths import DataPaths
+    from hiero_lib.training.batches import encode_narrations
+
+    started = time.monotonic()
+    texts, missing = encode_narrations(profile, device=best_device())
+    where = DataPaths.at(profile.data_root).text_caches[0]
+    took = f"{time.monotonic() - started:.0f} s"
+    print(f"{texts:,} different narrations, {missing:,} of them were missing; {took}; in {where}")
     return 0
 
 

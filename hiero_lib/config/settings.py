@@ -77,7 +77,8 @@ class TextConfig:
     source: Text
     dim: Channels  # channels of the encoder's output
     weights: Text | None = None  # released weights put over the source's, a file under the data root
-    frozen: bool = True  # frozen text is encoded once and cached on disk
+    frozen: bool = True
+    cache: bool = True  # training encodes frozen text once, and keeps it on disk; False: again in each batch
     max_tokens: Count = 77
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 import torch
@@ -16,7 +15,8 @@ from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import atomic_path, read_json
 from hiero_lib.base.progress import say_aside
 from hiero_lib.config import FeatureConfig
-from hiero_lib.data.egoclip_index import TextTable, build_index, identity
+from hiero_lib.data.egoclip_index import build_index, identity
+from hiero_lib.data.egoclip_texts import IndexTexts, TextTable, UsedTexts
 from hiero_lib.data.features import FeatureStore, row_at
 from hiero_lib.data.narrations import Narrations
 from hiero_lib.data.paths import DataPaths
@@ -29,14 +29,14 @@ class Chunk:
     """A training sample: the rows ``[first_index, first_index + num_segments)`` of a video and its narrations.
 
     ``times [M]`` are seconds from the start of the video, float64 and increasing; ``texts`` are their M narrations,
-    a tuple or a lazy sequence that reads them from the index.
+    read from the index when they are looked at.
     """
 
     video_uid: str
     first_index: int
     num_segments: int
     times: np.ndarray
-    texts: Sequence[str]
+    texts: IndexTexts
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class EgoClipIndex:
                     empty += 1
                     continue
                 outside -= high - low
-                texts = _LazyTexts(self._texts, begin + low, begin + high)
+                texts = IndexTexts(self._texts, begin + low, begin + high)
                 chunks.append(Chunk(video_uid, first, last - first, times[low:high], texts))
         report = EgoClipReport(
             rows=self.rows,
@@ -189,8 +189,8 @@ class EgoClipIndex:
 
 
 def open_egoclip(paths: DataPaths) -> EgoClipIndex:
-    """The index of a data root's ``egoclip.csv``, kept in ``processed/egoclip``; see :meth:`EgoClipIndex.open`."""
-    return EgoClipIndex.open(paths.egoclip, paths.processed / "egoclip")
+    """The index of a data root's ``egoclip.csv``, kept in its `DataPaths.caches`; see :meth:`EgoClipIndex.open`."""
+    return EgoClipIndex.open(paths.egoclip, paths.caches / "egoclip")
 
 
 class EgoClipDataset(torch.utils.data.Dataset[VideoSegments]):
@@ -218,7 +218,7 @@ class EgoClipDataset(torch.utils.data.Dataset[VideoSegments]):
         self._offsets = np.concatenate([[0], np.cumsum([len(chunk.times) for chunk in chunks], dtype=np.int64)])
         self._embeddings = None
         if text_cache is not None:
-            self._rows = text_cache.rows([text for chunk in chunks for text in chunk.texts])
+            self._rows = UsedTexts([chunk.texts for chunk in chunks]).rows_in(text_cache)
             self._embeddings = text_cache.table()
 
     def __len__(self) -> int:
@@ -241,23 +241,3 @@ class EgoClipDataset(torch.utils.data.Dataset[VideoSegments]):
                 self._rows[self._offsets[index] : self._offsets[index + 1]]
             )
         return item
-
-
-class _LazyTexts(Sequence[str]):
-    """Rows ``start:stop`` of a text table, read when looked at."""
-
-    def __init__(self, table: TextTable, start: int, stop: int) -> None:
-        self._table, self._start, self._stop = table, start, stop
-
-    def __len__(self) -> int:
-        return self._stop - self._start
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._table.read(self._start, self._stop))
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[str]: ...
-    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
-        return self._table.read(self._start, self._stop)[index]

@@ -1,19 +1,17 @@
 """The file ``egoclip.csv``, and the narrations in it as an index on disk.
 
 Tab-separated, 3,847,723 rows, of whose columns only video_uid, narration_time and clip_text are needed. It is read
-once, with polars, and kept as numpy files, sorted by video and time: ``times.npy``, ``text_offsets.npy`` into
-``texts.utf8``, and ``videos.json``. Not as Arrow: DataLoader workers that are forked may not enter polars again (its
-threads do not survive a fork), while a numpy memory map costs them nothing.
+once, with polars, and kept as numpy files, sorted by video and time: ``times.npy``, the texts and their keys
+(`hiero_lib.data.egoclip_texts`), and ``videos.json``. Not as Arrow: DataLoader workers that are forked may not enter
+polars again (its threads do not survive a fork), while a numpy memory map costs them nothing.
 """
 
 from __future__ import annotations
 
 import csv
-import itertools
 import mmap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,9 +19,11 @@ from hiero_lib.base import checksums
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import sha256_of, write_json
 from hiero_lib.base.fingerprint import Fingerprint
+from hiero_lib.data.egoclip_texts import OFFSETS, TEXTS, TextTable
 
 COLUMNS = ("video_uid", "narration_time", "clip_text")
-INDEX_VERSION = 2
+INDEX_VERSION = 3
+_SLICE = 1 << 18  # rows
 MOST_LINES_OF_A_RECORD = 50  # a quote that is not closed by then is a character like any other
 
 
@@ -63,10 +63,11 @@ def build_index(path: Path, folder: Path) -> None:
     folder.mkdir()
     np.save(folder / "times.npy", readable["time"].to_numpy())
     lengths = readable["text"].str.len_bytes().cast(pl.Int64).to_numpy()
-    np.save(folder / "text_offsets.npy", np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
-    with open(folder / "texts.utf8", "wb") as stream:
-        for part in readable["text"].to_frame().iter_slices(1 << 18):
+    np.save(folder / OFFSETS, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+    with open(folder / TEXTS, "wb") as stream:
+        for part in readable["text"].to_frame().iter_slices(_SLICE):
             stream.write(part["text"].str.join("").item().encode())
+    TextTable.write_keys(folder, (part["text"].to_list() for part in readable["text"].to_frame().iter_slices(_SLICE)))
     write_json(
         folder / "videos.json",
         {
@@ -133,23 +134,3 @@ def _quoted_record(raw: mmap.mmap, start: int) -> tuple[list[str] | None, int]:
         return next(csv.reader(lines(), delimiter="\t", strict=True)), stop
     except (csv.Error, StopIteration):
         return None, stop
-
-
-class TextTable:
-    """All texts of an index, decoded when asked for; opened on first use and pickled as a path."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._open: tuple[np.ndarray, np.ndarray] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self.folder, "_open": None}
-
-    def read(self, start: int, stop: int) -> tuple[str, ...]:
-        if self._open is None:
-            offsets = np.load(self.folder / "text_offsets.npy", mmap_mode="r").view(np.ndarray)
-            self._open = offsets, np.memmap(self.folder / "texts.utf8", dtype=np.uint8, mode="r").view(np.ndarray)
-        offsets, blob = self._open
-        edges = offsets[start : stop + 1].tolist()
-        raw = blob[edges[0] : edges[-1]].tobytes()
-        return tuple(raw[a - edges[0] : b - edges[0]].decode() for a, b in itertools.pairwise(edges))

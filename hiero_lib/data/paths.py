@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from pathlib import Path
 class DataPaths:
     """The folders of ``<root>`` (METHOD.md, "Files").
 
-    ``raw/annotations`` and ``raw/features/<folder>`` hold what was given or downloaded, ``processed`` what was
-    made from it (indices, text caches) and ``truth`` the sample's latent hierarchy.
+    ``raw/annotations`` and ``raw/features/<folder>`` hold what was given or downloaded, `caches` what was made from
+    it (indices, text caches) and ``truth`` the sample's latent hierarchy.
     """
 
     root: Path
@@ -52,8 +53,37 @@ class DataPaths:
 
     @property
     def processed(self) -> Path:
-        """Whatever can be made again from ``raw``."""
+        """The folder of caches under the data root."""
         return self.root / "processed"
+
+    @property
+    def caches(self) -> Path:
+        """Where to write what can be made again from ``raw``.
+
+        The folder that ``HIERO_CACHE`` names; without it ``processed``, or, where that is read-only, ``hiero_lib`` in
+        the user's folder of caches. Caches are known by the content of what they were made of, so that several data
+        roots may share one folder.
+        """
+        if named := os.environ.get("HIERO_CACHE"):
+            return Path(named).expanduser().absolute()
+        if _is_writable(self.processed):
+            return self.processed
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "hiero_lib"
+
+    @property
+    def also_cached(self) -> Path | None:
+        """Another folder in which caches may lie: ``processed``, where new ones are written elsewhere."""
+        return None if self.caches == self.processed else self.processed
+
+    @property
+    def text_caches(self) -> tuple[Path, Path | None]:
+        """Where embeddings of texts are written, and where else they may be read (`hiero_lib.data.text_cache`)."""
+        return self.caches / "text", None if self.also_cached is None else self.also_cached / "text"
+
+    @property
+    def surveys(self) -> Path:
+        """Folder of what is known of folders of features (`hiero_lib.data.feature_survey`)."""
+        return self.caches / "features"
 
     @property
     def provenance(self) -> Path:
@@ -64,3 +94,9 @@ class DataPaths:
     def truth(self) -> Path:
         """The sample's truth, one ``<video_uid>.json`` a video; real data have none."""
         return self.root / "truth"
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether a folder can be written to, or made."""
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    return os.access(existing, os.W_OK | os.X_OK)

@@ -1,13 +1,14 @@
 """Token features of frozen text, encoded once: on disk, keyed by the encoder and the text.
 
 ``<folder>/<fingerprint>/shard-<random>/`` holds ``tokens.npy`` (``[T, dim]`` float32, the tokens of all texts one
-after the other), ``texts.json`` (the texts and how many tokens each has) and their checksums. As in
-:mod:`hiero_lib.data.text_cache`, shards are only ever added, each renamed into place when it is complete, and damaged
-ones are made again.
+after the other), ``texts.json`` (the texts and how many tokens each has) and their checksums, which are verified when
+a cache is opened. Shards are only ever added, each renamed into place when it is complete; a damaged one is removed
+where that is allowed, passed over in any case, and its texts are encoded again.
 """
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,8 +19,8 @@ import torch
 from torch import Tensor
 
 from hiero_lib.base import checksums
-from hiero_lib.base.files import atomic_path, write_json
-from hiero_lib.data.text_cache import texts_of
+from hiero_lib.base.files import atomic_path, read_json, write_json
+from hiero_lib.base.progress import say_aside
 
 
 class TokenEncoder(Protocol):
@@ -98,8 +99,18 @@ class TokenCache:
     def _read_new_shards(self) -> None:
         """Take in the shards on disk that are not known yet."""
         for path in sorted(set(self.folder.glob("shard-*")) - self._known):
-            listed = texts_of(path)
+            listed = _texts_of(path)
             if listed is not None:
                 tokens = np.load(path / "tokens.npy", mmap_mode="r")
                 self._tokens |= zip(listed["texts"], np.split(tokens, np.cumsum(listed["lengths"])[:-1]))
                 self._known.add(path)
+
+
+def _texts_of(shard: Path) -> Any:
+    """What ``texts.json`` of a shard says; None where the shard is damaged, which is said."""
+    damaged = checksums.damage(shard)
+    if damaged is None:
+        return read_json(shard / "texts.json")
+    say_aside(f"a part of the cache of texts, {shard}, is not used but made again: {damaged}")
+    shutil.rmtree(shard, ignore_errors=True)
+    return None

@@ -13,7 +13,7 @@ from hiero_lib.benchmarks.egomcq.data import load_questions
 from hiero_lib.benchmarks.grounding.files import group_members, read_grounding, read_video_groups
 from hiero_lib.benchmarks.step_localization.files import read_goalstep
 from hiero_lib.config import Profile
-from hiero_lib.data.features import FeatureHeader, FeatureStore
+from hiero_lib.data.feature_survey import SurveyedStore
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.doctor.audit import AuditRow, audited
 
@@ -24,32 +24,6 @@ NLQ_TRAIN, NLQ_VAL = "EgoNLQ questions, training", "EgoNLQ questions, validation
 STEPS_QUERIES, STEPS_GROUPS = "Goal-Step queries", "Goal-Step groups of videos"
 STEPS_VAL = "Goal-Step steps, validation"
 EGOPROCEL = "EgoProceL"
-
-
-class SurveyedStore(FeatureStore):
-    """A folder of features whose headers have all been read once; broken files are kept as their errors."""
-
-    def __init__(self, folder: Path, *, dim: int) -> None:
-        super().__init__(folder, dim=dim)
-        self.headers: dict[str, FeatureHeader] = {}
-        self.broken: dict[str, DataError] = {}
-        for uid in super().video_uids:
-            try:
-                self.headers[uid] = super().header(uid)
-            except DataError as error:
-                self.broken[uid] = error
-
-    @property
-    def video_uids(self) -> list[str]:
-        return sorted([*self.headers, *self.broken])
-
-    def __contains__(self, video_uid: object) -> bool:
-        return video_uid in self.headers or video_uid in self.broken
-
-    def header(self, video_uid: str) -> FeatureHeader:
-        if video_uid in self.broken:
-            raise self.broken[video_uid]
-        return self.headers[video_uid] if video_uid in self.headers else super().header(video_uid)
 
 
 def features_row(row: AuditRow, store: SurveyedStore) -> AuditRow:

@@ -16,6 +16,7 @@ from typing import Any
 
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.config import Profile
+from hiero_lib.data.feature_survey import SurveyedStore
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.doctor import audit as audits
 from hiero_lib.doctor import checks
@@ -98,7 +99,7 @@ def examine(profile: Profile, what: Sequence[str] = (), *, deep: bool = False) -
     paths = DataPaths.at(profile.data_root)
     folder, store = paths.features(profile.features.folder), None
     if folder.is_dir():
-        store = checks.SurveyedStore(folder, dim=profile.features.dim)
+        store = SurveyedStore(folder, dim=profile.features.dim, kept_in=paths.surveys)
     rows = [row for row in audit(profile, store) if row.what in needed or row.what.startswith("truth")]
     if store is not None:
         rows = [checks.features_row(row, store) if row.what == audits.FEATURES else row for row in rows]

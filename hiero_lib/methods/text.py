@@ -35,7 +35,8 @@ class TextSide:
     def _embed(self) -> EmbedText:
         if not self.config.frozen:
             return self.encoder
-        return TextCache(self._paths.processed / "text", self.encoder, device=self._device).embed
+        folder, also = self._paths.text_caches
+        return TextCache(folder, self.encoder, device=self._device, also=also).embed
 
     def embed(self, texts: Sequence[str]) -> Tensor:
         """The encoder's output ``[M, T]``, from the cache on disk where it is frozen; DataError as ``encoder``."""

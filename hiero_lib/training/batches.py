@@ -2,61 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
-from torch import nn
 from torch_geometric.data import Batch
 from torch_geometric.loader import DataLoader
 
-from hiero_lib.base.errors import DataError
+from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.base.progress import Progress
 from hiero_lib.config import Profile, TrainingConfig
 from hiero_lib.data.egoclip import Chunk, EgoClipDataset, EgoClipReport, open_egoclip
 from hiero_lib.data.egoclip_fit import misfit
-from hiero_lib.data.features import FeatureStore
+from hiero_lib.data.egoclip_texts import UsedTexts
+from hiero_lib.data.feature_survey import SurveyedStore
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.segments import FOLLOW_BATCH
 from hiero_lib.data.text_cache import TextCache
-from hiero_lib.models.text_encoders import load_text_encoder
+from hiero_lib.models.text_encoders import TextEncoder, load_text_encoder
 from hiero_lib.training.step import mix_seed
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The chunks to train on, and what it took to get them."""
+    """The chunks to train on, and what it took to get them; ``encode``: the frozen encoder of what is not cached."""
 
     dataset: EgoClipDataset
     report: EgoClipReport
     text_dim: int
+    encode: TextEncoder | None = None
 
 
-def load_training_data(profile: Profile, accelerator: Accelerator, *, text_encoder: nn.Module | None) -> TrainingData:
+def load_training_data(profile: Profile, accelerator: Accelerator) -> TrainingData:
     """Chunks of ``egoclip.csv`` for which there are features; frozen text is encoded once, into the cache.
+
+    All processes encode what the cache lacks, each its share, so that none waits at a barrier while one works.
 
     Raises:
         DataError: a missing or unusable file, or not one chunk with features and narrations.
+        OSError: the cache cannot be written.
     """
-    paths = DataPaths.at(profile.data_root)
     with accelerator.main_process_first():
         chunks, report, store = read_chunks(profile)
-        cache = None
-        if text_encoder is None:
-            encoder = load_text_encoder(profile.text, data_root=paths.root)
-            cache = TextCache(paths.processed / "text", encoder, device=accelerator.device)
-            cache.rows(sorted({text for chunk in chunks for text in chunk.texts}))  # encoded; no embedding is held
-    return TrainingData(EgoClipDataset(chunks, store, profile.features, cache), report, profile.text.dim)
+    cache = encode = None
+    if profile.text.frozen:
+        encoder = load_text_encoder(profile.text, data_root=profile.data_root)
+        if profile.text.cache:
+            progress = encoding_progress(enabled=accelerator.is_main_process)
+            cache = open_text_cache(profile, encoder, device=accelerator.device, progress=progress)
+        else:
+            encode = encoder.to(accelerator.device)
+    return TrainingData(EgoClipDataset(chunks, store, profile.features, cache), report, profile.text.dim, encode)
 
 
-def read_chunks(profile: Profile) -> tuple[list[Chunk], EgoClipReport, FeatureStore]:
+def open_text_cache(
+    profile: Profile,
+    encoder: TextEncoder,
+    *,
+    device: torch.device,
+    progress: Callable[[int, int], None] | None = None,
+) -> TextCache:
+    """The embeddings of a profile's frozen encoder."""
+    folder, also = DataPaths.at(profile.data_root).text_caches
+    return TextCache(folder, encoder, device=device, also=also, progress=progress)
+
+
+def encode_narrations(profile: Profile, *, device: torch.device) -> tuple[int, int]:
+    """Put all narrations that training reads into the cache, beside whoever else does.
+
+    Returns:
+        how many different texts there are, and how many of them were missing.
+
+    Raises:
+        DataError: as :func:`load_training_data`; or the text encoder is trained, not frozen.
+    """
+    if not profile.text.frozen:
+        raise ConfigError("a text encoder that is trained has no cache", field="text.frozen", value=False)
+    chunks, _, _ = read_chunks(profile)
+    encoder = load_text_encoder(profile.text, data_root=profile.data_root)
+    cache = open_text_cache(profile, encoder, device=device, progress=encoding_progress())
+    texts = UsedTexts([chunk.texts for chunk in chunks])
+    missing = cache.missing(texts.keys)
+    texts.rows_in(cache)
+    return len(texts.keys), missing
+
+
+def encoding_progress(*, enabled: bool = True) -> Callable[[int, int], None]:
+    """Says how many texts are encoded and how long the rest takes; what was done before is not counted as speed."""
+    shown: dict[int, Progress] = {}
+
+    def show(done: int, total: int) -> None:
+        if total not in shown:
+            shown[total] = Progress("encoding narrations", total=total, start=done, enabled=enabled)
+        else:
+            shown[total].show(done)
+        if done == total:
+            shown.pop(total).close()
+
+    return show
+
+
+def read_chunks(profile: Profile) -> tuple[list[Chunk], EgoClipReport, SurveyedStore]:
     """Chunks of ``egoclip.csv`` for which there are features, what was left out, and the features.
 
     Raises:
         DataError: a missing or unusable file, or not one chunk with features and narrations.
     """
     paths = DataPaths.at(profile.data_root)
-    store = FeatureStore(paths.features(profile.features.folder), dim=profile.features.dim)
+    features = paths.features(profile.features.folder)
+    store = SurveyedStore(features, dim=profile.features.dim, kept_in=paths.surveys)
     index = open_egoclip(paths)
     chunks, report = index.chunks(store, profile.features, chunk_s=profile.training.chunk_s)
     if not chunks:
@@ -95,3 +150,13 @@ def batches(
         shares.append(order[start : start + share])
     loader = DataLoader(dataset, batch_sampler=shares, follow_batch=FOLLOW_BATCH, num_workers=config.workers)
     return zip(steps, loader)
+
+
+def with_embeddings(batch: Batch, encode: TextEncoder | None) -> Batch:
+    """The batch, on its device, with the frozen encoder's output where no cache has put it in."""
+    if encode is not None:
+        with torch.inference_mode(), torch.autocast(batch.x.device.type, enabled=False):
+            texts = [narration for texts in batch.narration_texts for narration in texts]
+            embedded = encode(texts).float()
+        batch.narration_embedding = embedded.clone()  # no tensor of inference mode may enter autograd
+    return batch

@@ -32,7 +32,7 @@ from hiero_lib.data.egoclip import EgoClipReport
 from hiero_lib.models.alignment import AlignedModel
 from hiero_lib.models.checkpoints import Backbone, build_model, card_of
 from hiero_lib.models.text_encoders import load_text_encoder
-from hiero_lib.training.batches import TrainingData, batches, load_training_data, steps_in_epoch
+from hiero_lib.training.batches import TrainingData, batches, load_training_data, steps_in_epoch, with_embeddings
 from hiero_lib.training.checkpointing import TrainingFolder
 from hiero_lib.training.divergence import TrainingDiverged, loss_is_good
 from hiero_lib.training.memory import memory_advice, training_memory_gb
@@ -96,7 +96,7 @@ def run_training(
     accelerator = _open_accelerator(profile)
     config = profile.training
     encoder = None if profile.text.frozen else load_text_encoder(profile.text, data_root=profile.data_root)
-    data = load_training_data(profile, accelerator, text_encoder=encoder)
+    data = load_training_data(profile, accelerator)
     accelerator.print(data.report.summary())
     torch.manual_seed(config.seed)
     card = card_of(profile, backbone)
@@ -150,7 +150,7 @@ def _train(
             lr = learning_rate(step, steps_per_epoch=steps_per_epoch, config=config)
             measures = optimization_step(
                 wrapped,
-                batch.to(accelerator.device),
+                with_embeddings(batch.to(accelerator.device), data.encode),
                 optimizer,
                 profile,
                 accelerator,

@@ -1,6 +1,5 @@
 """The text cache: once per text, atomically, and bit for bit the same after a kill."""
 
-import json
 import multiprocessing
 import pickle
 import time
@@ -9,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from hiero_lib.base import checksums
-from hiero_lib.data import text_cache
+from hiero_lib.base.errors import DataError
+from hiero_lib.base.sealed import write_sealed
+from hiero_lib.data import text_cache, text_parts
 from hiero_lib.data.text_cache import TextCache
+from hiero_lib.data.text_keys import text_keys
 
 
 class Counting(torch.nn.Module):
@@ -33,8 +34,8 @@ def cache_of(folder, encoder, **options):
     return TextCache(folder, encoder, device="cpu", **options)
 
 
-def shards(folder):
-    return sorted(folder.glob("*/shard-*"))
+def parts(folder):
+    return sorted(folder.glob("*/part-*"))
 
 
 def test_each_text_once_in_order_of_length(tmp_path):
@@ -49,7 +50,7 @@ def test_each_text_once_in_order_of_length(tmp_path):
     assert torch.equal(cache.embed(texts), found)
     cache.embed(["bb", "new"])
     assert encoder.batches[2:] == [["new"]]
-    assert len(shards(tmp_path)) == 2
+    assert len(parts(tmp_path)) == 2
 
 
 def test_another_process_finds_them(tmp_path):
@@ -67,11 +68,40 @@ def test_what_another_process_adds_meanwhile_is_seen(tmp_path):
     assert encoder.batches == []
 
 
+def test_another_folder_is_read_and_not_written(tmp_path):
+    """A cache that lies with read-only data serves; what it lacks is written elsewhere."""
+    expected = cache_of(tmp_path / "shared", Counting()).embed(["x", "yy"])
+    before = sorted((tmp_path / "shared").rglob("*"))
+    encoder = Counting()
+    cache = cache_of(tmp_path / "own", encoder, also=tmp_path / "shared")
+    assert torch.equal(cache.embed(["x", "yy", "new"])[:2], expected)
+    assert encoder.batches == [["new"]]
+    assert sorted((tmp_path / "shared").rglob("*")) == before
+    assert len(parts(tmp_path / "own")) == 1
+
+
 def test_no_text(tmp_path):
     encoder = Counting()
     assert cache_of(tmp_path, encoder).embed([]).shape == (0, 2)
     assert encoder.batches == []
-    assert not shards(tmp_path)
+    assert not parts(tmp_path)
+
+
+def test_texts_are_only_read_where_they_are_missing(tmp_path):
+    cache, asked = cache_of(tmp_path, Counting()), []
+    texts = ["a", "bb", "ccc", "bb"]
+    cache.embed(texts[:1])
+
+    def texts_at(places):
+        asked.extend(places.tolist())
+        return [texts[place] for place in places.tolist()]
+
+    keys = text_keys(texts)
+    assert cache.missing(keys) == 2
+    rows = cache.rows_of(keys, texts_at)
+    assert sorted(asked) == [1, 2]
+    assert cache.table().take(rows)[:, 0].tolist() == [1, 2, 3, 2]
+    assert cache.missing(keys) == 0
 
 
 def test_encoders_are_kept_apart(tmp_path):
@@ -79,7 +109,7 @@ def test_encoders_are_kept_apart(tmp_path):
     other = Counting("two")
     cache_of(tmp_path, other).embed(["x"])
     assert other.batches == [["x"]]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one-float16", "two-float16"]
 
 
 def test_a_trained_encoder_is_refused(tmp_path):
@@ -91,15 +121,36 @@ def test_a_trained_encoder_is_refused(tmp_path):
     cache_of(tmp_path, encoder)
 
 
-def test_progress_and_shards_of_whole_batches(tmp_path, monkeypatch):
-    monkeypatch.setattr(text_cache, "SHARD_TEXTS", 7)
+def test_what_float16_cannot_hold_is_named(tmp_path):
+    class Huge(Counting):
+        def forward(self, texts):
+            return 7e4 * super().forward(texts).double()
+
+    with pytest.raises(DataError, match=r"float16 cannot hold the embedding of 'bb'.*70000|140000"):
+        cache_of(tmp_path, Huge()).embed(["bb"])
+    assert not list(tmp_path.glob("*/part-*/block-*"))
+
+
+def test_values_are_those_of_float16(tmp_path):
+    class Thirds(Counting):
+        def forward(self, texts):
+            return super().forward(texts) / 3
+
+    found = cache_of(tmp_path, Thirds()).embed(["x"])
+    assert torch.equal(found, torch.tensor([[1 / 3, 1 / 3]]).half().float())
+
+
+def test_progress_and_blocks_of_whole_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_cache, "BLOCK_TEXTS", 7)
     told = []
     encoder = Counting()
     cache = cache_of(tmp_path, encoder, batch_size=3, progress=lambda done, total: told.append((done, total)))
     cache.embed([f"{i:03}" for i in range(20)])
-    assert told == [(6, 20), (12, 20), (18, 20), (20, 20)]
-    assert [len(json.loads((path / "texts.json").read_text())) for path in shards(tmp_path)].count(6) == 3
+    assert told == [(0, 20), (6, 20), (12, 20), (18, 20), (20, 20)]
     assert cache.embed([f"{i:03}" for i in range(19, -1, -1)])[:, 1].tolist() == [2, 2] + [3] * 18
+    assert [path.name for path in sorted(parts(tmp_path)[0].iterdir())] == [
+        *("about.json", "embeddings.npy", "keys.npy", "whole.json")
+    ]
 
 
 def test_rows_stay_valid_when_the_cache_grows(tmp_path):
@@ -115,59 +166,101 @@ def test_rows_stay_valid_when_the_cache_grows(tmp_path):
     assert before.take(np.zeros(0, dtype=np.int64)).shape == (0, 2)
 
 
-def _embed_slowly(folder, texts, start):
-    text_cache.SHARD_TEXTS = 4
-    start.wait()
+def test_many_small_parts_become_one(tmp_path, monkeypatch):
+    """Each holds a file open: 1,024 is the limit of many systems."""
+    monkeypatch.setattr(text_cache, "MOST_PARTS", 8)
+    cache = cache_of(tmp_path, Counting())
+    texts = [f"query {'x' * number}" for number in range(40)]
+    rows = [cache.rows([text])[0] for text in texts]
+    assert len(parts(tmp_path)) <= 10
+    lengths = [len(text) for text in texts]
+    assert cache.table().take(np.array(rows))[:, 0].tolist() == lengths  # rows of parts that are gone, too
+    encoder = Counting()
+    assert cache_of(tmp_path, encoder).embed(texts)[:, 0].tolist() == lengths
+    assert encoder.batches == []
+
+
+def _embed_slowly(folder, texts):
+    text_cache.BLOCK_TEXTS = 4
     cache_of(folder, Counting(delay_s=0.05), batch_size=2).embed(texts)
 
 
-@pytest.mark.parametrize("shards_done", [0, 1, 3])
-def test_killed_and_resumed_equals_uninterrupted(tmp_path, monkeypatch, shards_done):
+def _started(*arguments):
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_embed_slowly, args=(folder, texts)) for folder, texts in arguments]
+    for process in processes:
+        process.start()
+    return processes
+
+
+@pytest.mark.parametrize("blocks_done", [0, 1, 3])
+def test_killed_and_resumed_equals_uninterrupted(tmp_path, monkeypatch, blocks_done):
     """The embedding tells its batch, so that a resumed cache is equal only if it makes the same batches."""
-    monkeypatch.setattr(text_cache, "SHARD_TEXTS", 4)
+    monkeypatch.setattr(text_cache, "BLOCK_TEXTS", 4)
     texts = ["x" * (i % 7) + str(i) for i in range(37)]
     whole = cache_of(tmp_path / "whole", Counting(), batch_size=2).embed(texts)
-    context = multiprocessing.get_context("spawn")
-    start = context.Event()
-    process = context.Process(target=_embed_slowly, args=(tmp_path / "killed", texts, start))
-    process.start()
-    start.set()
+    (process,) = _started((tmp_path / "killed", texts))
     deadline = time.monotonic() + 60
-    while len(shards(tmp_path / "killed")) < shards_done and time.monotonic() < deadline:
+    while len(blocks := list(tmp_path.glob("killed/*/*/block-*"))) < blocks_done and time.monotonic() < deadline:
         time.sleep(0.005)
     process.kill()
     process.join()
-    done = sum(len(json.loads((path / "texts.json").read_text())) for path in shards(tmp_path / "killed"))
-    assert 4 * shards_done <= done < len(texts)
+    blocks = list(tmp_path.glob("killed/*/*/block-*"))
+    assert blocks_done <= len(blocks) < 10
     encoder = Counting()
     resumed = cache_of(tmp_path / "killed", encoder, batch_size=2)
     assert torch.equal(resumed.embed(texts), whole)
-    assert sum(map(len, encoder.batches)) == len(texts) - done
+    assert sum(map(len, encoder.batches)) == len(texts) - 4 * len(blocks)
 
 
-def test_two_processes_at_once(tmp_path):
+def test_what_was_done_of_other_texts_is_kept(tmp_path, monkeypatch):
+    """After a kill the next call wants only some of the texts: what is done serves it, the rest is not encoded."""
+    monkeypatch.setattr(text_cache, "BLOCK_TEXTS", 4)
+    texts = [f"{i:03}" for i in range(37)]
+    (process,) = _started((tmp_path, texts))
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("*/*/block-*"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.kill()
+    process.join()
+    encoder = Counting()
+    cache = cache_of(tmp_path, encoder, batch_size=2)
+    cache.embed([*texts[:8], "new"])
+    assert encoder.batches == [["new"]]
+    assert not list(tmp_path.glob("*/*/block-*"))
+
+
+def test_processes_share_the_work(tmp_path):
+    """Both begin with the same 30 texts: no block is made twice, and both end with all of them."""
     texts = ["x" * (i % 5) + str(i) for i in range(30)]
-    context = multiprocessing.get_context("spawn")
-    start = context.Event()
-    parts = (texts[:20], texts[10:])
-    processes = [context.Process(target=_embed_slowly, args=(tmp_path, part, start)) for part in parts]
-    for process in processes:
-        process.start()
-    start.set()
+    processes = _started((tmp_path, texts), (tmp_path, texts))
     for process in processes:
         process.join()
         assert process.exitcode == 0
     encoder = Counting()
     assert cache_of(tmp_path, encoder).embed(texts)[:, 0].tolist() == [len(text) for text in texts]
     assert encoder.batches == []
-    assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")]
+    assert len(parts(tmp_path)) == 1
+    assert not [path for path in tmp_path.rglob(".*") if path.name.endswith((".tmp", ".lock"))]
 
 
-@pytest.mark.parametrize("breakage", ["truncated", "empty", "gone", "other values", "bad texts", "other texts"])
-def test_a_damaged_shard_is_made_again(tmp_path, breakage, capsys):
+def test_two_processes_with_other_texts(tmp_path):
+    texts = ["x" * (i % 5) + str(i) for i in range(30)]
+    for process in _started((tmp_path, texts[:20]), (tmp_path, texts[10:])):
+        process.join()
+        assert process.exitcode == 0
+    encoder = Counting()
+    assert cache_of(tmp_path, encoder).embed(texts)[:, 0].tolist() == [len(text) for text in texts]
+    assert encoder.batches == []
+
+
+@pytest.mark.parametrize(
+    "breakage", ["truncated", "empty", "gone", "other values", "bad about", "other keys", "bad sums", "few sums"]
+)
+def test_a_damaged_part_is_made_again(tmp_path, breakage, capsys):
     expected = cache_of(tmp_path, Counting()).embed(["a", "bb"])
-    (shard,) = shards(tmp_path)
-    embeddings = shard / "embeddings.npy"
+    (part,) = parts(tmp_path)
+    embeddings = part / "embeddings.npy"
     if breakage == "truncated":
         embeddings.write_bytes(embeddings.read_bytes()[:-4])
     elif breakage == "empty":
@@ -175,36 +268,58 @@ def test_a_damaged_shard_is_made_again(tmp_path, breakage, capsys):
     elif breakage == "gone":
         embeddings.unlink()
     elif breakage == "other values":
-        np.save(embeddings, np.zeros((2, 2), dtype=np.float32))
-    elif breakage == "bad texts":
-        (shard / "texts.json").write_text('["a", ')
+        np.save(embeddings, np.zeros((2, 2), dtype=np.float16))
+    elif breakage == "bad about":
+        (part / "about.json").write_text('{"texts": ')
+    elif breakage == "other keys":
+        np.save(part / "keys.npy", np.zeros((2, 16), dtype=np.uint8))
+    elif breakage == "bad sums":
+        (part / "whole.json").write_text('{"crc32": [1')
     else:
-        (shard / "texts.json").write_text((shard / "texts.json").read_text().replace("a", "c"))
+        write_sealed(part / "whole.json", {"crc32": []}, format=1)
     encoder = Counting()
     assert torch.equal(cache_of(tmp_path, encoder).embed(["a", "bb"]), expected)
     assert encoder.batches == [["a", "bb"]]
-    assert str(shard) in capsys.readouterr().err
-    assert not shard.exists()
+    assert str(part) in capsys.readouterr().err
+    again = Counting()
+    cache_of(tmp_path, again).embed(["a", "bb"])
+    assert again.batches == []
+    assert capsys.readouterr().err == ""
+
+
+def test_of_a_damaged_block_only_its_own_texts_are_made_again(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(text_cache, "BLOCK_TEXTS", 4)
+    texts = [f"{i:03}" for i in range(12)]
+    expected = cache_of(tmp_path, Counting(), batch_size=2).embed(texts)
+    (part,) = parts(tmp_path)
+    content = bytearray((part / "embeddings.npy").read_bytes())
+    content[-20] ^= 1  # in the last block
+    (part / "embeddings.npy").write_bytes(content)
+    for encoded in (4, 0):  # and the damage is noted
+        encoder = Counting()
+        assert torch.equal(cache_of(tmp_path, encoder, batch_size=2).embed(texts), expected)
+        assert sum(map(len, encoder.batches)) == encoded
+        assert bool("1 of 3 blocks are damaged" in capsys.readouterr().err) is bool(encoded)
 
 
 def test_a_flipped_bit_is_never_a_number(tmp_path, capsys):
-    """100 single flips anywhere in the files of a shard: each is found, and said."""
+    """100 single flips anywhere in the files of a part: each is found, and said."""
     random = np.random.default_rng(1)
     for _ in range(100):
         expected = cache_of(tmp_path, Counting()).embed(["some", "texts", "here"])
-        (shard,) = shards(tmp_path)
-        files = sorted(path for path in shard.iterdir() if path.name != checksums.FILE)
+        part = parts(tmp_path)[0]
+        files = sorted(path for path in part.iterdir())
         path = files[random.integers(len(files))]
         content = bytearray(path.read_bytes())
         content[random.integers(len(content))] ^= 1 << random.integers(8)
         path.write_bytes(content)
         assert torch.equal(cache_of(tmp_path, Counting()).embed(["some", "texts", "here"]), expected)
-        assert path.name in capsys.readouterr().err
+        assert str(part) in capsys.readouterr().err
 
 
-def test_a_damaged_shard_that_cannot_be_removed_is_passed_over(tmp_path, monkeypatch):
+def test_a_damaged_part_that_cannot_be_removed_is_passed_over(tmp_path, monkeypatch):
     expected = cache_of(tmp_path, Counting()).embed(["a"])
-    (shard,) = shards(tmp_path)
-    (shard / "embeddings.npy").write_bytes(b"")
-    monkeypatch.setattr(text_cache.shutil, "rmtree", lambda path, ignore_errors: None)
+    (part,) = parts(tmp_path)
+    (part / "embeddings.npy").write_bytes(b"")
+    monkeypatch.setattr(text_parts.shutil, "rmtree", lambda path, ignore_errors: None)
     assert torch.equal(cache_of(tmp_path, Counting()).embed(["a"]), expected)

@@ -10,10 +10,10 @@ import torch
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.config import Profile, load_profile
+from hiero_lib.data.feature_survey import SurveyedStore
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.doctor import checks
 from hiero_lib.doctor.audit import AuditRow
-from hiero_lib.doctor.checks import SurveyedStore
 from hiero_lib.doctor.examine import examine
 from tests.helpers.tiny import add_egoprocel, add_goalstep, make_tiny, make_tiny_nlq
 

@@ -45,7 +45,7 @@ def methods(profile: Profile, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 def test_narrations_are_indexed_where_training_looks_for_them(collection: Collection, profile: Profile) -> None:
     assert collection.egoclip is not None
-    assert collection.egoclip.folder.parent == DataPaths.at(profile.data_root).processed / "egoclip"
+    assert collection.egoclip.folder.parent == DataPaths.at(profile.data_root).caches / "egoclip"
 
 
 def test_the_default_video_is_the_first_with_narrations(collection: Collection) -> None:

@@ -21,7 +21,7 @@ def test_loading_the_data_holds_no_embedding(tmp_path, monkeypatch):
     taken = []
     take = EmbeddingTable.take
     monkeypatch.setattr(EmbeddingTable, "take", lambda self, rows: taken.append(len(rows)) or take(self, rows))
-    data = load_training_data(profile, Accelerator(cpu=True), text_encoder=None)
+    data = load_training_data(profile, Accelerator(cpu=True))
     assert taken == []
     narrations = len(data.dataset[0].narration_texts)
     assert data.dataset[0].narration_embedding.shape == (narrations, profile.text.dim)

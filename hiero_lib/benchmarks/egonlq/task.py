@@ -96,7 +96,7 @@ class EgoNLQTask:
             level=level,
             levels_of=levels_of,
             stamp_of=self._stamp,
-            folder=paths.processed / "egonlq" / features.folder / made_by / split,
+            folder=paths.caches / "egonlq" / features.folder / made_by / split,
             stride_s=features.stride_s,
             max_pos_len=config.max_pos_len,
             on_video=on_video,
@@ -159,7 +159,7 @@ def open_egonlq(profile: Profile, *, device: torch.device) -> EgoNLQTask:
         store,
         {split: clips for split, (clips, _) in splits.items()},
         {split: report for split, (_, report) in splits.items()},
-        TokenCache(paths.processed / "text_tokens", encoder, device=device),
+        TokenCache(paths.caches / "text_tokens", encoder, device=device),
     )
 
 

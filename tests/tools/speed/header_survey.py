@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from hiero_lib.doctor.checks import SurveyedStore
+from hiero_lib.data.feature_survey import SurveyedStore
 
 FILES, LIMIT_S = 8000, 30.0
 
