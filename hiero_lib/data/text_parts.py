@@ -139,7 +139,7 @@ class Part:
         return True
 
     def merge(self) -> bool:
-        """Put the blocks that are made into one file, without those that are missing; whether nobody else was at it."""
+        """Put the blocks that are made into one file, without what is missing; whether nobody else was at it."""
         with claimed(self.path / ".merge.lock", what="merging a text cache") as ours:
             if not ours or self.is_whole:
                 return ours

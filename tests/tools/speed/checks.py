@@ -8,29 +8,34 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from hiero_lib.base import checksums
-from hiero_lib.base.files import write_json
 from hiero_lib.config import load_profile
+from hiero_lib.data.text_keys import text_keys
+from hiero_lib.data.text_parts import Part
 from hiero_lib.models.text_encoders import load_text_encoder
 from hiero_lib.sources.sample import make_sample
 
 PAIRS = 5
-SHARDS, SHARD_TEXTS = 41, 16_384  # of 384 float32 channels: 1.03 GB
+BLOCKS, BLOCK_TEXTS = 328, 4096  # of 384 float16 channels: 1.03 GB
 
 # The checks are switched off from outside: the kit has no such setting.
 WITHOUT = """
+import types
 from hiero_lib.base import checksums, kept
+from hiero_lib.data import text_parts
 checksums.damage = lambda folder: None
 class Equal(str):
     __eq__ = lambda self, other: True
     __ne__ = lambda self, other: False
 kept._crc32_of = lambda arrays, about: Equal()
+class Any(int):
+    __eq__ = lambda self, other: True
+text_parts.zlib = types.SimpleNamespace(crc32=lambda raw: Any())
 """
 WITH = ""
 
@@ -49,7 +54,7 @@ def run(device: torch.device) -> None:
             _start(arguments, WITH, folder)  # makes what is kept
             _report(f"{name}, sample", arguments, folder)
         encoder = load_text_encoder(load_profile("sample", {"data_root": str(root)}).text, data_root=root)
-        _fill(root / "processed" / "text" / encoder.fingerprint, encoder.dim)
+        _fill(root / "processed" / "text" / f"{encoder.fingerprint}-float16", encoder.dim)
         for name, arguments in starts.items():
             _report(f"{name}, 1 GB of cached texts", arguments, folder)
 
@@ -71,11 +76,9 @@ def _start(arguments: list[str], before: str, folder: str) -> float:
 
 
 def _fill(folder: Path, dim: int) -> None:
-    """Shards of made-up texts beside those of the sample."""
+    """A part of made-up texts beside those of the sample."""
     random = np.random.default_rng(0)
-    for number in range(SHARDS):
-        shard = folder / f"shard-{uuid.uuid4().hex}"
-        shard.mkdir(parents=True)
-        np.save(shard / "embeddings.npy", random.standard_normal((SHARD_TEXTS, dim), dtype=np.float32))
-        write_json(shard / "texts.json", [f"#C C does {number} {row}" for row in range(SHARD_TEXTS)])
-        checksums.seal(shard)
+    keys = text_keys(f"#C C does {number}" for number in range(BLOCKS * BLOCK_TEXTS))
+    Part.create(folder, keys, dim=dim, block_texts=BLOCK_TEXTS).fill(
+        lambda wanted: random.standard_normal((len(wanted), dim), dtype=np.float32).astype(np.float16)
+    )
