@@ -162,17 +162,20 @@ def _doctor(options: argparse.Namespace) -> int:
     profile = arguments.open_profile(options)
 
     from hiero_lib.doctor import machine
+    from hiero_lib.doctor.caches import caches_of
     from hiero_lib.doctor.examine import examine, report
     from hiero_lib.training.memory import training_memory_gb
 
     diagnosis = examine(profile, options.what, deep=options.deep)
     described, chunk = machine.describe(profile), machine.measure(profile)
     described["training_memory_gb"] = round(training_memory_gb(profile), 2)
+    caches = caches_of(profile)
     costs = machine.expected_costs(profile, diagnosis.segments, chunk)
     if options.json:
         described["chunk"] = vars(chunk)
         written = diagnosis.to_dict() | {"machine": described, "costs": [vars(cost) for cost in costs]}
+        written["caches"] = vars(caches)
         print(json.dumps(written, indent=1))
     else:
-        print(f"{report(diagnosis)}\n\n{machine.report(described, chunk, costs)}")
+        print(f"{report(diagnosis)}\n\n{caches}\n{machine.report(described, chunk, costs)}")
     return 0 if diagnosis.healthy else 1

@@ -48,10 +48,11 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the full size (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="keep the data here (default: a temporary folder)")
     parser.add_argument("--memory", type=float, default=2e9, help="bytes for train (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=2, help="chunks of a step of training (default: %(default)s)")
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        rows = measure(folder, options.share, options.memory)
+        rows = measure(folder, options.share, options.memory, options.batch)
     width = max(len(name) for name, _, _ in rows)
     print(f"\n{'':{width}}  {'before':>34}  now, {options.share:g} of the full size")
     for name, before, now in rows:
@@ -59,7 +60,7 @@ def main() -> int:
     return 0
 
 
-def measure(folder: Path, share: float, memory: float) -> list[tuple[str, str, str]]:
+def measure(folder: Path, share: float, memory: float = 2e9, batch: int = 2) -> list[tuple[str, str, str]]:
     """Rows of the table: what, before, now."""
     profile = make(folder, share)
     fill_cache(folder, profile)
@@ -97,13 +98,19 @@ print(f"{time.process_time() - started:.1f} of them for {count:,} narrations")
     train = f"""
 import sys
 from hiero_lib.__main__ import main
-sys.exit(main(["train", "--profile", {str(profile)!r}, "--folder", {str(folder / "run")!r}, "--max-steps", "STEPS",
-               "--set", "training.batch_size=2", "--set", "training.workers=2"]))
+status = main(["train", "--profile", {str(profile)!r}, "--folder", {str(folder / "run")!r}, "--max-steps", "STEPS",
+               "--set", "training.batch_size={batch}", "--set", "training.workers=2"])
+sys.exit(status)
 """
     killed = "10.6 GB, killed in 7.9 GB"
-    for what, steps in (("train to its first step", "0"), ("train, 2 steps of 2 chunks", "2")):
+    runs = {
+        "train to its first step": "0",
+        f"train, 2 steps of {batch} chunks": "2",
+        "train again, after an end there": "3",
+    }
+    for what, steps in runs.items():
         within = f"{what}, in {memory / 1e9:g} GB"
-        row(within, killed, train.replace("STEPS", steps), "{cpu:.0f} CPU s, {s:.0f} s, {gb:.2f} GB")
+        row(within, killed, train.replace("STEPS", steps), "{cpu:.0f} CPU s, {s:.0f} s, {gb:.2f} GB; {said}")
     cache = sum(path.stat().st_size for path in (folder / "processed" / "text").rglob("*") if path.is_file())
     rows.append(("the text cache", "6.8 GB in 141 files", f"{cache / 1e9:.2f} GB in 1 file"))
     return rows
@@ -236,7 +243,8 @@ def child(code: str, *, memory: float | None = None) -> Cost:
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     peak = [int(line.split()[1]) for line in said.splitlines() if line.startswith("peak ")]
     lines = [line for line in said.splitlines() if not line.startswith("peak ")]
-    return Cost(seconds, cpu_s, peak[-1] if peak else 0, lines[-1] if lines else "")
+    told = [line for line in lines if "headers read" in line or "narrations" in line or " steps, " in line]
+    return Cost(seconds, cpu_s, peak[-1], told[-1] if told else "")
 
 
 @contextlib.contextmanager
