@@ -19,6 +19,7 @@ from hiero_lib import __version__
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.signals import Stopped, sigterm_raises
 from hiero_lib.cli import benchmarks, data, runs, training, videos
+from hiero_lib.cli.parser import Parser, complete
 
 _HINTS = {
     errno.ENOSPC: "Make room",
@@ -33,7 +34,9 @@ _HINTS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     _speak_on_any_console()
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    complete(parser)
+    options = parser.parse_args(arguments)
     try:
         with sigterm_raises():
             status: int = options.command(options)
@@ -88,7 +91,7 @@ def _speak_on_any_console() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m hiero_lib", description="A research kit for HiERO (ICCV 2025).")
+    parser = Parser(prog="python -m hiero_lib", description="A research kit for HiERO (ICCV 2025).")
     parser.add_argument("--version", action="version", version=f"hiero_lib {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
+
+
+def known(name: object, names: Iterable[str]) -> str:
+    """The hint where a name is not known: what may have been meant, and all that are."""
+    listed = list(names)
+    guess = meant(str(name), listed).strip(" ()")
+    return f"{guess[:1].upper()}{guess[1:]} Known: {', '.join(listed)}".strip()
+
+
+def meant(name: str, names: Iterable[str]) -> str:
+    """`` (did you mean ...?)`` where one of the names is near, else nothing."""
+    near = difflib.get_close_matches(name[:100].lower(), list(names), n=1, cutoff=0.7)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 class DataError(ValueError):

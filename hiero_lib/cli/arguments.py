@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from hiero_lib.base.errors import ConfigError
+from hiero_lib.cli.parser import completed_by, packaged_profiles
 
 if TYPE_CHECKING:
     from hiero_lib.config import Profile
@@ -50,8 +51,9 @@ def _within(value: T, least: float, most: float) -> T:
 
 def add_profile(command: argparse.ArgumentParser, default: str | None = None) -> None:
     """``--profile``, which must be given unless there is a default, and ``--set``."""
-    help = "name of a packaged profile, or a YAML file" + (f" (default: {default})" if default else "")
-    command.add_argument("--profile", required=default is None, default=default, help=help)
+    names = packaged_profiles()
+    help = f"{', '.join(names)}, or a YAML file" + (f" (default: {default})" if default else "")
+    completed_by(command.add_argument("--profile", required=default is None, default=default, help=help), names)
     command.add_argument(
         "--set",
         dest="settings",

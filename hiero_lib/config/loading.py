@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from hiero_lib.base.errors import ConfigError
+from hiero_lib.base.errors import ConfigError, known
 from hiero_lib.config.settings import Profile
 from hiero_lib.config.validation import short
 
@@ -72,8 +72,8 @@ def _read_profile(path: Path, derived: tuple[Path, ...]) -> dict[str, Any]:
     except OSError:  # a name that no file has
         there = False
     if not there:
-        known = f"Known: {', '.join(available_profiles())}"
-        raise ConfigError("there is no such profile", file=str(path)[:300], value=path.stem, hint=known)
+        hint = known(path.stem, available_profiles())
+        raise ConfigError("there is no such profile", file=str(path)[:300], value=path.stem, hint=hint)
     raw = _parsed(path.read_bytes(), file=path)
     if not isinstance(raw, dict):
         raise ConfigError("a profile is a mapping of sections", file=path)

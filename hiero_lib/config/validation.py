@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar, dataclass_transform
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from hiero_lib.base.errors import ConfigError
+from hiero_lib.base.errors import ConfigError, known
 
 T = TypeVar("T")
 
@@ -95,13 +95,13 @@ def _refused(cls: Any, error: ValidationError) -> ConfigError:
     """The first complaint of pydantic's in the words of a user; an unknown name comes before what it leaves out."""
     unknown = "unexpected_keyword_argument"
     first = min(error.errors(include_url=False), key=lambda found: found["type"] != unknown)
-    known = [field.name for field in dataclasses.fields(cls)]
+    fields = [field.name for field in dataclasses.fields(cls)]
     setting, *items = first["loc"]  # its position where it was given without its name
-    name = known[setting] if isinstance(setting, int) else setting
+    name = fields[setting] if isinstance(setting, int) else setting
     name += "".join(f"[{item}]" for item in items if isinstance(item, int))  # the others name parts of a type
     value = first["input"]
     if first["type"] == unknown:
-        return ConfigError("unknown setting", field=name, value=short(value), hint=f"Known: {', '.join(known)}")
+        return ConfigError("unknown setting", field=name, value=short(value), hint=known(name, fields))
     if first["type"] == "missing":
         return ConfigError("a required setting is missing", field=name)
     return ConfigError(f"expected {_expected(first['type'], first.get('ctx', {}))}", field=name, value=short(value))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hiero_lib.base.errors import ConfigError
+from hiero_lib.base.errors import ConfigError, known
 from hiero_lib.config import Profile
 from hiero_lib.data.feature_survey import SurveyedStore
 from hiero_lib.data.paths import DataPaths
@@ -93,7 +93,7 @@ def examine(profile: Profile, what: Sequence[str] = (), *, deep: bool = False) -
     """
     for name in what:
         if name not in NEEDS:
-            raise ConfigError("there is no such benchmark", value=name, hint=f"Known: {', '.join(NEEDS)}")
+            raise ConfigError("there is no such benchmark", value=name, hint=known(name, NEEDS))
     wanted = list(what) or list(NEEDS)
     needed = {title for name in wanted for title in NEEDS[name].rows} | {audits.PROJECTION, checks.DURATIONS}
     paths = DataPaths.at(profile.data_root)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hiero_lib.base.errors import ConfigError
+from hiero_lib.base.errors import ConfigError, known
 from hiero_lib.base.files import atomic_path, safe_name
 from hiero_lib.data.narrations import Narrations
 from hiero_lib.export.document import write_document
@@ -80,7 +80,7 @@ def check_formats(formats: Sequence[str], writers: Mapping[str, Writer] = WRITER
     """ConfigError where there is no such format."""
     for name in formats:
         if name not in writers:
-            raise ConfigError("no such format", field="formats", value=name, hint=f"Known: {', '.join(writers)}")
+            raise ConfigError("no such format", field="formats", value=name, hint=known(name, writers))
 
 
 def export(

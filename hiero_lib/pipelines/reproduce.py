@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 import hiero_lib
-from hiero_lib.base.errors import ConfigError, DataError, EndOfNotebook
+from hiero_lib.base.errors import ConfigError, DataError, EndOfNotebook, known
 from hiero_lib.base.files import sha256_of
 from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.locks import exclusive
@@ -152,8 +152,8 @@ def _plan(
     """The notebooks to run with their parameters, everything checked."""
     names = [name for name in _numbered(folder) if only is None or name.startswith(only)]
     if not names:
-        known = ", ".join(_numbered(folder)) or "none"
-        raise DataError("there is no such notebook", file=folder, value=only, hint=f"Known: {known}")
+        hint = known(only, _numbered(folder))
+        raise DataError("there is no such notebook", file=folder, value=only, hint=hint)
     if str(profile).endswith((".yaml", ".yml")):
         profile = str(Path(profile).resolve())
     known_by = {name: notebook_parameters(folder / f"{name}.ipynb") for name in names}

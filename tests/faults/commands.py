@@ -119,7 +119,7 @@ FILES = {
     "/f.tar.gz": _archive("tar.gz"),
 }
 
-_CACHES = (r"/shard-[0-9a-f]+/", r"processed/egoclip")
+_CACHES = (r"/shard-[0-9a-f]+/", r"processed/(egoclip|features)")
 _RESULTS = (r"(results|run)\.(json|md)$",)
 
 COMMANDS: dict[str, Command] = {

@@ -111,8 +111,10 @@ sys.exit(status)
     for what, steps in runs.items():
         within = f"{what}, in {memory / 1e9:g} GB"
         row(within, killed, train.replace("STEPS", steps), "{cpu:.0f} CPU s, {s:.0f} s, {gb:.2f} GB; {said}")
-    cache = sum(path.stat().st_size for path in (folder / "processed" / "text").rglob("*") if path.is_file())
-    rows.append(("the text cache", "6.8 GB in 141 files", f"{cache / 1e9:.2f} GB in 1 file"))
+    files = [path for path in (folder / "processed" / "text").rglob("embeddings.npy")]
+    size = sum(path.stat().st_size for path in files)
+    counted = f"{len(files)} file{'s' if len(files) > 1 else ''}"
+    rows.append(("the text cache", "6.8 GB in 141 files", f"{size / 1e9:.2f} GB in {counted}"))
     return rows
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from hiero_lib.base.errors import ConfigError
+from hiero_lib.base.errors import ConfigError, known
 from hiero_lib.config import Profile, from_dict
 from hiero_lib.config.loading import read_yaml
 from hiero_lib.config.validation import checked_dataclass, short
@@ -94,8 +94,7 @@ class Manifest:
             else:
                 ids = {key for key in self.items if key.startswith(name) and self.items[key].instead_of is None}
                 if not ids:
-                    known = ", ".join(["needed", "all", *self.items])
-                    hint = f"Known: {known}; or the beginning of some"
+                    hint = f"{known(name, ['needed', 'all', *self.items])}; or the beginning of some"
                     raise ConfigError("there is nothing of this name", file=self.file, value=name, hint=hint)
             chosen |= ids
         return [item for key, item in self.items.items() if key in chosen]

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.base.errors import ConfigError, DataError, known
 from hiero_lib.base.executors import Executor, Future, local_processes
 from hiero_lib.base.files import check_writable
 from hiero_lib.base.locks import claimed
@@ -56,7 +56,7 @@ class Plan:
         """Raise a DataError where the extractor is unknown."""
         if self.extractor not in LOADERS:
             raise ConfigError(
-                "unknown", field="--extractor", value=self.extractor, hint=f"Known: {', '.join(LOADERS)}"
+                "unknown", field="--extractor", value=self.extractor, hint=known(self.extractor, LOADERS)
             )
 
     def open(self) -> Extraction:

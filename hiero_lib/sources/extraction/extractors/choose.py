@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hiero_lib.base.errors import ConfigError
+from hiero_lib.base.errors import ConfigError, known
 from hiero_lib.sources.extraction.extractors import clip_tower, efficientnet_lite0, egovlp, omnivore
 from hiero_lib.sources.extraction.extractors.base import Extractor
 
@@ -30,5 +30,5 @@ def open_extractor(name: str, weights: str | Path | None = None) -> Extractor:
         ConfigError: an unknown name; DataError: weights that are missing or do not fit.
     """
     if name not in LOADERS:
-        raise ConfigError("unknown", field="extractor", value=name, hint=f"Known: {', '.join(LOADERS)}")
+        raise ConfigError("unknown", field="extractor", value=name, hint=known(name, LOADERS))
     return LOADERS[name](weights)
