@@ -4,7 +4,7 @@
 
 - ``keys.npy``, the keys of its n texts (`hiero_lib.data.text_keys`) in the order of the rows, and ``about.json``,
   sealed: n, the channels, and the texts of a block;
-- while it is made, ``block-00007.safetensors`` with its checksum, each made by the process that holds its claim; so
+- while it is made, ``block-00007.part`` with its checksum, each made by the process that holds its claim; so
   processes, on several machines too, share the work, and a kill costs the blocks being made;
 - when it is whole, ``embeddings.npy`` (``[n, dim]`` float16) and ``whole.json``, sealed: the CRC-32 of the rows of
   each block, or null where they are not there.
@@ -37,7 +37,7 @@ from hiero_lib.data.text_keys import KEY
 
 FORMAT = 1
 KEYS, ABOUT, EMBEDDINGS, WHOLE = "keys.npy", "about.json", "embeddings.npy", "whole.json"
-_BLOCK = re.compile(r"block-([0-9]{5,})\.safetensors")
+_BLOCK = re.compile(r"block-([0-9]{5,})\.part")
 _LOOK_AGAIN_S = 0.3
 
 Encode = Callable[[np.ndarray], np.ndarray]
@@ -173,7 +173,7 @@ class Part:
         return stream.getvalue()
 
     def _block(self, block: int) -> Path:
-        return self.path / f"block-{block:05d}.safetensors"
+        return self.path / f"block-{block:05d}.part"
 
     def _read_block(self, block: int) -> np.ndarray | None:
         """``[rows, dim]`` float16; None where it is missing or damaged, which is said."""
@@ -193,7 +193,7 @@ class Part:
 
     def remove_left_overs(self) -> None:
         """Remove blocks and dead claims of a part that is whole."""
-        for path in [*self.path.glob("block-*.safetensors"), *self.path.glob(".block-*")]:
+        for path in [*self.path.glob("block-*.part"), *self.path.glob(".block-*")]:
             with contextlib.suppress(OSError):
                 path.unlink()
 

@@ -201,11 +201,11 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, monkeypatch, blocks_d
     whole = cache_of(tmp_path / "whole", Counting(), batch_size=2).embed(texts)
     (process,) = _started((tmp_path / "killed", texts))
     deadline = time.monotonic() + 60
-    while len(blocks := list(tmp_path.glob("killed/*/*/block-*"))) < blocks_done and time.monotonic() < deadline:
+    while len(blocks := list(tmp_path.glob("killed/*/*/block-*.part"))) < blocks_done and time.monotonic() < deadline:
         time.sleep(0.005)
     process.kill()
     process.join()
-    blocks = list(tmp_path.glob("killed/*/*/block-*"))
+    blocks = list(tmp_path.glob("killed/*/*/block-*.part"))
     assert blocks_done <= len(blocks) < 10
     encoder = Counting()
     resumed = cache_of(tmp_path / "killed", encoder, batch_size=2)
@@ -219,7 +219,7 @@ def test_what_was_done_of_other_texts_is_kept(tmp_path, monkeypatch):
     texts = [f"{i:03}" for i in range(37)]
     (process,) = _started((tmp_path, texts))
     deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob("*/*/block-*"))) < 3 and time.monotonic() < deadline:
+    while len(list(tmp_path.glob("*/*/block-*.part"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.005)
     process.kill()
     process.join()
@@ -227,7 +227,7 @@ def test_what_was_done_of_other_texts_is_kept(tmp_path, monkeypatch):
     cache = cache_of(tmp_path, encoder, batch_size=2)
     cache.embed([*texts[:8], "new"])
     assert encoder.batches == [["new"]]
-    assert not list(tmp_path.glob("*/*/block-*"))
+    assert not list(tmp_path.glob("*/*/block-*.part"))
 
 
 def test_processes_share_the_work(tmp_path):

@@ -85,7 +85,7 @@ def test_a_block_that_is_damaged_before_it_is_merged_is_not_there(tmp_path, caps
     part = begun(tmp_path)
     for block in range(3):
         part._make(block, numbers)
-    path = part.path / "block-00001.safetensors"
+    path = part.path / "block-00001.part"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
@@ -97,7 +97,7 @@ def test_a_block_that_is_damaged_before_it_is_merged_is_not_there(tmp_path, caps
 def test_blocks_that_a_kill_left_beside_the_merged_file_are_removed(tmp_path):
     part = begun(tmp_path)
     part.fill(numbers)
-    (part.path / "block-00000.safetensors").write_bytes(b"left")
+    (part.path / "block-00000.part").write_bytes(b"left")
     (part.path / ".block-00000.lock").write_text("left")
     part.remove_left_overs()
     assert sorted(path.name for path in part.path.iterdir()) == ["about.json", EMBEDDINGS, "keys.npy", WHOLE]
