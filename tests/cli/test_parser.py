@@ -19,7 +19,10 @@ from hiero_lib.config.loading import available_profiles
     [
         (["trian"], "'trian' is not one of"),
         (["trian"], "(did you mean train?)"),
-        (["explore", "v.mp4", "--format", "html", "--extractr", "clip"], "--extractr clip (did you mean --extractor?)"),
+        (
+            ["explore", "v.mp4", "--format", "html", "--extractr", "clip"],
+            "--extractr clip (did you mean --extractor?)",
+        ),
         (["train", "--profile", "sample", "--epochs", "2"], "--set NAME=VALUE: is epochs one?"),
         (["train", "--profile", "sample", "--backbone", "probes"], "(did you mean probe?)"),
         (["train", "--profile", "sample", "--backbone", "x"], "'x' is not one of hiero, probe"),

@@ -29,7 +29,9 @@ def main() -> int:
     """Try the commands; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.survive", description=__doc__)
     parser.add_argument("commands", nargs="*", metavar="COMMAND", help=f"of {' '.join(COMMANDS)} (default: all)")
-    parser.add_argument("--calls", type=int, default=6, help="failing calls a command (default: %(default)s)")
+    parser.add_argument(
+        "--calls", type=int, default=6, help="failing calls a command; 0: kills alone (default: %(default)s)"
+    )
     parser.add_argument("--kills", type=int, default=5, help="kills a command (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the calls and moments (default: %(default)s)")
     options = parser.parse_args()
@@ -75,13 +77,14 @@ def survive(name: str, *, calls: int, kills: int, seed: int) -> int:
 
 def _faults(whole: Ended, *, calls: int, kills: int, random: np.random.Generator) -> Iterator[tuple[str, Fault]]:
     numbers = np.unique(np.linspace(1, whole.calls, min(calls, whole.calls)).round().astype(int))
-    if calls < whole.calls:  # not always the same ones
+    if 0 < calls < whole.calls:  # not always the same ones
         numbers = np.unique([1, *random.choice(whole.calls, size=calls - 1, replace=False) + 1])
     for at, number in enumerate(numbers.tolist()):
         yield "calls", Fault(call=number, error=ERRORS[at % len(ERRORS)])
-    for size in (100, 3000):
+    for size in (100, 3000) if calls else ():
         yield "writes", Fault(file_bytes=size)
-    yield "writes", Fault(open_files=12)
+    if calls:
+        yield "writes", Fault(open_files=12)
     for share in random.random(kills).tolist():
         yield "kills", Fault(kill_after_s=share * whole.seconds)
 
