@@ -1,14 +1,15 @@
 """The data that a run was made of, kept with it: what is there only since then is more, what differs is a change.
 
-All of ``egoclip.csv`` counts, the names and sizes of all feature files, and the content of `SAMPLED` of them, evenly
-spread, as `hiero_lib.data.features.feature_identity` looks at them. A file is read again only where its stamp
-(`hiero_lib.base.identity.stamp_of`) is another, so that a command on the data as they were costs a look at each name.
+All annotation files count (``egoclip.csv`` and those of the benchmarks), the names and sizes of all feature files,
+and the content of `SAMPLED` of them, evenly spread, as `hiero_lib.data.features.feature_identity` looks at them. A file
+is read again only where its stamp (`hiero_lib.base.identity.stamp_of`) is another, so that a command on the data as
+they were costs a look at each name.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from hiero_lib.data.feature_files import SUFFIXES
 from hiero_lib.data.features import feature_identity
 
 SAMPLED = 64  # feature files whose content is compared
+_ANNOTATIONS = (".csv", ".json", ".tsv", ".txt")  # not the archives that they came in
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,14 @@ class DataRecord:
     """What tells the data of a run from others.
 
     Attributes:
-        egoclip: SHA-256 of ``egoclip.csv``; empty where there is none.
+        annotations: file below ``raw/annotations`` -> its SHA-256.
         folder: name of the folder of features.
         files: feature file -> its size in bytes and the nanosecond it was last written.
         contents: feature file -> digits of its content, for some of them.
-        stamps: file -> its stamp when it was read, where that can be relied on; ``""`` is ``egoclip.csv``.
+        stamps: annotation (after ``/``) or feature file -> its stamp when it was read, where that can be relied on.
     """
 
-    egoclip: str
+    annotations: Mapping[str, str]
     folder: str
     files: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     contents: Mapping[str, str] = field(default_factory=dict)
@@ -71,8 +73,11 @@ def record_from(value: Any, file: Path) -> DataRecord:
     """
     try:
         files = {str(name): _pair(text) for name, text in value["files"].items()}
-        texts = {name: {str(key): str(text) for key, text in value[name].items()} for name in ("contents", "stamps")}
-        return DataRecord(str(value["egoclip"]), str(value["folder"]), files, texts["contents"], texts["stamps"])
+        annotations, contents, stamps = (
+            {str(key): str(text) for key, text in value[name].items()}
+            for name in ("annotations", "contents", "stamps")
+        )
+        return DataRecord(annotations, str(value["folder"]), files, contents, stamps)
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise DataError("the data of a run are expected", file=file, field="data", value=str(value)[:80]) from error
 
@@ -82,45 +87,47 @@ def _pair(text: str) -> tuple[int, int]:
     return int(size), int(written)
 
 
-def data_record(egoclip: Path, features: Path, known: DataRecord | None = None) -> DataRecord:
-    """The data as they are now; what ``known`` holds is not read again where its stamp is the same.
+def data_record(annotations: Path, features: Path, known: DataRecord | None = None) -> DataRecord:
+    """The data of two folders as they are now; what ``known`` holds is not read again where its stamp is the same.
 
     Raises:
         OSError: a file cannot be read.
     """
-    known = known or DataRecord("", features.name)
+    known = known or DataRecord({}, features.name)
+    stamps: dict[str, str] = {}
+
+    def content_of(path: Path, key: str, former: str | None, read: Callable[[Path], str]) -> str:
+        stamp = stamp_of(path)
+        stamps.update({key: stamp} if stamp else {})
+        return former if former and stamp and stamp == known.stamps.get(key) else read(path)
+
+    texts = {}
+    for path in sorted(annotations.rglob("*")) if annotations.is_dir() else ():
+        name = path.relative_to(annotations).as_posix()
+        if path.suffix.lower() in _ANNOTATIONS and path.name[0] != "." and path.is_file():
+            texts[name] = content_of(path, f"/{name}", known.annotations.get(name), sha256_of)
     files = {}
     for path in sorted(features.iterdir()) if features.is_dir() else ():
         if path.suffix in SUFFIXES and path.name[0] != "." and path.is_file():
             found = path.stat()
             files[path.name] = found.st_size, found.st_mtime_ns
-    others = known if known.folder == features.name else DataRecord("", features.name)
+    others = known if known.folder == features.name else DataRecord({}, features.name)
     new = [name for name in files if name not in others.files]
     chosen = np.unique(np.linspace(0, len(new) - 1, min(SAMPLED, len(new))).round().astype(int))
-    contents: dict[str, str] = {}
-    stamps: dict[str, str] = {}
-    for name in [*(name for name in others.contents if name in files), *(new[row] for row in chosen)]:
-        stamp = stamp_of(features / name)
-        same = name in others.contents and stamp and stamp == others.stamps.get(name)
-        contents[name] = others.contents[name] if same else feature_identity(features / name)
-        stamps |= {name: stamp} if stamp else {}
-    digest = ""
-    if egoclip.is_file():
-        stamp = stamp_of(egoclip)
-        same = known.egoclip and stamp and stamp == known.stamps.get("")
-        digest = known.egoclip if same else sha256_of(egoclip)
-        stamps |= {"": stamp} if stamp else {}
-    return DataRecord(digest, features.name, files, contents, stamps)
+    contents = {
+        name: content_of(features / name, name, others.contents.get(name), feature_identity)
+        for name in [*(name for name in others.contents if name in files), *(new[row] for row in chosen)]
+    }
+    return DataRecord(texts, features.name, files, contents, stamps)
 
 
 def difference(kept: DataRecord, now: DataRecord) -> Difference:
     """How ``now`` differs from ``kept``, of which it was made (`data_record`); another folder of features is more."""
-    changed: list[str] = []
-    more: list[str] = []
-    if kept.egoclip != now.egoclip:
-        (changed if kept.egoclip else more).append(
-            "egoclip.csv is gone" if not now.egoclip else "egoclip.csv is another" if kept.egoclip else "egoclip.csv"
-        )
+    before, after = kept.annotations, now.annotations
+    changed = [
+        f"{name} {'is another' if name in after else 'is gone'}" for name in before if before[name] != after.get(name)
+    ]
+    more = [name for name in after if name not in before]
     if kept.folder != now.folder:
         return Difference(changed, more, [])
     gone = [name for name in kept.files if name not in now.files]

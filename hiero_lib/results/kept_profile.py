@@ -91,26 +91,30 @@ def _checked(
         raise ConfigError(problem, file=file, field="profile.name", value=former.name, hint=hint)
     known = None if former is None else record_from(_content(run_folder).get("data"), file)
     paths = DataPaths.at(root)
-    now = data_record(paths.egoclip, paths.features(profile.features.folder), known)
+    now = data_record(paths.annotations, paths.features(profile.features.folder), known)
     if former is None or known is None:
         return None, now
     moved = _data_of(former, file) != root
     found = difference(known, now)
-    nothing_known = not known.egoclip and (not known.files or known.folder != now.folder)
+    nothing_known = not known.annotations and (not known.files or known.folder != now.folder)
     if found.changed or (moved and nothing_known):
-        shown = "; ".join(found.changed) or "of those there nothing is known"
+        shown = _listed(found.changed) or "of those there nothing is known"
         problem = f"the run is of the data there, not of those in {root}" if moved else "its data have changed since"
         hint = "Name another --run, whose figures are of the data as they are, or put the former data back"
         raise ConfigError(
             f"{problem}: {shown}", file=file, field="profile.data_root", value=former.data_root, hint=hint
         )
-    if found.more and (known.egoclip or known.files):
-        say(f"the data of the run are more than they were: {'; '.join(found.more)}")
+    if found.more and (known.annotations or known.files):
+        say(f"the data of the run are more than they were: {_listed(found.more)}")
     if found.unread and not moved:
         shown = ", ".join(found.unread[:2]) + (", ..." if len(found.unread) > 2 else "")
         number = len(found.unread)
         say(f"written again since, of the same size, and not compared: {number} feature files ({shown})")
     return (former, known), now
+
+
+def _listed(what: list[str]) -> str:
+    return "; ".join(what[:5]) + (f"; and {len(what) - 5} more" if len(what) > 5 else "")
 
 
 def _data_of(profile: Profile, file: Path | None = None) -> Path:

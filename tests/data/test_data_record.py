@@ -15,6 +15,7 @@ from hiero_lib.base.errors import DataError
 from hiero_lib.data import data_record as module
 from hiero_lib.data.data_record import SAMPLED, DataRecord, data_record, difference, record_from
 
+OTHER = "video_uid\tnarration_time\tclip_text\nv\t1\t#C C puts\n"
 CSV = "video_uid\tnarration_time\tclip_text\nv\t1\t#C C cuts\n"
 
 
@@ -22,14 +23,16 @@ CSV = "video_uid\tnarration_time\tclip_text\nv\t1\t#C C cuts\n"
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(identity, "SETTLED_S", -1.0)  # the files of a test are young
     (tmp_path / "a/features").mkdir(parents=True)
-    (tmp_path / "a/egoclip.csv").write_text(CSV)
+    (tmp_path / "a/notes/goalstep").mkdir(parents=True)
+    (tmp_path / "a/notes/goalstep/val.json").write_text("{}")
+    (tmp_path / "a/notes/egoclip.csv").write_text(CSV)
     for number in range(4):
         torch.save(torch.full((9, 4), float(number)), tmp_path / f"a/features/v{number}.pt")
     return tmp_path / "a"
 
 
 def of(root: Path, known: DataRecord | None = None) -> DataRecord:
-    return data_record(root / "egoclip.csv", root / "features", known)
+    return data_record(root / "notes", root / "features", known)
 
 
 def keeping_times(path: Path, change: Callable[[Path], object]) -> None:
@@ -41,12 +44,15 @@ def keeping_times(path: Path, change: Callable[[Path], object]) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda root: (root / "egoclip.csv").write_text(CSV.replace("cuts", "puts")), ["egoclip.csv is another"]),
         (
-            lambda root: keeping_times(root / "egoclip.csv", lambda p: p.write_text(CSV.replace("cuts", "puts"))),
+            lambda root: (root / "notes/egoclip.csv").write_text(OTHER),
             ["egoclip.csv is another"],
         ),
-        (lambda root: (root / "egoclip.csv").unlink(), ["egoclip.csv is gone"]),
+        (
+            lambda root: keeping_times(root / "notes/egoclip.csv", lambda p: p.write_text(OTHER)),
+            ["egoclip.csv is another"],
+        ),
+        (lambda root: (root / "notes/egoclip.csv").unlink(), ["egoclip.csv is gone"]),
         (
             lambda root: keeping_times(root / "features/v2.pt", lambda p: torch.save(torch.full((9, 4), 7.0), p)),
             ["1 feature file (v2.pt) changed"],
@@ -56,7 +62,12 @@ def keeping_times(path: Path, change: Callable[[Path], object]) -> None:
             lambda root: (root / "features/v1.pt").rename(root / "features/w.pt"),
             ["1 feature file (v1.pt) gone"],
         ),
-        (lambda root: os.utime(root / "egoclip.csv", (1, 1)), []),
+        (
+            lambda root: (root / "notes/goalstep/val.json").write_text("[]"),
+            ["goalstep/val.json is another"],
+        ),
+        (lambda root: os.utime(root / "notes/egoclip.csv", (1, 1)), []),
+        (lambda root: (root / "notes/._egoclip.csv").write_text("of a Mac"), []),
         (lambda root: (root / "features/._v1.pt").write_text("of a Mac"), []),
     ],
 )
@@ -69,9 +80,9 @@ def test_a_change_is_told_whatever_the_times_say(
 
 
 def test_what_comes_later_is_more_and_is_known_from_then_on(root: Path) -> None:
-    (root / "egoclip.csv").unlink()
+    (root / "notes/egoclip.csv").unlink()
     first = of(root)
-    (root / "egoclip.csv").write_text(CSV)
+    (root / "notes/egoclip.csv").write_text(CSV)
     torch.save(torch.zeros(9, 4), root / "features/w.pt")
     second = of(root, first)
     found = difference(first, second)
@@ -89,7 +100,7 @@ def test_a_copy_is_the_same(root: Path, tmp_path: Path) -> None:
 
 def test_nothing_is_read_again_where_the_stamps_hold(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = of(root)
-    assert set(kept.stamps) == {"", *kept.files}
+    assert set(kept.stamps) == {"/egoclip.csv", "/goalstep/val.json", *kept.files}
     for name in ("sha256_of", "feature_identity"):
         monkeypatch.setattr(module, name, lambda path: pytest.fail(f"{path} is read"))
     assert of(root, kept) == kept
@@ -118,7 +129,7 @@ def test_a_record_comes_back_from_a_file(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, [], "x", {}, {"files": []}, {"egoclip": "", "folder": "", "files": {"a": "1"}}]
+    "value", [None, [], "x", {}, {"files": []}, {"annotations": {}, "folder": "", "files": {"a": "1"}}]
 )
 def test_another_shape_is_an_error_with_its_file(tmp_path: Path, value: object) -> None:
     with pytest.raises(DataError, match=r"run\.json.*data"):
