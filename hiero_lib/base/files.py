@@ -211,6 +211,18 @@ def read_json(path: str | Path) -> Any:
         text = path.read_text(encoding="utf-8-sig")  # with or without a mark at its start
     except UnicodeDecodeError as error:
         raise DataError("not UTF-8 text", file=path, field=f"byte {error.start}") from error
+    return parse_json(text, path)
+
+
+def parse_json(text: str, path: str | Path) -> Any:
+    """The value of a JSON text.
+
+    Args:
+        text: of ``path``, which errors name.
+
+    Raises:
+        DataError: as :func:`read_json`.
+    """
     if not text.strip():
         raise DataError("the file is empty", file=path)
     try:

@@ -1,9 +1,9 @@
 """The data that a run was made of, kept with it: what is there only since then is more, what differs is a change.
 
 All annotation files count (``egoclip.csv`` and those of the benchmarks), the names and sizes of all feature files,
-and the content of `SAMPLED` of them, evenly spread, as `hiero_lib.data.features.feature_identity` looks at them. A file
-is read again only where its stamp (`hiero_lib.base.identity.stamp_of`) is another, so that a command on the data as
-they were costs a look at each name.
+and the content of `SAMPLED` of them, evenly spread, as `hiero_lib.data.features.feature_identity` looks at them. A
+file is read again only where its stamp (`hiero_lib.base.identity.stamp_of`) is another, so that a command on the data
+as they were costs a look at each name.
 """
 
 from __future__ import annotations

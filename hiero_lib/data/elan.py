@@ -2,7 +2,7 @@
 
 An annotation has two time slots, or refers to one of its parent tier: then it has that one's time, or its share of it
 where several follow each other (symbolic subdivision). Slots without a time lie evenly between those around them, as
-ELAN shows them. (https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf)
+ELAN shows them. All times are the video's: ELAN's and the offset of its media. (https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf)
 """
 
 from __future__ import annotations
@@ -56,13 +56,15 @@ def read_eaf(path: str | Path) -> list[Tier]:
 
     Raises:
         DataError: it cannot be read as XML, declares a document type (entities are never read), is no EAF, or an id
-            is missing or there twice, a time is none or ends before it starts. Names the tier and the annotation.
+            is missing or there twice, a time is none or ends before it starts, or its media have several offsets.
+            Names the tier and the annotation.
     """
     path = Path(path)
     root = _parsed(path)
     units = next((header.get("TIME_UNITS") for header in root.iter("HEADER")), None) or "milliseconds"
     if units != "milliseconds":
         raise DataError("times in milliseconds are expected", file=path, field="TIME_UNITS", value=units)
+    origin = _origin(root, path)
     slots: dict[str, float | None] = {}
     for slot in root.findall("TIME_ORDER/TIME_SLOT"):
         name, value = slot.get("TIME_SLOT_ID", ""), slot.get("TIME_VALUE")
@@ -70,13 +72,30 @@ def read_eaf(path: str | Path) -> list[Tier]:
             raise DataError("the time slot is there twice", file=path, field=name)
         if value is not None and not _MS.fullmatch(value):
             raise DataError("not a time in milliseconds", file=path, field=name, value=value)
-        slots[name] = None if value is None else float(value)
+        slots[name] = None if value is None else float(value) + origin
     tiers = root.findall("TIER")
+    names = [tier.get("TIER_ID", "") for tier in tiers]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise DataError("the tier is there twice", file=path, field="TIER_ID", value=twice)
     times: dict[str, Times | None] = {}
     for tier in tiers:
         times |= _aligned(tier, slots, path)
     _refer(tiers, times, path)
     return [_tier(tier, times, path) for tier in tiers]
+
+
+def _origin(root: ET.Element, path: Path) -> float:
+    """Milliseconds of the video at ELAN's zero: its offset, where media were brought to one time."""
+    given = {media.get("TIME_ORIGIN") or "0" for media in root.iterfind("HEADER/MEDIA_DESCRIPTOR")}
+    if odd := sorted(value for value in given if not _MS.fullmatch(value)):
+        raise DataError("not an offset in milliseconds", file=path, field="TIME_ORIGIN", value=odd[0][:40])
+    if len(given) > 1:
+        hint = 'Export it as tab-delimited text with the offset of this video ("add master media offset")'
+        value = ", ".join(sorted(given))[:80]
+        raise DataError(
+            "media of several offsets: whose times?", file=path, field="TIME_ORIGIN", value=value, hint=hint
+        )
+    return float(given.pop()) if given else 0.0
 
 
 def _parsed(path: Path) -> ET.Element:
