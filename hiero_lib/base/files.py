@@ -258,15 +258,19 @@ def read_csv_text(path: str | Path) -> str:
     """The text of a csv, UTF-8 with or without a mark at its start.
 
     Raises:
-        DataError: the file is missing, or not UTF-8.
+        DataError: the file is missing, not UTF-8, or has a zero byte (UTF-16 has many).
     """
     path = Path(path)
     if not path.is_file():
         raise DataError("there is no such file", file=path)
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError("not UTF-8 text", file=path, field=f"byte {error.start}") from error
+        hint = "Save it as UTF-8"
+        raise DataError("not UTF-8 text", file=path, field=f"byte {error.start}", hint=hint) from error
+    if (line := text[: text.find("\0")].count("\n") + 1) and "\0" in text:
+        raise DataError("a zero byte, which no text has", file=path, field=f"line {line}", hint="Save it as UTF-8")
+    return text
 
 
 def read_csv_table(path: str | Path, *, delimiter: str | None = None) -> tuple[list[str], list[CsvRow]]:
@@ -274,14 +278,16 @@ def read_csv_table(path: str | Path, *, delimiter: str | None = None) -> tuple[l
 
     Args:
         path: the file.
-        delimiter: None: a tab where the header has one, else a comma.
+        delimiter: None: a tab where the header has one, else a comma, else a semicolon (as spreadsheets write where
+            the comma is the decimal sign).
 
     Raises:
         DataError: as :func:`read_csv_text` and :func:`csv_rows`; the file is empty, a column occurs twice, or a row
             has more or fewer cells than the header. Names the line.
     """
     text = read_csv_text(path)
-    delimiter = delimiter or ("\t" if "\t" in text.partition("\n")[0] else ",")
+    header = text.partition("\n")[0]
+    delimiter = delimiter or next((sign for sign in "\t,;" if sign in header), ",")
     rows = csv_rows(text, delimiter, path)
     if not rows:
         raise DataError("the file is empty", file=path)
@@ -321,6 +327,11 @@ def csv_rows(text: str, delimiter: str, path: str | Path) -> list[tuple[int, lis
         problem = "a quote opens here that does not close at a cell's end" if quoted else f"not readable ({error})"
         raise DataError(problem, file=path, field=f"line {line}") from error
     return rows
+
+
+def visible(folder: str | Path, pattern: str) -> list[Path]:
+    """The files and folders that match, sorted, without hidden ones: a Mac leaves a ``._NAME`` beside each NAME."""
+    return sorted(path for path in Path(folder).glob(pattern) if not path.name.startswith("."))
 
 
 def sha256_of(path: str | Path) -> str:

@@ -33,7 +33,7 @@ _ALMOST = re.compile(  # meant as a cue's times
 # Marks of no width, of files that were joined, or read from right to left
 _INVISIBLE = re.compile("[\ufeff\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069]")
 _TAG = re.compile(r"</?(?:b|i|u|s|font|c|v|lang|ruby|rt)(?:[.\s][^<>]*)?>|<\d+(?::\d+)+[.,]\d+>|\{\\[^{}]*\}", re.I)
-_MISSING = {"nan", "none", "null", "na", "n/a", "#n/a", "<na>"}  # as table tools write that there is no text
+MISSING = {"nan", "none", "null", "na", "n/a", "#n/a", "<na>"}  # as table tools write that there is no text
 _WORD_TIME = re.compile(r"<\d+(?::\d+)+[.,]\d+>")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _HEADER = re.compile(r"^(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
@@ -239,10 +239,14 @@ def _table(text: str, path: Path, duration_s: float | None) -> list[Line]:
         check_width(cells, names, line=line, delimiter=delimiter, path=path)
         start = seconds_of(cells[time])
         stop = seconds_of(cells[end]) if end is not None else start
+        both = cells[time] if end is None else f"{cells[time]} {cells[end]}"
+        if delimiter == "," and re.search(r"(?<![\d:])\d+,\d", both):
+            hint = "Write seconds with a point"
+            raise DataError("thousands or a decimal comma?", file=path, field=f"line {line}", value=both, hint=hint)
         if start is None or stop is None or stop < start:
             value = f"{cells[time]}, {cells[end]}" if end is not None else cells[time]
             raise DataError("not a time", file=path, field=f"line {line}", value=value)
-        missing = cells[words].strip().lower() in _MISSING
+        missing = cells[words].strip().lower() in MISSING
         found.append((unit * (start + stop) / 2, "" if missing else cells[words]))
     return found
 

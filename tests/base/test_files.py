@@ -33,6 +33,7 @@ from hiero_lib.base.files import (
     remove_left_overs,
     safe_name,
     sha256_of,
+    visible,
     write_json,
     write_text,
 )
@@ -359,3 +360,9 @@ def test_a_folder_that_cannot_be_replaced_stays_as_it_was(tmp_path: Path, monkey
         write()
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
     assert (target / "model").read_text() == "old"
+
+
+def test_what_a_mac_leaves_beside_files_is_not_seen(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.csv", "._a.csv", ".hidden.csv", "c.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in visible(tmp_path, "*.csv")] == ["a.csv", "b.csv"]

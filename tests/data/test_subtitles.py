@@ -208,6 +208,7 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
             )
         ),
         ("a.srt", f"{ONE_CUE}\n2\n", "'line 5', value '2': a number without times. The file may be cut off"),
+        ("a.csv", 'time,text\n"1,234",cuts\n', "line 2', value '1,234': thousands or a decimal comma"),
         ("a.csv", "time,start,end,text\n2,1,3,cuts\n", "value 'time, start': one of these columns"),
         ("a.csv", "time,text,narration\n2,cuts,stirs\n", "value 'text, narration': one of these columns"),
         ("a.csv", "start_s,end_ms,text\n1,3000,cuts\n", "value 'end_ms': not a column of ends. Call it end"),
