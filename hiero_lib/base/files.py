@@ -30,6 +30,8 @@ _HOLDER = re.compile(
     re.DOTALL,
 )
 _DAY_S = 86_400
+_HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # where a text may hold half a character
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @contextlib.contextmanager
@@ -226,7 +228,12 @@ def parse_json(text: str, path: str | Path) -> Any:
     if not text.strip():
         raise DataError("the file is empty", file=path)
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        value = json.loads(text, object_pairs_hook=_unique)
+        if _HALF.search(text) and (at := _surrogate_at(value)):
+            raise DataError("half a character (a surrogate), which no text has", file=path, field=at)
+        return value
+    except DataError:
+        raise
     except _Twice as error:
         raise DataError("the name occurs twice in one object", file=path, field=str(error)) from error
     except json.JSONDecodeError as error:
@@ -240,6 +247,21 @@ def parse_json(text: str, path: str | Path) -> Any:
         raise DataError(f"not readable as JSON ({error})"[:300], file=path) from error
     except RecursionError as error:
         raise DataError("nested too deeply to be read", file=path) from error
+
+
+def _surrogate_at(value: Any, name: str = "") -> str:
+    """The dotted name of the first text in nested plain values that cannot be written as UTF-8; or nothing."""
+    if isinstance(value, str):
+        return (name or "(top)") if _SURROGATE.search(value) else ""
+    if isinstance(value, dict):
+        if odd := next((key for key in value if _SURROGATE.search(key)), None):
+            return f"{name}.{odd!a}"
+        inner = ((f"{name}.{key}" if name else key, item) for key, item in value.items())
+    elif isinstance(value, list):
+        inner = ((f"{name}[{number}]", item) for number, item in enumerate(value))
+    else:
+        return ""
+    return next((found for key, item in inner if (found := _surrogate_at(item, key))), "")
 
 
 class _Twice(Exception):
