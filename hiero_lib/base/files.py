@@ -30,8 +30,8 @@ _HOLDER = re.compile(
     re.DOTALL,
 )
 _DAY_S = 86_400
-_HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # where a text may hold half a character
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_HALF = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)|[\ud800-\udfff]")  # where a text may hold what no text has
+_SURROGATE = re.compile("[\0\ud800-\udfff]")
 
 
 @contextlib.contextmanager
@@ -230,7 +230,7 @@ def parse_json(text: str, path: str | Path) -> Any:
     try:
         value = json.loads(text, object_pairs_hook=_unique)
         if _HALF.search(text) and (at := _surrogate_at(value)):
-            raise DataError("half a character (a surrogate), which no text has", file=path, field=at)
+            raise DataError("half a character (a surrogate) or a zero, which no text has", file=path, field=at)
         return value
     except DataError:
         raise
@@ -250,7 +250,7 @@ def parse_json(text: str, path: str | Path) -> Any:
 
 
 def _surrogate_at(value: Any, name: str = "") -> str:
-    """The dotted name of the first text in nested plain values that cannot be written as UTF-8; or nothing."""
+    """The dotted name of the first text in nested plain values that is none: half a character, a zero; or nothing."""
     if isinstance(value, str):
         return (name or "(top)") if _SURROGATE.search(value) else ""
     if isinstance(value, dict):

@@ -370,7 +370,12 @@ def test_what_a_mac_leaves_beside_files_is_not_seen(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "field"),
-    [('{"a": [1, {"b": "x\\ud800"}]}', "a[1].b"), ('{"\\uDC00": 1}', "udc00"), ('"\\udfff"', "(top)")],
+    [
+        ('{"a": [1, {"b": "x\\ud800"}]}', "a[1].b"),
+        ('{"a": "x\\u0000"}', "a"),
+        ('{"\\uDC00": 1}', "udc00"),
+        ('"\\udfff"', "(top)"),
+    ],
 )
 def test_half_a_character_in_json_is_named(tmp_path: Path, text: str, field: str) -> None:
     (tmp_path / "a.json").write_text(text)
