@@ -100,7 +100,7 @@ def _checked(
     if found.changed or (moved and nothing_known):
         shown = _listed(found.changed) or "of those there nothing is known"
         problem = f"the run is of the data there, not of those in {root}" if moved else "its data have changed since"
-        hint = "Name another --run, whose figures are of the data as they are, or put the former data back"
+        hint = f"Name another --run, or remove {run_folder} to begin it anew, or put the former data back"
         raise ConfigError(
             f"{problem}: {shown}", file=file, field="profile.data_root", value=former.data_root, hint=hint
         )
