@@ -233,7 +233,8 @@ def _at(tier: ET.Element, annotation: str) -> str:
 def read_elan_table(text: str, path: Path) -> list[Tier]:
     """The tiers of a tab-delimited export, with or without a line of column names.
 
-    Without names, begin and end must be there in ``hh:mm:ss.ms``; the first column is the tier, the last the text.
+    Without names, begin and end must be there in ``hh:mm:ss.ms``; the first column is the tier, the last the text,
+    and no other text may stand behind the times (a file's path).
     With "separate column for each tier" a column is a tier.
 
     Raises:
@@ -277,8 +278,15 @@ def _columns(first: Sequence[str], path: Path) -> _Columns:
     clocks = [column for column, cell in enumerate(first) if _CLOCK.fullmatch(cell.strip())]
     if len(clocks) >= 2:
         last = len(first) - 1
+        behind = [cell for cell in first[clocks[-1] + 1 :] if not re.fullmatch(r"\s*[0-9.]*\s*", cell)]
+        if len(behind) > 1:
+            problem, hint = "several columns of text, without names", "Export it with column names"
+            value = ", ".join(behind)[:80]
+            raise DataError(problem, file=path, field="line 1", value=value, hint=hint)
         return _Columns(False, clocks[0], clocks[1], _UNITS[0], 0 if clocks[0] else None, {last: ""})
     names = [name.strip() for name in first]
+    if twice := next((name for name in names if name and names.count(name) > 1), None):
+        raise DataError("the column occurs twice", file=path, field="line 1", value=twice)
     for unit in _UNITS:
         begin, end = f"Begin Time - {unit}", f"End Time - {unit}"
         texts = {column: name for column, name in enumerate(names) if not _ABOUT.fullmatch(name)}

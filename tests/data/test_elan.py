@@ -212,3 +212,19 @@ def test_a_tier_that_is_there_twice_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.eaf").write_text(text.replace('TIER_ID="two"', 'TIER_ID="one"'))
     with pytest.raises(DataError, match="TIER_ID', value 'one': the tier is there twice"):
         read_eaf(tmp_path / "a.eaf")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "n\t\t00:00:01.000\t00:00:03.000\t00:00:02.000\tcuts\t/a/x.eaf\n",
+            "several columns of text",
+        ),
+        ("Begin Time - msec\tEnd Time - msec\ta\ta\n1\t3\tcuts\tstirs\n", "value 'a': the column occurs twice"),
+        ("Begin Time - msec\tBegin Time - msec\tEnd Time - msec\ta\n1\t2\t3\tcuts\n", "the column occurs twice"),
+    ],
+)
+def test_a_column_that_is_not_known_for_sure_is_an_error(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=f"line 1', value.*{message}|{message}"):
+        read_elan_table(text, tmp_path / "a.txt")
