@@ -30,6 +30,8 @@ _HOLDER = re.compile(
     re.DOTALL,
 )
 _DAY_S = 86_400
+_HALF = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)|[\ud800-\udfff]")  # where a text may hold what no text has
+_SURROGATE = re.compile("[\0\ud800-\udfff]")
 
 
 @contextlib.contextmanager
@@ -211,10 +213,27 @@ def read_json(path: str | Path) -> Any:
         text = path.read_text(encoding="utf-8-sig")  # with or without a mark at its start
     except UnicodeDecodeError as error:
         raise DataError("not UTF-8 text", file=path, field=f"byte {error.start}") from error
+    return parse_json(text, path)
+
+
+def parse_json(text: str, path: str | Path) -> Any:
+    """The value of a JSON text.
+
+    Args:
+        text: of ``path``, which errors name.
+
+    Raises:
+        DataError: as :func:`read_json`.
+    """
     if not text.strip():
         raise DataError("the file is empty", file=path)
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        value = json.loads(text, object_pairs_hook=_unique)
+        if _HALF.search(text) and (at := _surrogate_at(value)):
+            raise DataError("half a character (a surrogate) or a zero, which no text has", file=path, field=at)
+        return value
+    except DataError:
+        raise
     except _Twice as error:
         raise DataError("the name occurs twice in one object", file=path, field=str(error)) from error
     except json.JSONDecodeError as error:
@@ -228,6 +247,21 @@ def read_json(path: str | Path) -> Any:
         raise DataError(f"not readable as JSON ({error})"[:300], file=path) from error
     except RecursionError as error:
         raise DataError("nested too deeply to be read", file=path) from error
+
+
+def _surrogate_at(value: Any, name: str = "") -> str:
+    """The dotted name of the first text in nested plain values that is none: half a character, a zero; or nothing."""
+    if isinstance(value, str):
+        return (name or "(top)") if _SURROGATE.search(value) else ""
+    if isinstance(value, dict):
+        if odd := next((key for key in value if _SURROGATE.search(key)), None):
+            return f"{name}.{odd!a}"
+        inner = ((f"{name}.{key}" if name else key, item) for key, item in value.items())
+    elif isinstance(value, list):
+        inner = ((f"{name}[{number}]", item) for number, item in enumerate(value))
+    else:
+        return ""
+    return next((found for key, item in inner if (found := _surrogate_at(item, key))), "")
 
 
 class _Twice(Exception):
@@ -246,15 +280,19 @@ def read_csv_text(path: str | Path) -> str:
     """The text of a csv, UTF-8 with or without a mark at its start.
 
     Raises:
-        DataError: the file is missing, or not UTF-8.
+        DataError: the file is missing, not UTF-8, or has a zero byte (UTF-16 has many).
     """
     path = Path(path)
     if not path.is_file():
         raise DataError("there is no such file", file=path)
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError("not UTF-8 text", file=path, field=f"byte {error.start}") from error
+        hint = "Save it as UTF-8"
+        raise DataError("not UTF-8 text", file=path, field=f"byte {error.start}", hint=hint) from error
+    if (line := text[: text.find("\0")].count("\n") + 1) and "\0" in text:
+        raise DataError("a zero byte, which no text has", file=path, field=f"line {line}", hint="Save it as UTF-8")
+    return text
 
 
 def read_csv_table(path: str | Path, *, delimiter: str | None = None) -> tuple[list[str], list[CsvRow]]:
@@ -262,14 +300,16 @@ def read_csv_table(path: str | Path, *, delimiter: str | None = None) -> tuple[l
 
     Args:
         path: the file.
-        delimiter: None: a tab where the header has one, else a comma.
+        delimiter: None: a tab where the header has one, else a comma, else a semicolon (as spreadsheets write where
+            the comma is the decimal sign).
 
     Raises:
         DataError: as :func:`read_csv_text` and :func:`csv_rows`; the file is empty, a column occurs twice, or a row
             has more or fewer cells than the header. Names the line.
     """
     text = read_csv_text(path)
-    delimiter = delimiter or ("\t" if "\t" in text.partition("\n")[0] else ",")
+    header = text.partition("\n")[0]
+    delimiter = delimiter or next((sign for sign in "\t,;" if sign in header), ",")
     rows = csv_rows(text, delimiter, path)
     if not rows:
         raise DataError("the file is empty", file=path)
@@ -309,6 +349,11 @@ def csv_rows(text: str, delimiter: str, path: str | Path) -> list[tuple[int, lis
         problem = "a quote opens here that does not close at a cell's end" if quoted else f"not readable ({error})"
         raise DataError(problem, file=path, field=f"line {line}") from error
     return rows
+
+
+def visible(folder: str | Path, pattern: str) -> list[Path]:
+    """The files and folders that match, sorted, without hidden ones: a Mac leaves a ``._NAME`` beside each NAME."""
+    return sorted(path for path in Path(folder).glob(pattern) if not path.name.startswith("."))
 
 
 def sha256_of(path: str | Path) -> str:

@@ -6,10 +6,12 @@ import errno
 import hashlib
 import os
 import stat
+import time
 from pathlib import Path
 
 BLOCK_BYTES = 1 << 18
 BLOCKS = 256
+SETTLED_S = 2.0  # file systems tell times to 2 s at worst (FAT), most to a few ms
 
 
 def file_identity(path: str | Path, *, blocks: int = BLOCKS, block_bytes: int = BLOCK_BYTES) -> str:
@@ -36,3 +38,15 @@ def file_identity(path: str | Path, *, blocks: int = BLOCKS, block_bytes: int = 
                 stream.seek(number * (size - block_bytes) // (blocks - 1))
                 digest.update(stream.read(block_bytes))
     return digest.hexdigest()
+
+
+def stamp_of(path: str | Path) -> str:
+    """Digits that stay while a file is not written: its size, the times of its last write and change, its inode.
+
+    Setting a file's time of writing sets that of its change, so that a stamp holds only where nothing was written;
+    empty, and nothing to rely on, where the last change is less than `SETTLED_S` ago: another may have the same time.
+    """
+    found = os.stat(path)
+    if time.time() - found.st_ctime < SETTLED_S:
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"

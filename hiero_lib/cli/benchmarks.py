@@ -23,6 +23,7 @@ def _run(name: str, options: argparse.Namespace) -> int:
     profile, folder = arguments.open_run(options)
 
     from hiero_lib.base.device import best_device
+    from hiero_lib.base.progress import quiet
     from hiero_lib.benchmarks import load_benchmark
     from hiero_lib.benchmarks.benchmark import run_benchmark
     from hiero_lib.methods.opening import open_methods
@@ -39,7 +40,7 @@ def _run(name: str, options: argparse.Namespace) -> int:
         device=device,
         extra={"checkpoints": list(checkpoints)},
     )
-    keep_profile(folder, profile)
+    keep_profile(folder, profile, say=quiet)  # what is more was said at the start
     print((folder / TABLE_FILE).read_text("utf-8"))
     print("Predictions:", *written, sep="\n")
     return 0

@@ -116,6 +116,7 @@ def _ablation(options: argparse.Namespace) -> int:
     profile, folder = arguments.open_run(options)
 
     from hiero_lib.base.locks import exclusive
+    from hiero_lib.base.progress import quiet
     from hiero_lib.pipelines.ablation import ablation_rows, cells_of
     from hiero_lib.pipelines.sweep import SweepResult, run_sweep
     from hiero_lib.results.kept_profile import keep_profile
@@ -127,7 +128,7 @@ def _ablation(options: argparse.Namespace) -> int:
     def keep(result: SweepResult) -> None:
         seconds = time.monotonic() - started
         rows = ablation_rows(result, profile, seeds=seeds)
-        keep_profile(folder, profile)
+        keep_profile(folder, profile, say=quiet)  # what is more was said at the start
         record(folder, "ablation", rows, profile=profile, seconds=seconds, extra={"failed": result.failed})
 
     with exclusive(folder / "ablation", "ablation"):

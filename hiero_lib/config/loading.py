@@ -8,6 +8,7 @@ are changed with dotted names: ``load_profile("sample", {"training.epochs": 2})`
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,7 +51,7 @@ def build_profile(raw: dict[str, Any], settings: Mapping[str, Any] | None = None
         ConfigError: as `load_profile`.
     """
     for dotted, value in (settings or {}).items():
-        given = _parsed(value, setting=dotted) if isinstance(value, str) else value
+        given = _given(value, dotted) if isinstance(value, str) else value
         raw = _with_setting(raw, dotted, given, file)
     profile: Profile = from_dict(Profile, raw, file=file)
     _check_together(profile, file)
@@ -96,12 +97,37 @@ def read_yaml(path: Path) -> Any:
     return _parsed(path.read_bytes(), file=path)
 
 
+_INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+
+
 class _Loader(yaml.SafeLoader):
-    """Keeps each key of ``<<`` once, or a few lines of merged merges would grow to billions of keys."""
+    """Reads decimal numbers alone: YAML 1.1 takes 010 for 8, 1:30 for 90 and 1_0 for 10, and folders may be so named.
+
+    Keeps each key of ``<<`` once, or a few lines of merged merges would grow to billions of keys.
+    """
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         super().flatten_mapping(node)
         node.value = list({_identity(key): (key, value) for key, value in node.value}.values())
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag not in (_INT, _FLOAT)]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_INT, re.compile(r"-?(?:0|[1-9][0-9]*)$"), list("-0123456789"))
+_Loader.add_implicit_resolver(
+    _FLOAT,
+    re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"),
+    list("-+0123456789."),
+)
+
+
+def _given(text: str, setting: str) -> Any:
+    """What a setting was given as: YAML, and a plain text as it is, also where YAML would see a remark (``a #2``)."""
+    value = _parsed(text, setting=setting)
+    plain = isinstance(value, str) and not text.lstrip().startswith(("'", '"', "|", ">", "!", "&"))
+    return text.strip() if plain else value
 
 
 def _parsed(text: str | bytes, *, file: Path | None = None, setting: str | None = None) -> Any:

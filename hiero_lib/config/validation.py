@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 def _number(value: Any) -> Any:
     """YAML reads 1e-5 as a string."""
-    if isinstance(value, str):
+    if isinstance(value, str) and "_" not in value:
         try:
             return float(value)
         except ValueError:

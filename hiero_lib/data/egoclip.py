@@ -43,7 +43,8 @@ class Chunk:
 class EgoClipReport:
     """What became of every row of the csv.
 
-    ``rows`` = unreadable + without features + outside the video + used.
+    ``rows`` = unreadable + without features + outside the video + used. ``odd_texts`` of the readable rows hold bytes
+    that are not UTF-8, or zeros; ``cut_off``: the last row has no line end, as in a file that was not fetched whole.
     """
 
     rows: int
@@ -55,15 +56,20 @@ class EgoClipReport:
     chunks: int
     chunks_without_narrations: int
     narrations_used: int
+    odd_texts: int = 0
+    cut_off: bool = False
 
     def summary(self) -> str:
         """The counts in a few lines, for a log or a notebook."""
+        odd = f"\n{self.odd_texts:,} texts hold characters that are not UTF-8 (U+FFFD stands for them)."
+        cut = "\nThe last row has no line end: the file may be cut off."
         return (
             f"EgoClip: {self.narrations_used:,} of {self.rows:,} narrations in {self.chunks:,} chunks "
             f"({self.chunks_without_narrations:,} more have no narration).\n"
             f"Left out: {self.unreadable_rows:,} unreadable rows; {self.narrations_without_features:,} narrations of "
             f"{self.videos_without_features:,} of {self.videos:,} videos without features; "
             f"{self.narrations_outside_video:,} outside their video's features."
+            f"{odd if self.odd_texts else ''}{cut if self.cut_off else ''}"
         )
 
 
@@ -81,6 +87,8 @@ class EgoClipIndex:
         self.folder = folder
         self.rows: int = summary["rows"]
         self.unreadable_rows: int = summary["unreadable_rows"]
+        self.odd_texts: int = summary["odd_texts"]
+        self.cut_off: bool = summary["cut_off"]
         self.video_uids: list[str] = summary["video_uids"]
         self.offsets = np.asarray(summary["offsets"], dtype=np.int64)
         self.times: np.ndarray = np.load(folder / "times.npy")
@@ -94,11 +102,13 @@ class EgoClipIndex:
         moved keeps its own. The index appears under its name when it is complete, so a build that is killed leaves
         none; one whose checksums do not hold is built again, and said.
 
-        A row is unreadable, and counted, when it has more fields than the header, no video, no text, or a time that
-        is not a finite number. Bytes that are not UTF-8 become U+FFFD; tabs and line ends in quoted fields, spaces.
+        A row is unreadable, and counted, when it has more fields than the header, no video, no text (or ``nan`` and
+        the like), or a time that is not a finite number. Bytes that are not UTF-8 become U+FFFD, and are counted;
+        tabs and line ends in quoted fields, spaces.
 
         Raises:
-            DataError: the file is missing or empty, a column is missing from its header, or no row is readable.
+            DataError: the file is missing or empty, a column is missing from its header or there twice, or no row is
+                readable.
         """
         path = Path(csv_file).expanduser()
         if not path.is_file():
@@ -184,6 +194,8 @@ class EgoClipIndex:
             chunks=len(chunks),
             chunks_without_narrations=empty,
             narrations_used=sum(len(chunk.times) for chunk in chunks),
+            odd_texts=self.odd_texts,
+            cut_off=self.cut_off,
         )
         return chunks, report
 

@@ -22,8 +22,9 @@ from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.data.egoclip_texts import OFFSETS, TEXTS, TextTable
 
 COLUMNS = ("video_uid", "narration_time", "clip_text")
-INDEX_VERSION = 3
+INDEX_VERSION = 4
 _SLICE = 1 << 18  # rows
+MISSING = ("nan", "NaN", "None", "NULL", "null", "NA", "N/A", "<NA>")  # as table tools write that there is nothing
 MOST_LINES_OF_A_RECORD = 50  # a quote that is not closed by then is a character like any other
 
 
@@ -54,7 +55,8 @@ def build_index(path: Path, folder: Path) -> None:
         pl.col("more").is_null().alias("regular"),
     )
     del plain
-    filled = (pl.col(name).str.strip_chars().str.len_bytes() > 0 for name in ("video_uid", "text"))
+    words = [pl.col(name).str.strip_chars() for name in ("video_uid", "text")]
+    filled = [(text.str.len_bytes() > 0) & ~text.is_in(MISSING) for text in words]
     readable = frame.filter(pl.col("regular"), *filled, pl.col("time").is_finite()).drop("regular")
     if readable.is_empty():
         raise DataError("no row is readable", file=path, field="rows", value=len(frame))
@@ -73,11 +75,19 @@ def build_index(path: Path, folder: Path) -> None:
         {
             "rows": len(frame),
             "unreadable_rows": len(frame) - len(readable),
+            "odd_texts": int(readable["text"].str.contains("[\\x00\ufffd]").sum()),
+            "cut_off": not _ends_with_a_line(path),
             "video_uids": counts["video_uid"].to_list(),
             "offsets": [0, *np.cumsum(counts["len"].to_numpy()).tolist()],
         },
     )
     checksums.seal(folder)
+
+
+def _ends_with_a_line(path: Path) -> bool:
+    with open(path, "rb") as stream:
+        stream.seek(-1, 2)
+        return stream.read(1) in b"\r\n"
 
 
 def _without_quotes(path: Path) -> tuple[bytes, list[str]]:
@@ -91,7 +101,12 @@ def _without_quotes(path: Path) -> tuple[bytes, list[str]]:
         raise DataError("the file is empty", file=path, field="bytes", value=0)
     with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as raw:
         first_line = raw.readline()
-        header = next(csv.reader([first_line.decode("utf-8-sig", "replace")], delimiter="\t"), [])
+        try:
+            header = next(csv.reader([first_line.decode("utf-8-sig", "replace")], delimiter="\t"), [])
+        except csv.Error as error:  # lines that end as on an old Mac, for instance
+            raise DataError(f"not readable ({error})", file=path, field="the first line") from error
+        if twice := [name for name in COLUMNS if header.count(name) > 1]:
+            raise DataError("the column occurs twice", file=path, field="header", value=", ".join(twice))
         for column in COLUMNS:
             if column not in header:
                 raise DataError(

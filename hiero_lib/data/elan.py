@@ -2,7 +2,7 @@
 
 An annotation has two time slots, or refers to one of its parent tier: then it has that one's time, or its share of it
 where several follow each other (symbolic subdivision). Slots without a time lie evenly between those around them, as
-ELAN shows them. (https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf)
+ELAN shows them. All times are the video's: ELAN's and the offset of its media. (https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf)
 """
 
 from __future__ import annotations
@@ -56,13 +56,15 @@ def read_eaf(path: str | Path) -> list[Tier]:
 
     Raises:
         DataError: it cannot be read as XML, declares a document type (entities are never read), is no EAF, or an id
-            is missing or there twice, a time is none or ends before it starts. Names the tier and the annotation.
+            is missing or there twice, a time is none or ends before it starts, or its media have several offsets.
+            Names the tier and the annotation.
     """
     path = Path(path)
     root = _parsed(path)
     units = next((header.get("TIME_UNITS") for header in root.iter("HEADER")), None) or "milliseconds"
     if units != "milliseconds":
         raise DataError("times in milliseconds are expected", file=path, field="TIME_UNITS", value=units)
+    origin = _origin(root, path)
     slots: dict[str, float | None] = {}
     for slot in root.findall("TIME_ORDER/TIME_SLOT"):
         name, value = slot.get("TIME_SLOT_ID", ""), slot.get("TIME_VALUE")
@@ -70,13 +72,30 @@ def read_eaf(path: str | Path) -> list[Tier]:
             raise DataError("the time slot is there twice", file=path, field=name)
         if value is not None and not _MS.fullmatch(value):
             raise DataError("not a time in milliseconds", file=path, field=name, value=value)
-        slots[name] = None if value is None else float(value)
+        slots[name] = None if value is None else float(value) + origin
     tiers = root.findall("TIER")
+    names = [tier.get("TIER_ID", "") for tier in tiers]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise DataError("the tier is there twice", file=path, field="TIER_ID", value=twice)
     times: dict[str, Times | None] = {}
     for tier in tiers:
         times |= _aligned(tier, slots, path)
     _refer(tiers, times, path)
     return [_tier(tier, times, path) for tier in tiers]
+
+
+def _origin(root: ET.Element, path: Path) -> float:
+    """Milliseconds of the video at ELAN's zero: its offset, where media were brought to one time."""
+    given = {media.get("TIME_ORIGIN") or "0" for media in root.iterfind("HEADER/MEDIA_DESCRIPTOR")}
+    if odd := sorted(value for value in given if not _MS.fullmatch(value)):
+        raise DataError("not an offset in milliseconds", file=path, field="TIME_ORIGIN", value=odd[0][:40])
+    if len(given) > 1:
+        hint = 'Export it as tab-delimited text with the offset of this video ("add master media offset")'
+        value = ", ".join(sorted(given))[:80]
+        raise DataError(
+            "media of several offsets: whose times?", file=path, field="TIME_ORIGIN", value=value, hint=hint
+        )
+    return float(given.pop()) if given else 0.0
 
 
 def _parsed(path: Path) -> ET.Element:
@@ -214,7 +233,8 @@ def _at(tier: ET.Element, annotation: str) -> str:
 def read_elan_table(text: str, path: Path) -> list[Tier]:
     """The tiers of a tab-delimited export, with or without a line of column names.
 
-    Without names, begin and end must be there in ``hh:mm:ss.ms``; the first column is the tier, the last the text.
+    Without names, begin and end must be there in ``hh:mm:ss.ms``; the first column is the tier, the last the text,
+    and no other text may stand behind the times (a file's path).
     With "separate column for each tier" a column is a tier.
 
     Raises:
@@ -258,8 +278,15 @@ def _columns(first: Sequence[str], path: Path) -> _Columns:
     clocks = [column for column, cell in enumerate(first) if _CLOCK.fullmatch(cell.strip())]
     if len(clocks) >= 2:
         last = len(first) - 1
+        behind = [cell for cell in first[clocks[-1] + 1 :] if not re.fullmatch(r"\s*[0-9.]*\s*", cell)]
+        if len(behind) > 1:
+            problem, hint = "several columns of text, without names", "Export it with column names"
+            value = ", ".join(behind)[:80]
+            raise DataError(problem, file=path, field="line 1", value=value, hint=hint)
         return _Columns(False, clocks[0], clocks[1], _UNITS[0], 0 if clocks[0] else None, {last: ""})
     names = [name.strip() for name in first]
+    if twice := next((name for name in names if name and names.count(name) > 1), None):
+        raise DataError("the column occurs twice", file=path, field="line 1", value=twice)
     for unit in _UNITS:
         begin, end = f"Begin Time - {unit}", f"End Time - {unit}"
         texts = {column: name for column, name in enumerate(names) if not _ABOUT.fullmatch(name)}

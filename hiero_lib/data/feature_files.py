@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import pickle
 import pickletools
 import re
@@ -267,6 +268,10 @@ def _only_dataset(path: Path, file: Any) -> FeatureArray:
         shape, dtype, held = tuple(x.shape or ()), x.dtype, x.id.get_storage_size()
         claimed = x.size * dtype.itemsize if x.shape else 0
         chunk = int(np.prod(x.chunks, dtype=object)) * dtype.itemsize if x.chunks else 0
+        chunks = missing = 0
+        if x.chunks:
+            chunks = math.prod(-(-length // side) for length, side in zip(x.shape, x.chunks))
+            missing = chunks - x.id.get_num_chunks()
     except DataError:
         raise
     except Exception as error:
@@ -280,6 +285,10 @@ def _only_dataset(path: Path, file: Any) -> FeatureArray:
             value=shape,
             hint=_FETCH,
         )
+
+    if missing > 0:  # HDF5 reads them as zeros
+        problem = f"{missing} of {chunks} chunks were never written"
+        raise DataError(problem, file=path, field=x.name, value=shape, hint=_FETCH)
 
     def rows(wanted: slice) -> Tensor:
         try:

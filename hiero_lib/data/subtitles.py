@@ -24,13 +24,21 @@ SUFFIXES = (".srt", ".vtt", ".csv", ".tsv", ".json", ".eaf", ".txt")
 _TIME = re.compile(r"[0-9]{1,12}(?::[0-9]{1,12}){0,2}(?:[.,][0-9]{0,30})?")
 _ARROW = re.compile(r"^\s*([-+]?\d\S*?)\s*-->\s*(\S+)")
 _LONGEST_TIMES = 200  # characters of a line of a cue's times
-_ALMOST = re.compile(r"^\s*[-+]?\d+:\d+\S*?\s*[-–—=>]+\s*[-+]?\d+:\d+\S*\s*$")  # meant as a cue's times
+_CLOCK = r"[\dOoIl]+\s*:\s*[\dOoIl]+[\s\dOoIl:.,]*"  # or with letters that look like digits
+_WHOLE = r"\d+:\d\d:\d\d[.,;:]?\d*"
+_ALMOST = re.compile(  # meant as a cue's times
+    rf"^\s*[-+]?{_CLOCK}\s*[-–—=>→⟶⇒]+\s*[-+]?{_CLOCK}\s*$|{_CLOCK}-->|-->\s*[-+]?{_CLOCK}"
+    rf"|^\s*{_WHOLE}(?:\s*(?:to|bis|[,;|/])?\s*{_WHOLE})?\s*$"
+)
+# Marks of no width, of files that were joined, or read from right to left
+_INVISIBLE = re.compile("[\ufeff\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069]")
 _TAG = re.compile(r"</?(?:b|i|u|s|font|c|v|lang|ruby|rt)(?:[.\s][^<>]*)?>|<\d+(?::\d+)+[.,]\d+>|\{\\[^{}]*\}", re.I)
-_MISSING = {"nan", "NaN", "None", "NULL", "<NA>"}  # as table tools write that there is no text
+MISSING = {"nan", "none", "null", "na", "n/a", "#n/a", "<na>"}  # as table tools write that there is no text
 _WORD_TIME = re.compile(r"<\d+(?::\d+)+[.,]\d+>")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _HEADER = re.compile(r"^(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
 _SECONDS, _MILLISECONDS = ("time", "start", "narration_time", "start_s"), ("start_ms", "time_ms")
+_END = re.compile(r"(?:end|stop|duration)(?:_?(?:ms|s|time|seconds?|timestamp)|\W.*|)$")
 _ENDS, _ENDS_MS, _TEXTS = ("end", "end_s"), ("end_ms",), ("text", "narration")
 _NARRATIONS = ("narrations", "narration")  # the tier that is taken where there are several
 _WHISPER = ["start", "end", "text"]  # header of whisper's tsv, whose times are whole milliseconds
@@ -131,7 +139,7 @@ def _subtitles(text: str, path: Path) -> list[Line]:
     without any, and with some inside a text. A bare number (in WebVTT any line after a blank one) right before the
     times is the cue's name. Rolling captions, which carry the times of their words, show each line in several cues.
     """
-    lines = text.splitlines()
+    lines = _INVISIBLE.sub("", text).splitlines()
     starts = [row for row, line in enumerate(lines) if _ARROW.match(line)]
     _check_head(lines[: starts[0]] if starts else lines, path)
     rolling = bool(_WORD_TIME.search(text))
@@ -144,14 +152,26 @@ def _subtitles(text: str, path: Path) -> list[Line]:
         if start is None or end is None or end < start:
             raise DataError("not a time", file=path, field=f"line {row + 1}", value=lines[row].strip())
         for at in range(row + 1, stop):
-            if len(lines[at]) < _LONGEST_TIMES and _ALMOST.match(lines[at]):
+            if len(lines[at]) < _LONGEST_TIMES and _ALMOST.search(lines[at]):
                 raise DataError("not a time", file=path, field=f"line {at + 1}", value=lines[at].strip())
+        if stop == len(lines):
+            _check_end(lines, row, path)
         told = [_plain(line) for line in _of_cue(lines[row + 1 : stop], path, last=stop == len(lines))]
         new = [line for line in told if line and line not in before] if rolling else told
         before = told
         if new or not rolling:
             cues.append(((start + end) / 2, " ".join(new)))
     return cues
+
+
+def _check_end(lines: Sequence[str], row: int, path: Path) -> None:
+    """The last cue, whose times are in ``row``, is not followed by the number of one that is cut off."""
+    filled = [at for at in range(row, len(lines)) if lines[at].strip()]
+    number, last = lines[row - 1].strip() if row else "", filled[-1]
+    apart = last > row + 1 and not lines[last - 1].strip()
+    if apart and number.isdecimal() and lines[last].strip() == str(int(number) + 1):
+        hint = "The file may be cut off"
+        raise DataError("a number without times", file=path, field=f"line {last + 1}", value=lines[last], hint=hint)
 
 
 def _check_head(lines: Sequence[str], path: Path) -> None:
@@ -196,7 +216,10 @@ def _table(text: str, path: Path, duration_s: float | None) -> list[Line]:
             raise DataError("the column occurs twice", file=path, field="header", value=name)
 
     def column(*wanted: str) -> int | None:
-        return next((names.index(name) for name in wanted if name in names), None)
+        found = [name for name in wanted if name in names]
+        if len(found) > 1:
+            raise DataError("one of these columns is expected", file=path, field="header", value=", ".join(found))
+        return names.index(found[0]) if found else None
 
     time, end, words = column(*_SECONDS), column(*_ENDS), column(*_TEXTS)
     unit = 1.0
@@ -204,6 +227,10 @@ def _table(text: str, path: Path, duration_s: float | None) -> list[Line]:
         time, end, unit = column(*_MILLISECONDS), column(*_ENDS_MS), 1e-3
     elif path.suffix.lower() == ".tsv" and names == _WHISPER:
         unit = _whisper_unit([cells for _, cells in rows[1:]], path, duration_s)
+    other = next((name for name in names if _END.match(name) and (end is None or name != names[end])), None)
+    if time is not None and other is not None:
+        hint = f"Call it {(_ENDS if unit == 1 else _ENDS_MS)[0]} if it is meant, or leave it out"
+        raise DataError("not a column of ends", file=path, field="header", value=other, hint=hint)
     if time is None or words is None:
         problem = "the columns time (or start) and text are needed"
         raise DataError(problem, file=path, field="header", value=header.strip())
@@ -212,10 +239,14 @@ def _table(text: str, path: Path, duration_s: float | None) -> list[Line]:
         check_width(cells, names, line=line, delimiter=delimiter, path=path)
         start = seconds_of(cells[time])
         stop = seconds_of(cells[end]) if end is not None else start
+        both = cells[time] if end is None else f"{cells[time]} {cells[end]}"
+        if delimiter == "," and re.search(r"(?<![\d:])\d+,\d", both):
+            hint = "Write seconds with a point"
+            raise DataError("thousands or a decimal comma?", file=path, field=f"line {line}", value=both, hint=hint)
         if start is None or stop is None or stop < start:
             value = f"{cells[time]}, {cells[end]}" if end is not None else cells[time]
             raise DataError("not a time", file=path, field=f"line {line}", value=value)
-        missing = cells[words].strip() in _MISSING
+        missing = cells[words].strip().lower() in MISSING
         found.append((unit * (start + stop) / 2, "" if missing else cells[words]))
     return found
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hiero_lib.base.errors import DataError
+from hiero_lib.base.files import parse_json
 
 
 def read_whisper(text: str, path: Path) -> list[tuple[float, str]]:
@@ -16,10 +17,7 @@ def read_whisper(text: str, path: Path) -> list[tuple[float, str]]:
     Raises:
         DataError: not JSON, not that layout, or a time that is no finite number from 0; names the segment.
     """
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"not readable as JSON ({str(error)[:100]})", file=path) from error
+    document = parse_json(text, path)
     segments = document.get("segments") if isinstance(document, dict) else None
     if not isinstance(segments, list):
         hint = "whisper writes it with --output_format json"

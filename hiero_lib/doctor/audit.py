@@ -9,7 +9,7 @@ from typing import Literal
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.benchmarks.egomcq.data import load_questions
-from hiero_lib.benchmarks.thread_recovery.files import read_truth
+from hiero_lib.benchmarks.thread_recovery.files import read_truths
 from hiero_lib.config import Profile, TextConfig
 from hiero_lib.data.egoclip import open_egoclip
 from hiero_lib.data.egoclip_fit import misfit
@@ -147,7 +147,7 @@ def _file_row(what: str, path: Path) -> AuditRow:
 
 
 def _truth(folder: Path) -> str:
-    truths = [read_truth(path) for path in sorted(folder.glob("*.json"))]
+    truths = read_truths(folder)
     if not truths:
         raise DataError("the folder holds no truth", file=folder)
     return f"{len(truths)} videos"

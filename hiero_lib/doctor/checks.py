@@ -15,7 +15,7 @@ from hiero_lib.benchmarks.step_localization.files import read_goalstep
 from hiero_lib.config import Profile
 from hiero_lib.data.feature_survey import SurveyedStore
 from hiero_lib.data.paths import DataPaths
-from hiero_lib.doctor.audit import AuditRow, audited
+from hiero_lib.doctor.audit import AuditRow, Doubtful, audited
 
 VALUES_SAMPLE = 50  # files read whole without --deep
 NAMED = 10  # broken files that are named
@@ -42,20 +42,23 @@ def features_row(row: AuditRow, store: SurveyedStore) -> AuditRow:
 
 
 def values(store: SurveyedStore, deep: bool) -> str:
-    """NaN and infinity, in all files or in some that are evenly spread over the sorted names."""
+    """NaN, infinity and segments of zeros alone, in all files or in some, evenly spread over the sorted names."""
     uids = sorted(store.headers)
     if not uids:
         raise DataError("no file can be read", file=store.folder)
     step = 1 if deep else max(1, -(-len(uids) // VALUES_SAMPLE))
-    chosen, bad = uids[::step], []
+    chosen, bad, empty = uids[::step], [], []
     for uid in chosen:
         try:
-            store.read(uid)
+            if not bool(store.read(uid).any(dim=1).all()):
+                empty.append(uid)
         except DataError as error:
             bad.append(str(error))
     of = f"{len(chosen)} of {len(uids)} files read" + ("" if len(chosen) == len(uids) else ", all with --deep")
     if bad:
         raise DataError(f"{len(bad)} files have values that are not finite ({of}): {'; '.join(bad[:NAMED])}")
+    if empty:  # as in a file that was made in its full size, and not filled to its end
+        raise Doubtful(f"{len(empty)} files have segments of nothing but zeros ({of}): {', '.join(empty[:NAMED])}")
     return f"all finite ({of})"
 
 

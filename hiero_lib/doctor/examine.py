@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hiero_lib.base.errors import ConfigError, known
+from hiero_lib.base.files import visible
 from hiero_lib.config import Profile
 from hiero_lib.data.feature_survey import SurveyedStore
 from hiero_lib.data.paths import DataPaths
@@ -144,7 +145,7 @@ def _ability(name: str, rows: Sequence[AuditRow], profile: Profile, paths: DataP
     if profile.features.text_projection is not None or name in ("egonlq", "egoprocel", "explorer"):
         methods.append("untrained features")
     methods.append("models trained by notebook 01")
-    methods += [path.name for path in sorted((paths.root / "pretrained").glob("hiero_*.pth"))]
+    methods += [path.name for path in visible(paths.root / "pretrained", "hiero_*.pth")]
     return Ability(name, NEEDS[name].notebook, not lacks, () if lacks else tuple(methods), tuple(lacks))
 
 

@@ -22,8 +22,9 @@ from hiero_lib.models.inert import Inert, load_inert
 from hiero_lib.models.weights import check_tensor
 
 T = TypeVar("T")
-# What torch.compile and DistributedDataParallel put into the names of what they wrap.
-_WRAPPERS = re.compile(r"(?:(?<=^)|(?<=\.))(?:module|_orig_mod)\.")
+# What torch.compile, DistributedDataParallel, FSDP, activation checkpoints and Fabric put into names.
+_WRAPPER = "module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|_forward_module"
+_WRAPPERS = re.compile(rf"(?:(?<=^)|(?<=\.))(?:{_WRAPPER})\.")
 _NUMBER = r"(\d{1,4})"  # of a layer; a longer one is no layer's name
 
 _BACKBONE_NAMES = (
@@ -213,10 +214,10 @@ def _model_config(state: dict[str, Tensor], config: Any, path: Path) -> ModelCon
         "clustering_sample_points": number("clustering_sample_points", 32, int),
         "pos_hidden_channels": 256 if gate is None else _sizes(gate, 2, path, f"model.{gate_name}")[0],
         "pos_act": conv.get("pos_act", "tanh"),
-        "use_signed_temporal_distance": bool(conv.get("use_signed_temporal_distance", True)),
-        "use_pos_attr": bool(conv.get("use_pos_attr", True)),
+        "use_signed_temporal_distance": conv.get("use_signed_temporal_distance", True),
+        "use_pos_attr": conv.get("use_pos_attr", True),
         "thread_graph": "released",
-        "clustering_at_inference": bool(config.get("clustering_at_inference", False)),
+        "clustering_at_inference": config.get("clustering_at_inference", False),
     }
     return _settings(ModelConfig, values, path)
 

@@ -2,38 +2,47 @@
 
 The file is sealed (`hiero_lib.base.sealed`) and holds ``profile``, all settings, with an absolute ``data_root``: a
 run is found again from another working directory; and ``data``, what tells its data from others wherever they lie
-(`hiero_lib.data.data_identity`). What is read is checked as a profile of the user's own would be.
+(`hiero_lib.data.data_record`). What is read is checked as a profile of the user's own would be.
+
+A run is of one set of data: where they change, under the same path or another, no command works on it any more, for
+figures of both would stand in one table. Data that are only more (features that were fetched later) are still the
+run's, and that is said.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.base.progress import say_aside
 from hiero_lib.base.sealed import read_sealed, write_sealed
 from hiero_lib.config import Profile, build_profile
-from hiero_lib.data.data_identity import training_data_identity
+from hiero_lib.data.data_record import DataRecord, data_record, difference, record_from
 from hiero_lib.data.paths import DataPaths
 
 RUN_FILE = "run.json"
-FORMAT = 1
+FORMAT = 2
 
 
-def keep_profile(run_folder: Path, profile: Profile) -> None:
+def keep_profile(run_folder: Path, profile: Profile, *, say: Callable[[str], None] = say_aside) -> None:
     """Note whose run this is; changed settings of the same profile on the same data replace the former ones.
 
+    Args:
+        run_folder: ``outputs/<run>``.
+        profile: the settings, with the path of the data.
+        say: receives what is to be known of data that are more than they were.
+
     Raises:
-        ConfigError: the run is of another profile or other data; names both.
+        ConfigError: the run is of another profile or other data; says what differs.
         DataError: its file is not what was written.
     """
     settled = dataclasses.replace(profile, data_root=str(_data_of(profile)))
-    kept, content = check_profile(run_folder, settled), {"profile": settled.to_dict(), "data": _identity(profile)}
-    # The data may come after the run was begun: notebook 00 makes the sample.
-    if kept != settled or _content(run_folder).get("data") != content["data"]:
-        write_sealed(run_folder / RUN_FILE, content, format=FORMAT)
+    kept, data = _checked(run_folder, settled, say)
+    if kept is None or kept != (settled, data):
+        write_sealed(run_folder / RUN_FILE, {"profile": settled.to_dict(), "data": data.to_dict()}, format=FORMAT)
 
 
 def kept_profile(run_folder: Path, settings: Mapping[str, Any] | None = None) -> Profile | None:
@@ -57,37 +66,55 @@ def _content(run_folder: Path) -> dict[str, Any]:
     return content
 
 
-def check_profile(run_folder: Path, profile: Profile) -> Profile | None:
+def check_profile(run_folder: Path, profile: Profile, *, say: Callable[[str], None] = say_aside) -> Profile | None:
     """What is kept of the run, where ``profile`` may work on it.
 
     Raises:
-        ConfigError: the run is of another profile or other data; names both.
+        ConfigError: the run is of another profile or other data; says what differs.
         DataError: its file is not what was written.
     """
-    kept, data = kept_profile(run_folder), _data_of(profile)
-    if kept is None:
+    if not (run_folder / RUN_FILE).exists():
         return None
-    if kept.name != profile.name:
-        problem = f"the run is of the profile {kept.name}, not of {profile.name}"
+    kept, _ = _checked(run_folder, profile, say)
+    return kept[0] if kept else None
+
+
+def _checked(
+    run_folder: Path, profile: Profile, say: Callable[[str], None]
+) -> tuple[tuple[Profile, DataRecord] | None, DataRecord]:
+    """The profile and the data that are kept of a run, None where none are; and its data as they are now."""
+    file, root = run_folder / RUN_FILE, _data_of(profile)
+    former = kept_profile(run_folder)
+    if former is not None and former.name != profile.name:
+        problem = f"the run is of the profile {former.name}, not of {profile.name}"
         hint = "Name another --run, or leave --profile out"
-        raise ConfigError(problem, file=run_folder / RUN_FILE, field="profile.name", value=kept.name, hint=hint)
-    moved = _data_of(kept, run_folder / RUN_FILE) != data
-    identity = _identity(profile) if moved else ""
-    if moved and not (identity and _content(run_folder).get("data") == identity):
-        problem = f"the run is of the data there, not of those in {data}"
-        hint = "Name another --run"
+        raise ConfigError(problem, file=file, field="profile.name", value=former.name, hint=hint)
+    known = None if former is None else record_from(_content(run_folder).get("data"), file)
+    paths = DataPaths.at(root)
+    now = data_record(paths.annotations, paths.features(profile.features.folder), known)
+    if former is None or known is None:
+        return None, now
+    moved = _data_of(former, file) != root
+    found = difference(known, now)
+    nothing_known = not known.annotations and (not known.files or known.folder != now.folder)
+    if found.changed or (moved and nothing_known):
+        shown = _listed(found.changed) or "of those there nothing is known"
+        problem = f"the run is of the data there, not of those in {root}" if moved else "its data have changed since"
+        hint = f"Name another --run, or remove {run_folder} to begin it anew, or put the former data back"
         raise ConfigError(
-            problem, file=run_folder / RUN_FILE, field="profile.data_root", value=kept.data_root, hint=hint
+            f"{problem}: {shown}", file=file, field="profile.data_root", value=former.data_root, hint=hint
         )
-    return kept
+    if found.more and (known.annotations or known.files):
+        say(f"the data of the run are more than they were: {_listed(found.more)}")
+    if found.unread and not moved:
+        shown = ", ".join(found.unread[:2]) + (", ..." if len(found.unread) > 2 else "")
+        number = len(found.unread)
+        say(f"written again since, of the same size, and not compared: {number} feature files ({shown})")
+    return (former, known), now
 
 
-def _identity(profile: Profile) -> str:
-    """Of the data, wherever they lie; empty where there are none."""
-    paths = DataPaths.at(profile.data_root)
-    if not paths.egoclip.is_file() and not paths.features(profile.features.folder).is_dir():
-        return ""
-    return training_data_identity(paths.egoclip, paths.features(profile.features.folder))
+def _listed(what: list[str]) -> str:
+    return "; ".join(what[:5]) + (f"; and {len(what) - 5} more" if len(what) > 5 else "")
 
 
 def _data_of(profile: Profile, file: Path | None = None) -> Path:

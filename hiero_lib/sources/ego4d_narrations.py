@@ -31,9 +31,9 @@ COLUMNS = (
     "clip_idx", "video_uid", "video_dur", "narration_source", "narration_ind", "narration_time", "clip_start",
     "clip_end", "clip_text", "tag_verb", "tag_noun",
 )  # fmt: skip
-_PASS = re.compile(r"narration_pass_[0-9]{1,3}")
+_PASS = re.compile(r"narration_pass_\w{1,20}")
 _UNSURE = re.compile(r"#\s*unsure", re.IGNORECASE)
-_NO_TEXT = re.compile(r"(?:#\w+(?:\s+C)?)?")  # nothing, or a tag alone
+_NO_TEXT = re.compile(r"(?:#\w+(?:\s+C)?)?|nan|none|null|n/?a", re.IGNORECASE)  # nothing, or a tag alone
 _REDACTED = re.compile(r"\W*redacted\W*", re.IGNORECASE)
 _ABOUT = ("date", "version", "description", "metadata")  # beside the uids, where they are at the top
 _COMPLETE = "complete"

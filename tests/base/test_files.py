@@ -33,6 +33,7 @@ from hiero_lib.base.files import (
     remove_left_overs,
     safe_name,
     sha256_of,
+    visible,
     write_json,
     write_text,
 )
@@ -359,3 +360,27 @@ def test_a_folder_that_cannot_be_replaced_stays_as_it_was(tmp_path: Path, monkey
         write()
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
     assert (target / "model").read_text() == "old"
+
+
+def test_what_a_mac_leaves_beside_files_is_not_seen(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.csv", "._a.csv", ".hidden.csv", "c.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in visible(tmp_path, "*.csv")] == ["a.csv", "b.csv"]
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ('{"a": [1, {"b": "x\\ud800"}]}', "a[1].b"),
+        ('{"a": "x\\u0000"}', "a"),
+        ('{"\\uDC00": 1}', "udc00"),
+        ('"\\udfff"', "(top)"),
+    ],
+)
+def test_half_a_character_in_json_is_named(tmp_path: Path, text: str, field: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(DataError, match="half a character") as told:
+        read_json(tmp_path / "a.json")
+    assert field in str(told.value.field)
+    (tmp_path / "b.json").write_text('"\\ud83d\\ude00"')
+    assert read_json(tmp_path / "b.json") == "\N{GRINNING FACE}"

@@ -291,3 +291,23 @@ def test_a_base_and_its_profile_may_both_be_aliases_of_aliases(tmp_path: Path) -
     (tmp_path / "two.yaml").write_text("base: one.yaml\n" + bomb)
     with pytest.raises(ConfigError, match="unknown setting"):
         load_profile(tmp_path / "two.yaml")
+
+
+@pytest.mark.parametrize("given", ["010", "0x10", "1:30", "1_0", "+5", "2e3"])
+def test_a_number_of_yaml_1_1_is_a_folders_name_and_no_setting(given: str, minimal: Path) -> None:
+    assert load_profile("sample", {"features.folder": given}).features.folder == given
+    with pytest.raises(ConfigError, match=r"training\.epochs.*expected int"):
+        load_profile("sample", {"training.epochs": given})
+    minimal.write_text(f"base: sample\nfeatures:\n  folder: {given}\n")
+    assert load_profile(minimal).features.folder == given
+
+
+@pytest.mark.parametrize("given", ["1:30", "1_0.5", "1,5"])
+def test_what_is_no_decimal_number_is_no_rate(given: str) -> None:
+    with pytest.raises(ConfigError, match=r"training\.lr.*expected float"):
+        load_profile("sample", {"training.lr": given})
+
+
+@pytest.mark.parametrize(("given", "value"), [("take #2", "take #2"), ("'take #2'", "take #2"), (" a b ", "a b")])
+def test_a_plain_text_is_taken_as_it_is(given: str, value: str) -> None:
+    assert load_profile("sample", {"features.folder": given}).features.folder == value

@@ -7,6 +7,7 @@ import pytest
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.data import egoclip_index
+from hiero_lib.data.egoclip import EgoClipIndex
 from hiero_lib.data.egoclip_index import TextTable, identity
 from tests.helpers.egoclip import HEADER, index_of, table
 
@@ -126,3 +127,31 @@ def test_texts_are_pickled_as_a_path(tmp_path):
     raw = pickle.dumps(texts)
     assert b"zwei" not in raw
     assert pickle.loads(raw).read(1, 2) == ("zwei ü",)
+
+
+def test_what_stands_for_nothing_is_no_text_and_no_video(tmp_path):
+    index = index_of(tmp_path, table(("v", 1, "nan"), ("v", 2, "N/A"), ("nan", 3, "x"), ("v", 4, "the nan bread")))
+    assert (index.rows, index.unreadable_rows, index.texts("v")) == (4, 3, ("the nan bread",))
+
+
+def test_texts_that_are_not_read_as_they_are_and_a_cut_are_counted(tmp_path):
+    (tmp_path / "a.csv").write_bytes(table(("v", 1, "cuts")).encode() + b"v\t2\tp\xe2t\xe9\nv\t3\tcu\0ts\nv\t4\tpu")
+    index = EgoClipIndex.open(tmp_path / "a.csv", tmp_path / "cache")
+    assert (index.odd_texts, index.cut_off) == (2, True)
+    whole = index_of(tmp_path, table(("v", 1, "cuts")))
+    assert (whole.odd_texts, whole.cut_off) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (table(("v", 1, "cuts")).replace("\n", "\r"), "the first line': not readable"),
+        (
+            "video_uid\tnarration_time\tclip_text\tclip_text\nv\t1\tx\ty\n",
+            "'clip_text': the column occurs twice",
+        ),
+    ],
+)
+def test_headers_that_say_two_things_or_none(tmp_path, content, message):
+    with pytest.raises(DataError, match=message):
+        index_of(tmp_path, content)

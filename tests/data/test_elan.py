@@ -181,3 +181,50 @@ def test_the_export_as_narrations_in_utf16(tmp_path: Path) -> None:
 def test_what_is_no_export_is_named(text: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_elan_table(text, Path("a.txt"))
+
+
+def media(*origins: str | None) -> str:
+    given = ("" if origin is None else f' TIME_ORIGIN="{origin}"' for origin in origins)
+    described = "".join(f'<MEDIA_DESCRIPTOR MEDIA_URL="a.mp4" MIME_TYPE="video/mp4"{one}/>' for one in given)
+    return f'<HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">{described}</HEADER>'
+
+
+def with_media(tmp_path: Path, *origins: str | None) -> Path:
+    path, text = tmp_path / "a.eaf", document({"narrations": aligned("a1", "ts1", "ts4", "cuts")})
+    header = text[text.index("<HEADER") : text.index("<TIME_ORDER")]
+    path.write_text(text.replace(header, media(*origins)))
+    return path
+
+
+@pytest.mark.parametrize(("origins", "start_ms"), [([None], 1000.0), (["2500"], 3500.0), (["2500", "2500"], 3500.0)])
+def test_times_are_those_of_the_video(tmp_path: Path, origins: list[str | None], start_ms: float) -> None:
+    assert read_eaf(with_media(tmp_path, *origins))[0].annotations[0].start_ms == start_ms
+
+
+@pytest.mark.parametrize(("origins", "message"), [(["2500", None], "several offsets"), (["-5"], "not an offset")])
+def test_an_offset_that_is_not_known_is_an_error(tmp_path: Path, origins: list[str | None], message: str) -> None:
+    with pytest.raises(DataError, match=f"TIME_ORIGIN.*{message}"):
+        read_eaf(with_media(tmp_path, *origins))
+
+
+def test_a_tier_that_is_there_twice_is_an_error(tmp_path: Path) -> None:
+    text = document({"one": aligned("a1", "ts1", "ts4", "cuts"), "two": aligned("a2", "ts1", "ts4", "stirs")})
+    (tmp_path / "a.eaf").write_text(text.replace('TIER_ID="two"', 'TIER_ID="one"'))
+    with pytest.raises(DataError, match="TIER_ID', value 'one': the tier is there twice"):
+        read_eaf(tmp_path / "a.eaf")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "n\t\t00:00:01.000\t00:00:03.000\t00:00:02.000\tcuts\t/a/x.eaf\n",
+            "several columns of text",
+        ),
+        ("Begin Time - msec\tEnd Time - msec\ta\ta\n1\t3\tcuts\tstirs\n", "value 'a': the column occurs twice"),
+        ("Begin Time - msec\tBegin Time - msec\tEnd Time - msec\ta\n1\t2\t3\tcuts\n", "the column occurs twice"),
+    ],
+)
+def test_a_column_that_is_not_known_for_sure_is_an_error(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=f"line 1', value.*{message}|{message}"):
+        read_elan_table(text, tmp_path / "a.txt")

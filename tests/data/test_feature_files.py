@@ -86,6 +86,12 @@ def large_chunks(path: Path) -> None:
         file.create_dataset("x", (10, 4), np.float16, chunks=(1 << 22, 64), maxshape=(None, None), compression="gzip")
 
 
+def half_written_h5(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        x = file.create_dataset("x", (20, 4), np.float32, chunks=(5, 4), compression="gzip")
+        x[:5] = np.ones((5, 4))
+
+
 def two_h5(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["a"], file["b"] = np.zeros((2, 2), np.float32), np.zeros((2, 2), np.float32)
@@ -178,6 +184,7 @@ LIES: list[tuple[str, Callable[[Path], None], str]] = [
     ("unwritten.h5", unwritten_h5, "holds 0 bytes of values, and claims"),
     ("chunks.h5", unwritten_chunks, "bytes of values, and claims"),
     ("large_chunks.hdf5", large_chunks, "in chunks of"),
+    ("half.h5", half_written_h5, "3 of 4 chunks were never written"),
     ("two.h5", two_h5, "one tensor is expected"),
     ("external.h5", external_h5, "in another file"),
     ("linked.h5", linked_h5, "one tensor is expected"),

@@ -188,6 +188,32 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
         ),
         ("a.srt", f"{ONE_CUE}\n2\n00:00:03,000 -> 00:00:04,000\nstirs\n", "'line 6'.*not a time"),
         ("a.srt", f"{ONE_CUE}\n2\n00:00:03,000 – 00:00:04,000\nstirs\n", "'line 6'.*not a time"),
+        *(
+            (
+                "a.srt",
+                f"{ONE_CUE}\n2\n{times}\nstirs\n\n3\n00:00:07,000 --> 00:00:08,000\nfolds\n",
+                "'line 6'.*not a time",
+            )
+            for times in (
+                "００:００:０４,０００ --> ００:００:０５,０００",
+                "OO:00:04,000 --> OO:00:05,000",
+                "00 : 00 : 04 , 000 --> 00 : 00 : 05 , 000",
+                "00:00:04,000 → 00:00:05,000",
+                "00:00:04;12 --> 00:00:05;10",
+                "00:00:04,000 to 00:00:05,000",
+                "0:00:04.000,0:00:05.000",
+                "--> 00:00:05,000",
+                "00:00:04,000 -->",
+                "00:00:04,0",
+            )
+        ),
+        ("a.srt", f"{ONE_CUE}\n2\n", "'line 5', value '2': a number without times. The file may be cut off"),
+        ("a.csv", 'time,text\n"1,234",cuts\n', "line 2', value '1,234': thousands or a decimal comma"),
+        ("a.csv", "time,start,end,text\n2,1,3,cuts\n", "value 'time, start': one of these columns"),
+        ("a.csv", "time,text,narration\n2,cuts,stirs\n", "value 'text, narration': one of these columns"),
+        ("a.csv", "start_s,end_ms,text\n1,3000,cuts\n", "value 'end_ms': not a column of ends. Call it end"),
+        ("a.csv", "start_ms,end,text\n1000,3,cuts\n", "value 'end': not a column of ends. Call it end_ms"),
+        ("a.csv", "start,duration,text\n1,3,cuts\n", "value 'duration': not a column of ends"),
         ("a.csv", 'time,text\n1,"cuts" the onion\n', "'line 2': a quote opens here"),
         ("a.csv", "time,text\n1,cuts\n2\n", "'line 3'.*1 cells where the header has 2"),
         ("a.csv", "time,text\n-5,cuts\n", "'line 2', value '-5': not a time"),
@@ -223,7 +249,19 @@ def test_a_long_line_takes_no_longer(tmp_path: Path, line: str) -> None:
 
 
 def test_what_table_tools_write_for_no_text_is_none(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("time,text\n1,nan\n2,<NA>\n3,cuts the nan bread\n4,NaN\n")
+    (tmp_path / "a.csv").write_text("time,text\n1,nan\n2,<NA>\n3,cuts the nan bread\n4,NA\n5,#N/A\n")
     said: list[str] = []
     assert read_narrations(tmp_path / "a.csv", say=said.append) == Narrations((3.0,), ("cuts the nan bread",))
-    assert said == ["a.csv: 3 of 4 have no text and are left out"]
+    assert said == ["a.csv: 4 of 5 have no text and are left out"]
+
+
+def test_marks_without_width_are_no_text(tmp_path: Path) -> None:
+    second = "\ufeff2\n\u202a00:00:04,000 --> 00:00:06,000\u202c\n\u202bstirs\u202c\n"  # joined, and right to left
+    found = read_narrations(write(tmp_path / "a.srt", f"{ONE_CUE}\n{second}"))
+    assert list(found)[1] == (5.0, "stirs")
+    assert len(found) == 2
+
+
+def test_numbers_and_clocks_in_a_text_stay(tmp_path: Path) -> None:
+    text = f"{ONE_CUE}\n2\n00:00:04,000 --> 00:00:06,000\n10:30\ngo 1 --> 2\n\n7\n"
+    assert read_narrations(write(tmp_path / "a.srt", text)).texts[1] == "10:30 go 1 --> 2 7"

@@ -34,9 +34,10 @@ def test_segments_are_narrations(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ("", "not readable as JSON"),
-        ("[" * 100_000, "not readable as JSON"),
+        ("", "the file is empty"),
+        ("[" * 100_000, "nested too deeply"),
         ('{"segments": [{"start": ' + "9" * 5000 + "}]}", "not readable as JSON|not a time|start, end and text"),
+        ('{"segments": [{"start": 0, "start": 1, "end": 2, "text": "a"}]}', "'start': the name occurs twice"),
         ([], "a list of segments"),
         ({"transcription": []}, "a list of segments"),
         ({"segments": {}}, "a list of segments"),

@@ -145,3 +145,13 @@ def test_segments_that_notebooks_read(tmp_path: Path) -> None:
     paths.egomcq.write_text("[")
     assert "egomcq" not in checks.segments(store, profile, paths)
     assert checks.segments(None, profile, paths).keys() == {"egoprocel"}
+
+
+def test_segments_of_zeros_are_doubtful(tmp_path: Path) -> None:
+    profile = load_profile(make_tiny(tmp_path, videos=3))
+    path = tmp_path / "raw/features/tiny/v1.pt"
+    x = torch.load(path)
+    x[-5:] = 0
+    torch.save(x, path)
+    row = {row.what: row for row in examine(profile, ["explorer"]).rows}["values of the features"]
+    assert (row.status, "1 files have segments of nothing but zeros" in row.details) == ("doubtful", True)

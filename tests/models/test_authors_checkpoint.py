@@ -144,7 +144,9 @@ def test_heads_under_a_wrappers_prefix_are_read():
     assert card.alignment.dim == 32
 
 
-@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "inner"])
+@pytest.mark.parametrize(
+    "prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "_fsdp_wrapped_module.", "inner"]
+)
 def test_every_wrapper_is_taken_off_wherever_it_stands(tmp_path, prefix):
     saved = content_of(CASE)
     plain = {name.removeprefix("module."): value for name, value in saved["task"].items()}
@@ -257,6 +259,8 @@ def test_layers_that_a_name_claims_are_not_made(tmp_path, name):
         ("config", {"model": {"n_clusters": 10**400}}, "config.model.n_clusters"),
         ("config", {"model": {"pool": ["max"]}}, "pool"),
         ("config", {"model": {"conv": "deep"}}, "config.model"),
+        ("config", {"model": {"clustering_at_inference": "false"}}, "clustering_at_inference"),
+        ("config", {"model": {"conv": {"use_pos_attr": "false"}}}, "use_pos_attr"),
         ("config", {"model": {"conv": {"pos_act": 3}}}, "pos_act"),
         ("model", [], "model"),
         ("task", None, "task"),

@@ -126,3 +126,37 @@ def test_data_that_come_after_the_run_was_begun_are_known_then(tmp_path: Path) -
     shutil.copytree(tmp_path / "made", tmp_path / "data")
     keep_profile(tmp_path / "r", profile)
     keep_profile(tmp_path / "r", made)
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [("raw/annotations/egoclip.csv", "egoclip.csv is another"), ("raw/features/tiny/v1.pt", "v1.pt. changed")],
+)
+def test_data_that_change_under_the_same_path_are_refused(tmp_path: Path, place: str, told: str) -> None:
+    profile = load_profile(make_tiny(tmp_path / "data", videos=3))
+    keep_profile(tmp_path / "r", profile)
+    before = (tmp_path / "r" / RUN_FILE).read_bytes()
+    content = bytearray((tmp_path / "data" / place).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "data" / place).write_bytes(content)
+    for refusing in (keep_profile, check_profile):
+        with pytest.raises(ConfigError, match=rf"its data have changed since: .*{told}.*Name another --run"):
+            refusing(tmp_path / "r", profile)
+    assert (tmp_path / "r" / RUN_FILE).read_bytes() == before
+
+
+def test_more_features_are_the_same_data_and_are_said_once(tmp_path: Path) -> None:
+    profile = load_profile(make_tiny(tmp_path / "data", videos=3))
+    said: list[str] = []
+    keep_profile(tmp_path / "r", profile, say=said.append)
+    shutil.copy(tmp_path / "data/raw/features/tiny/v1.pt", tmp_path / "data/raw/features/tiny/w.pt")
+    for _ in range(2):
+        keep_profile(tmp_path / "r", profile, say=said.append)
+    assert said == ["the data of the run are more than they were: 1 feature file (w.pt)"]
+
+
+def test_features_of_another_folder_are_a_changed_setting(tmp_path: Path) -> None:
+    profile = load_profile(make_tiny(tmp_path / "data", videos=3))
+    keep_profile(tmp_path / "r", profile)
+    other = load_profile(tmp_path / "data/tiny.yaml", {"features.folder": "other"})
+    assert check_profile(tmp_path / "r", other) is not None

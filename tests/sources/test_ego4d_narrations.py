@@ -119,10 +119,20 @@ def test_some_videos_with_the_alpha_of_all(tmp_path: Path) -> None:
         ({"a": {"narration_pass_1": {"narrations": {}}}}, "a list of narrations"),
         ({"a": {"narration_pass_1": {"narrations": [1]}}}, r"narrations\[0\].*an object is expected"),
         ({"a": {"narration_pass_1": told((1.0, 7))}}, r"narrations\[0\]\.narration_text.*a text is expected"),
-        ({"a": {"narration_pass_1": told((1.0, "\ud800"))}}, "a text is expected"),
+        ({"a": {"narration_pass_1": told((1.0, "\ud800"))}}, r"narrations\[0\]\.narration_text.*half a character"),
         ({"a": {"narration_pass_1": told((1.0, ""))}}, "not one narration is left"),
     ],
 )
 def test_what_is_no_such_file_is_named(tmp_path: Path, document: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_ego4d_narrations(save(tmp_path / "n.json", document))
+
+
+def test_passes_of_any_name_and_texts_that_are_none(tmp_path: Path) -> None:
+    videos = {"a": {"narration_pass_A": told((1.0, "#C C cuts"), (2.0, "nan"), (3.0, "#C C stirs"))}}
+    found = read_ego4d_narrations(save(tmp_path / "n.json", videos))
+    assert [(row.source, row.text) for row in found.rows] == [
+        ("narration_pass_A", "#C C cuts"),
+        ("narration_pass_A", "#C C stirs"),
+    ]
+    assert found.dropped["without text"] == 1

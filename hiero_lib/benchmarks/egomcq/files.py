@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,17 +62,20 @@ def _parse(file: Path, question_id: str, entry: Any) -> QuestionEntry:
         place = f"{where}, choice {number}"
         choice = _get(file, where, choices, str(number), Mapping)
         video_uid = _get(file, place, choice, "video_uid", str)
-        start_s = float(_get(file, place, choice, "clip_start", (int, float)))
-        end_s = float(_get(file, place, choice, "clip_end", (int, float)))
-        for name, value in (("clip_start", start_s), ("clip_end", end_s)):
-            if not math.isfinite(value):
-                raise DataError("the time is not finite", file=file, field=f"{place}: {name}", value=value)
+        start_s, end_s = (_seconds(file, place, choice, name) for name in ("clip_start", "clip_end"))
         if end_s < start_s:
             raise DataError(
                 "the clip ends before it begins", file=file, field=f"{place}: clip_end", value=(start_s, end_s)
             )
         clips.append((video_uid, start_s, end_s))
     return QuestionEntry(question_id, query, tuple(clips), answer, cast(Literal[1, 2], type_))
+
+
+def _seconds(file: Path, place: str, choice: Any, name: str) -> float:
+    value = _get(file, place, choice, name, (int, float))
+    if not abs(value) <= sys.float_info.max:  # an integer may be more
+        raise DataError("the time is not finite", file=file, field=f"{place}: {name}", value=value)
+    return float(value)
 
 
 def _get(file: Path, where: str, mapping: Any, key: str, kind: Any) -> Any:

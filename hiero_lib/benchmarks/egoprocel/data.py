@@ -17,7 +17,7 @@ import numpy as np
 from torch import Tensor
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import read_json
+from hiero_lib.base.files import read_json, visible
 from hiero_lib.benchmarks.egoprocel.files import (
     TASKS,
     KeystepVideo,
@@ -110,7 +110,7 @@ def open_keysteps(profile: Profile) -> KeystepData:
     if not features.is_dir():
         raise DataError("there is no such folder of features", file=features)
     labels = paths.annotations / "egoprocel" if config.labels is None else Path(config.labels).expanduser()
-    tasks = [task for task in TASKS if any((labels / task.annotation_folder).glob("*.csv"))]
+    tasks = [task for task in TASKS if visible(labels / task.annotation_folder, "*.csv")]
     if tasks:
         videos = _read_csv(labels, tasks, _videos_folder(paths))
         fps = None
@@ -140,7 +140,7 @@ def _read_csv(labels: Path, tasks: Sequence[Task], videos_folder: Path) -> list[
     """All csv labels, with frame rates from the table and, where it lacks a video, from the video itself."""
     table_file = labels / FRAME_TABLE
     table = read_frame_table(table_file) if table_file.is_file() else {}
-    known = {task: {file.stem for file in (labels / task.annotation_folder).glob("*.csv")} for task in tasks}
+    known = {task: {file.stem for file in visible(labels / task.annotation_folder, "*.csv")} for task in tasks}
     folders: dict[str, str] = {}
     for task, names in known.items():
         for name in sorted(names):
@@ -149,7 +149,11 @@ def _read_csv(labels: Path, tasks: Sequence[Task], videos_folder: Path) -> list[
                 raise DataError(problem, file=labels / task.annotation_folder, field="video", value=name)
     lacking = folders.keys() - table.keys()
     if lacking and videos_folder.is_dir():
-        files = {path.stem: path for path in sorted(videos_folder.rglob("*")) if path.suffix in VIDEO_SUFFIXES}
+        files: dict[str, Path] = {}
+        for path in visible(videos_folder, "**/*"):
+            wanted = path.suffix.lower() in VIDEO_SUFFIXES and path.stem in lacking
+            if wanted and files.setdefault(path.stem, path) != path:
+                raise DataError("two videos of one name", file=path, field="video", value=str(files[path.stem]))
         table |= {name: read_video_rate(files[name]) for name in sorted(lacking & files.keys())}
     return [video for task in tasks for video in read_csv_task(task, labels, table)]
 

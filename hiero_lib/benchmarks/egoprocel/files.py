@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import csv_rows, read_csv_table, read_csv_text, read_json
+from hiero_lib.base.files import csv_rows, read_csv_table, read_csv_text, read_json, visible
+
+_MOST = 10**9  # of a frame's number or a key-step's id: a year at 30 frames a second
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ def read_csv_task(
         DataError: no csv in the folder, a bad csv, or a video that ``frame_table`` lacks (named).
     """
     folder = Path(annotations) / task.annotation_folder
-    files = sorted(folder.glob("*.csv"))
+    files = visible(folder, "*.csv")
     if not files:
         raise DataError("no label file (*.csv) here", file=folder)
     videos = []
@@ -176,6 +178,9 @@ def read_csv_task(
             )
         fps, num_frames = frame_table[file.stem]
         spans = read_label_csv(file, fps=fps, n_keysteps=task.n_keysteps)
+        if all(span.first >= num_frames for span in spans):
+            problem = f"all key-steps lie after the video's end ({num_frames / fps:.4g} s)"
+            raise DataError(problem, file=file, field="line 1", value=f"{spans[0].first / int(fps):g} s")
         videos.append(KeystepVideo(file.stem, task, fps, num_frames, spans))
     return videos
 
@@ -254,15 +259,23 @@ def _column(raw: dict[str, Any], name: str, path: str | Path, task: Task) -> lis
 def _timeline(actions: Any, starts: Any, ends: Any, path: str | Path, at: str) -> list[tuple[int, int, int]]:
     """One timeline as (first frame, last frame, global id)."""
     try:
-        rows = [(int(s), int(e), int(a)) for a, s, e in zip(actions, starts, ends, strict=True)]
-    except (TypeError, ValueError) as error:
+        rows = [(_whole(s), _whole(e), _whole(a)) for a, s, e in zip(actions, starts, ends, strict=True)]
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError("expected three lists of whole numbers of the same length", file=path, field=at) from error
     for start, end, action in rows:
-        if not 0 <= start <= end or action < 0:
-            raise DataError(
-                "a step starts after its end, or before 0", file=path, field=at, value=(start, end, action)
-            )
+        if not 0 <= start <= end or action < 0 or max(end, action) > _MOST:
+            problem = f"a step starts after its end, or before 0, or lies beyond {_MOST:,}"
+            raise DataError(problem, file=path, field=at, value=(start, end, action))
     return [(start, end - 1, action) for start, end, action in rows]
+
+
+def _whole(value: Any) -> int:
+    """A whole number, as digits (so EgoProceL's ids) or as ``1.0``, too; ValueError where it is none."""
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value):
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise ValueError(value)
+    return int(value)
 
 
 def read_step_names(path: str | Path) -> dict[int, str]:

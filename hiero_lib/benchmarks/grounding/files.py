@@ -69,14 +69,14 @@ class GroundingReport:
     queries: int  # all entries
     without_text: int  # excluded: null or empty
     zero_length: int  # kept: start equals end; the trained head leaves them out
-    beyond_clip: int  # kept: the answer ends after its clip; the official measure scores them
+    beyond_clip: int  # kept: the answer ends after its clip or starts before it; the official measure scores them
 
     def summary(self) -> str:
         """One line for the log and the results."""
         return (
             f"{self.queries} queries in {self.clips} clips of {self.videos} videos; "
             f"excluded: {self.without_text} without text; "
-            f"kept: {self.beyond_clip} that end beyond their clip, {self.zero_length} of zero length"
+            f"kept: {self.beyond_clip} that reach beyond their clip, {self.zero_length} of zero length"
         )
 
 
@@ -116,9 +116,15 @@ def read_grounding(path: str | Path) -> tuple[list[GroundingClip], GroundingRepo
         queries=total,
         without_text=total - len(timed),
         zero_length=sum(end is not None and end == start for _, _, start, end in timed),
-        beyond_clip=sum(end is not None and end > clip.duration_s + _ROUNDING_S for clip, _, _, end in timed),
+        beyond_clip=sum(_beyond(clip, start, end) for clip, _, start, end in timed),
     )
     return clips, report
+
+
+def _beyond(clip: GroundingClip, start_s: float | None, end_s: float | None) -> bool:
+    if start_s is None or end_s is None:
+        return False
+    return start_s < -_ROUNDING_S or end_s > clip.duration_s + _ROUNDING_S
 
 
 def _read_clip(
@@ -127,9 +133,12 @@ def _read_clip(
     """One clip and the number of its entries, those without text included."""
     clip_uid = _text(raw, "clip_uid", path, at)
     start_s, end_s = (_seconds(raw, name, path, at) for name in ("video_start_sec", "video_end_sec"))
-    if start_s is None or end_s is None or start_s >= end_s:
+    if start_s is None or end_s is None or not 0 <= start_s < end_s:
         raise DataError(
-            "a clip must end after it starts", file=path, field=f"{at}.video_end_sec", value=(start_s, end_s)
+            "a clip must start at 0 or later, and end after it starts",
+            file=path,
+            field=f"{at}.video_end_sec",
+            value=(start_s, end_s),
         )
     queries: list[GroundingQuery] = []
     entries = 0

@@ -55,7 +55,7 @@ def read_goalstep(path: str | Path) -> list[StepVideo]:
     """Read the videos of an official Goal-Step file.
 
     Raises:
-        DataError: not the layout, a time that is no finite number, a step that starts after its end or has no
+        DataError: not the layout, a time that is no finite number from 0, a step that starts after its end or has no
             category, or a video that occurs twice; names the file, the field and the value.
     """
     document = read_json(path)
@@ -83,16 +83,21 @@ def _steps(raw: Any, path: str | Path, at: str, depth: int) -> tuple[Step, ...]:
         if not isinstance(entry, dict):
             raise DataError("expected an object", file=path, field=here, value=entry)
         times = entry.get("start_time"), entry.get("end_time")
-        if not all(isinstance(t, int | float) and not isinstance(t, bool) and abs(t) <= _MOST for t in times):
-            raise DataError("expected finite seconds", file=path, field=f"{here}.start_time, end_time", value=times)
+        if not all(isinstance(t, int | float) and not isinstance(t, bool) and 0 <= t <= _MOST for t in times):
+            raise DataError(
+                "expected finite seconds from 0", file=path, field=f"{here}.start_time, end_time", value=times
+            )
         start, end = float(times[0]), float(times[1])  # type: ignore[arg-type]
         if start > end:
             raise DataError("the step starts after its end", file=path, field=f"{here}.start_time", value=times)
         category = entry.get("step_category")
         if not isinstance(category, str) or not category.strip():
             raise DataError("expected a text", file=path, field=f"{here}.step_category", value=category)
-        substeps = _steps(entry.get("segments") or [], path, f"{here}.segments", depth + 1)
-        steps.append(Step(start, end, category, str(entry.get("step_description") or ""), depth, substeps))
+        description, parts = entry.get("step_description"), entry.get("segments")
+        if description is not None and not isinstance(description, str):
+            raise DataError("expected a text", file=path, field=f"{here}.step_description", value=description)
+        substeps = _steps([] if parts is None else parts, path, f"{here}.segments", depth + 1)
+        steps.append(Step(start, end, category, description or "", depth, substeps))
     return tuple(steps)
 
 

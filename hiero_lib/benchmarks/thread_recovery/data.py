@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from hiero_lib.benchmarks.thread_recovery.files import Truth, read_truth
+from hiero_lib.benchmarks.thread_recovery.files import Truth, read_truths
 from hiero_lib.config import Profile
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.paths import DataPaths
@@ -20,7 +20,7 @@ def held_out_videos(profile: Profile, *, device: torch.device) -> tuple[dict[str
     Real data have none, nor has a sample made from timelines, which know no threads.
     """
     paths = DataPaths.at(profile.data_root)
-    truths = [read_truth(path) for path in sorted(paths.truth.glob("*.json"))]
+    truths = read_truths(paths.truth)
     truth = {one.video_uid: one for one in truths if one.split == "val" and one.levels["thread"]}
     store = FeatureStore(paths.features(profile.features.folder), dim=profile.features.dim)
     videos = {uid: read_video(store, profile, uid, device=device) for uid in truth if uid in store}

@@ -11,15 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import read_json
+from hiero_lib.base.files import read_json, visible
 
 VERSION = 1
+_LONGEST_S = 1e9  # whatever a video may last
 Level = Literal["action", "step", "thread", "procedure"]
 LEVELS: tuple[Level, ...] = ("action", "step", "thread", "procedure")
 
@@ -65,17 +66,65 @@ def read_truth(path: str | Path) -> Truth:
     """Read one video's truth.
 
     Raises:
-        DataError: no such file, not this version of the layout, or a field is missing.
+        DataError: no such file, not this version of the layout, or a field is missing or of another type.
     """
     raw = read_json(path)
     version = raw.get("version") if isinstance(raw, dict) else None
-    if version != VERSION:
+    if version != VERSION or isinstance(version, bool):
         raise DataError(f"expected version {VERSION}", file=path, field="version", value=version)
-    try:
-        levels: dict[str, tuple[TruthSpan, ...]] = {
-            level: tuple(TruthSpan(s["start_s"], s["end_s"], s["id"], s["text"]) for s in raw["levels"][level])
-            for level in LEVELS
-        }
-        return Truth(raw["video_uid"], raw["split"], raw["scenario"], raw["duration_s"], levels)
-    except (KeyError, TypeError) as error:
-        raise DataError("a field of the truth is missing", file=path, field=str(error)) from error
+    video_uid, split, scenario = (_get(raw, name, str, path) for name in ("video_uid", "split", "scenario"))
+    given = _get(raw, "levels", dict, path)
+    levels: dict[str, tuple[TruthSpan, ...]] = {
+        level: tuple(
+            _span(span, path, f"levels.{level}[{number}]")
+            for number, span in enumerate(_get(given, level, list, path, "levels."))
+        )
+        for level in LEVELS
+    }
+    return Truth(video_uid, split, scenario, _seconds(raw, "duration_s", path, ""), levels)
+
+
+def read_truths(folder: str | Path) -> list[Truth]:
+    """The truth of every video of a folder.
+
+    Raises:
+        DataError: as `read_truth`, or two files are of one video (a copy under another name).
+    """
+    files: dict[str, Path] = {}
+    truths = []
+    for path in visible(folder, "*.json"):
+        truths.append(read_truth(path))
+        uid = truths[-1].video_uid
+        if files.setdefault(uid, path) != path:
+            problem = f"the truth of this video is in {files[uid].name}, too"
+            raise DataError(problem, file=path, field="video_uid", value=uid)
+    return truths
+
+
+def _span(raw: Any, path: str | Path, at: str) -> TruthSpan:
+    if not isinstance(raw, dict):
+        raise DataError("expected an object", file=path, field=at, value=raw)
+    start_s, end_s = (_seconds(raw, name, path, f"{at}.") for name in ("start_s", "end_s"))
+    if end_s < start_s:
+        raise DataError("the span ends before it starts", file=path, field=at, value=(start_s, end_s))
+    label = _get(raw, "id", int, path, f"{at}.")
+    if not 0 <= label < 2**31:
+        raise DataError("expected a number from 0", file=path, field=f"{at}.id", value=label)
+    return TruthSpan(start_s, end_s, label, _get(raw, "text", str, path, f"{at}."))
+
+
+def _seconds(raw: Mapping[str, Any], name: str, path: str | Path, at: str) -> float:
+    value = _get(raw, name, (int, float), path, at)
+    if not 0 <= value <= _LONGEST_S:
+        raise DataError("expected seconds from 0", file=path, field=f"{at}{name}", value=value)
+    return float(value)
+
+
+def _get(raw: Mapping[str, Any], name: str, kind: Any, path: str | Path, at: str = "") -> Any:
+    if name not in raw:
+        raise DataError("a field of the truth is missing", file=path, field=f"{at}{name}")
+    value = raw[name]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        expected = getattr(kind, "__name__", "number")
+        raise DataError(f"expected {expected}", file=path, field=f"{at}{name}", value=value)
+    return value

@@ -18,7 +18,13 @@ from typing import Any
 import numpy as np
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.sources.extraction.container import clock_may_jump, declared_end, opened, origin_of
+from hiero_lib.sources.extraction.container import (
+    clock_may_jump,
+    declared_end,
+    opened,
+    origin_of,
+    what_is_not_read,
+)
 
 _JUMP_S = 10.0
 _BACK_S = 0.5  # a clock that goes back by more starts anew; by less, single pictures are out of order
@@ -38,6 +44,7 @@ class Clock:
         ticks: for each packet its time in the stream's time base, put right (None: it has none); None where all
             packets are right as they are.
         promised: pictures that the header counts; 0 where it does not.
+        not_read: what the file holds beside this picture, a sentence each.
         broken_s: where the clock jumped or started anew; still_s: where one picture stands for more than 10 s.
     """
 
@@ -50,10 +57,11 @@ class Clock:
     broken_s: tuple[float, ...]
     still_s: tuple[tuple[float, float], ...]
     promised: int = 0
+    not_read: tuple[str, ...] = ()
 
     def remarks(self) -> list[str]:
         """What is odd, a sentence each."""
-        said = []
+        said = list(self.not_read)
         if self.broken_s:
             times = "once" if len(self.broken_s) == 1 else f"{len(self.broken_s)} times"
             first = f"{'at' if len(self.broken_s) == 1 else 'first at'} {self.broken_s[0]:.4g} s"
@@ -83,7 +91,8 @@ def read_clock(path: str | Path) -> Clock:
             may_jump=clock_may_jump(container),
             step_s=1 / float(rate) if rate else 0.0,
         )
-        return dataclasses.replace(clock, promised=stream.frames)
+        not_read = tuple(what_is_not_read(path, container))
+        return dataclasses.replace(clock, promised=stream.frames, not_read=not_read)
 
 
 def packets(container: Any, stream: Any, path: str | Path) -> Iterator[Any]:

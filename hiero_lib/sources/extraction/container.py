@@ -46,6 +46,37 @@ def opened(path: str | Path) -> Iterator[tuple[Any, Any]]:
             yield container, streams[0]
 
 
+def what_is_not_read(path: str | Path, container: Any) -> list[str]:
+    """What a file holds beside the picture that is taken, a sentence each: other pictures, a recording behind it."""
+    said = []
+    others = [stream for stream in container.streams.video if not _is_cover(stream)][1:]
+    if others:
+        said.append(f"the file has {len(others) + 1} pictures side by side (video streams): the first is taken")
+    if "mp4" in container.format.name:
+        said += _after_the_film(Path(path))
+    return said
+
+
+def _after_the_film(path: Path) -> list[str]:
+    """What follows the first film of an MP4 or QuickTime file (boxes of ISO/IEC 14496-12), where two were joined."""
+    seen: set[bytes] = set()
+    size, at = path.stat().st_size, 0
+    with path.open("rb") as stream:
+        while at + 8 <= size:
+            stream.seek(at)
+            head = stream.read(16)
+            length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+            length = int.from_bytes(head[8:16], "big") if length == 1 else length or size - at
+            if kind in seen:
+                place = f"at byte {at:,} of {size:,}"
+                return [f"another recording begins {place}, and is not read: the files were joined"]
+            if length < 8 or min(kind) < 0x20:
+                return [f"{size - at:,} bytes behind the film are not read"]
+            seen |= {kind} & {b"ftyp", b"moov"}
+            at += length
+    return []
+
+
 def origin_of(container: Any) -> float:
     """Seconds of the file's own clock at what a player shows as 0:00."""
     return container.start_time / 1e6 if container.start_time is not None else 0.0

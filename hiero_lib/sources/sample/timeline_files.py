@@ -26,7 +26,7 @@ from hiero_lib.base.files import read_csv_table, read_json
 from hiero_lib.benchmarks.egoprocel.files import TASKS, read_keysteps_json, read_step_names
 from hiero_lib.benchmarks.grounding.files import read_grounding
 from hiero_lib.benchmarks.step_localization.files import Step, read_goalstep, step_text
-from hiero_lib.data.subtitles import seconds_of
+from hiero_lib.data.subtitles import MISSING, seconds_of
 
 KEYSTEPS_FPS = 10.0
 LONGEST_S = 7 * 24 * 3600.0  # of a video: features are made for each second of it
@@ -132,7 +132,7 @@ def _check_columns(columns: Iterable[str], path: Path) -> None:
 
 def _row(raw: Mapping[Any, Any], path: Path, at: str) -> Row:
     names = ("video_id", "start_timestamp", "stop_timestamp", "narration") if "video_id" in raw else tuple(_OWN)[:4]
-    cells = {name: "" if value is None else str(value).strip() for name, value in raw.items()}
+    cells = {name: _cell(value, path, f"{at} {name}") for name, value in raw.items()}
     video = cells[names[0]]
     _check_video(video, path, f"{at} {names[0]}")
     start, end = (_seconds(cells[name], path, f"{at} {name}") for name in names[1:3])
@@ -141,30 +141,49 @@ def _row(raw: Mapping[Any, Any], path: Path, at: str) -> Row:
         video,
         start,
         end,
-        " ".join(cells[names[3]].split()),
+        "" if cells[names[3]].lower() in MISSING else " ".join(cells[names[3]].split()),
         _step(cells.get("step", ""), path, f"{at} step"),
-        cells.get("task", ""),
+        _task(cells.get("task", ""), path, f"{at} task"),
         cells.get("verb", ""),
         cells.get("noun", ""),
         time_s=_seconds(stamp, path, f"{at} narration_timestamp") if stamp else None,
     )
 
 
+def _cell(value: Any, path: Path, at: str) -> str:
+    """A text, or a number as JSON has it, as text."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, str | int | float)):
+        raise DataError("a text or a number is expected", file=path, field=at, value=str(value)[:80])
+    cell = "" if value is None else str(value).strip()
+    if "\0" in cell or any(map(_surrogate, cell)):
+        raise DataError("no text: a zero, or half a character (a surrogate)", file=path, field=at, value=cell[:80])
+    return cell
+
+
 def _step(cell: str, path: Path, at: str) -> str:
     """A key-step's number, as digits, or its name. Table tools write numbers as ``1.0``, and ``nan`` for none."""
     number = re.fullmatch(r"([0-9]{1,6})(?:\.0*)?", cell)
-    if number is not None:
+    if number is not None and int(number[1]):
         return str(int(number[1]))
-    is_number = cell.lower() in ("nan", "inf", "none", "null") or re.fullmatch(
-        r"[-+]?[\d.,]+(?:e[-+]?\d+)?", cell, re.I
-    )
-    if is_number or (cell and cell.isnumeric()):
-        raise DataError("expected a key-step's number from 1, or its name", file=path, field=at, value=cell)
+    is_number = cell.lower() in {*MISSING, "inf"} or re.fullmatch(r"[-+]?[\d.,]+(?:e[-+]?\d+)?", cell, re.I)
+    if is_number or (cell and (cell.isnumeric() or not any(map(str.isalnum, cell)))):
+        problem, hint = "expected a key-step's number from 1, or its name", "Where there is none, leave it empty"
+        raise DataError(problem, file=path, field=at, value=cell, hint=hint)
+    return cell
+
+
+def _task(cell: str, path: Path, at: str) -> str:
+    if cell.lower() in MISSING:
+        hint = "Where there is none, leave it empty"
+        raise DataError("expected the name of a task", file=path, field=at, value=cell, hint=hint)
     return cell
 
 
 def _seconds(cell: str, path: Path, at: str) -> float:
     """Seconds of ``12.5`` or ``00:00:12.50``."""
+    if re.fullmatch(r"[0-9]{1,3}(?:,[0-9]{3})+", cell):
+        problem, hint = "thousands or a decimal comma?", "Write seconds with a point, or as HH:MM:SS.ss"
+        raise DataError(problem, file=path, field=at, value=cell, hint=hint)
     value = seconds_of(cell)
     if value is None:
         raise DataError("expected seconds from 0, or HH:MM:SS.ss", file=path, field=at, value=cell)
@@ -181,7 +200,12 @@ def _epic_lengths(path: Path) -> dict[str, float]:
     for needed in (video, "duration"):
         if needed not in columns:
             raise DataError("a column is missing", file=info, field=needed)
-    return {cells[video]: _seconds(cells["duration"], info, f"line {line} duration") for line, cells in rows}
+    lengths: dict[str, float] = {}
+    for line, cells in rows:
+        if cells[video] in lengths:
+            raise DataError("the video occurs twice", file=info, field=f"line {line}", value=cells[video])
+        lengths[cells[video]] = _seconds(cells["duration"], info, f"line {line} duration")
+    return lengths
 
 
 def _keysteps(path: Path, document: Any) -> tuple[list[Row], dict[str, float]]:
@@ -256,6 +280,8 @@ def _check_times(rows: Iterable[Row], path: Path) -> None:
 
 
 def _check_video(name: str, path: Path, at: str) -> None:
+    if name.lower() in MISSING:
+        raise DataError("the name of a video is missing", file=path, field=at, value=name)
     odd = not name or name.startswith(".") or any(mark in "/\\\x7f" or mark < " " for mark in name)
     if odd or len(name.encode("utf-8", "surrogatepass")) > _LONGEST_NAME or any(map(_surrogate, name)):
         raise DataError("not a name that a file can have", file=path, field=at, value=name[:80])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +70,10 @@ def _stories(rows: Sequence[Row], lengths: Mapping[str, float], path: Path) -> T
         seen.add(identity)
     if not by_video:
         raise DataError("no row can be used", file=path, value=dict(broken))
-    numbers = _keystep_numbers(row for kept in by_video.values() for row in kept)
+    _check_names(by_video, path)
+    if lengths:
+        broken["videos of unknown length (the end of their last row taken)"] += len(by_video.keys() - lengths.keys())
+    numbers = _keystep_numbers((row for kept in by_video.values() for row in kept), path)
 
     stories, narrations = [], {}
     for video, given in by_video.items():
@@ -91,12 +95,32 @@ def _time(narration: Narration) -> float:
     return narration.time_s
 
 
-def _keystep_numbers(rows: Iterable[Row]) -> dict[tuple[str, str], int]:
-    """Numbers of the steps that are given by name: 1, 2, ... in alphabetical order, per task."""
+def _check_names(videos: Iterable[str], path: Path) -> None:
+    """Two names must not be one file's where file systems ignore case, or how accents are put together."""
+    seen: dict[str, str] = {}
+    for video in videos:
+        other = seen.setdefault(unicodedata.normalize("NFC", video).casefold(), video)
+        if other != video:
+            problem = "two videos whose names differ only in case, or in how accents are written"
+            raise DataError(problem, file=path, field="video", value=ascii(f"{other}, {video}")[:80])
+
+
+def _keystep_numbers(rows: Iterable[Row], path: Path) -> dict[tuple[str, str], int]:
+    """Numbers of the steps that are given by name: 1, 2, ... in alphabetical order, per task.
+
+    Raises:
+        DataError: a task has steps by number and by name, which would get the numbers of others.
+    """
     names: dict[str, set[str]] = {}
+    numbers: dict[str, str] = {}
     for row in rows:
-        if row.step and not row.step.isdigit():
+        if row.step.isdigit():
+            numbers.setdefault(row.task, row.step)
+        elif row.step:
             names.setdefault(row.task, set()).add(row.step)
+    if both := sorted(names.keys() & numbers.keys()):
+        value = f"{numbers[both[0]]}, {min(names[both[0]])}"[:80]
+        raise DataError("key-steps by number and by name in one task", file=path, field="step", value=value)
     return {(task, step): i for task, steps in names.items() for i, step in enumerate(sorted(steps), start=1)}
 
 

@@ -137,7 +137,7 @@ COUNTED: dict[str, tuple[Change, dict[str, int], str]] = {
     "answer beyond its clip": (
         edit_query(clip_end_sec=45.0),
         {"n": 12, "excluded": 0},
-        "1 that end beyond their clip",
+        "1 that reach beyond their clip",
     ),
     "answer of no length": (
         edit_query(clip_end_sec=0.0, clip_start_sec=0.0),

@@ -209,10 +209,10 @@ def test_no_labels_at_all(root: Path) -> None:
 def test_rates_come_from_the_videos_where_the_table_lacks_them(root: Path) -> None:
     table = labels_of(root) / "videos.csv"
     table.write_text("\n".join(line for line in table.read_text().splitlines() if not line.startswith("b,")) + "\n")
-    video = make_video(root / "raw/videos/egoprocel/MECCANO/b.mp4", frames=25, fps=20)
+    video = make_video(root / "raw/videos/egoprocel/MECCANO/b.MP4", frames=100, fps=20)
     data = open_keysteps(profile_of(root))
-    assert [(v.fps, v.num_frames) for v in data.videos[:2]] == [(30, 960), (20, 25)]
-    assert read_video_rate(video) == (20, 25)
+    assert [(v.fps, v.num_frames) for v in data.videos[:2]] == [(30, 960), (20, 100)]
+    assert read_video_rate(video) == (20, 100)
     video.write_bytes(b"no video")
     with pytest.raises(DataError, match="not readable as a video"):
         read_video_rate(video)
@@ -263,3 +263,25 @@ def test_a_node_covers_64_frames_of_the_rate_that_the_features_count_in() -> Non
     assert frames_per_node(at[59.94], stride_frames=16) == 64
     assert frames_per_node(at[59.94], stride_frames=16, fps=29.97) == 128
     assert frames_per_node(at[30.0], stride_frames=8, fps=30.0) == 32
+
+
+def test_what_a_mac_leaves_beside_the_labels_is_passed_over(root: Path) -> None:
+    before = len(open_keysteps(profile_of(root)).videos)
+    for name in ("._b.csv", "._x.csv"):
+        (labels_of(root) / "MECCANO" / name).write_bytes(b"\0\5\x16\7")
+    assert len(open_keysteps(profile_of(root)).videos) == before
+
+
+def test_key_steps_after_the_video_are_an_error(root: Path) -> None:
+    (labels_of(root) / "MECCANO/b.csv").write_text("1000,2000,1 cut\n")  # milliseconds
+    with pytest.raises(DataError, match=r"b\.csv.*value '1000 s': all key-steps lie after the video's end"):
+        open_keysteps(profile_of(root))
+
+
+def test_two_videos_of_one_name_are_an_error(root: Path) -> None:
+    table = labels_of(root) / "videos.csv"
+    table.write_text("\n".join(line for line in table.read_text().splitlines() if not line.startswith("b,")) + "\n")
+    for camera in ("one", "two"):
+        make_video(root / f"raw/videos/egoprocel/{camera}/b.mp4", frames=100, fps=20)
+    with pytest.raises(DataError, match="two videos of one name"):
+        open_keysteps(profile_of(root))

@@ -30,9 +30,9 @@ CPU = torch.device("cpu")
 def test_an_answer_beyond_its_clip_is_kept_scored_and_counted_once(
     task: GoalStepTask, answers: dict[str, dict[str, Answers]]
 ) -> None:
-    assert [line for line in task.summary().splitlines() if "1 that end beyond their clip" in line] == [
+    assert [line for line in task.summary().splitlines() if "1 that reach beyond their clip" in line] == [
         "val: 5 queries in 2 clips of 2 videos; excluded: 0 without text; "
-        "kept: 1 that end beyond their clip, 0 of zero length"
+        "kept: 1 that reach beyond their clip, 0 of zero length"
     ]
     assert task.splits["val"].report.beyond_clip == 1
     found = answers["val"][UNTRAINED]

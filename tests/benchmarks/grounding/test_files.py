@@ -86,7 +86,7 @@ def test_queries_keep_their_index_and_what_is_left_out_is_counted(tmp_path):
     assert (report.queries, report.without_text, report.zero_length, report.beyond_clip) == (6, 2, 1, 1)
     assert report.summary() == (
         "6 queries in 1 clips of 1 videos; excluded: 2 without text; "
-        "kept: 1 that end beyond their clip, 1 of zero length"
+        "kept: 1 that reach beyond their clip, 1 of zero length"
     )
     assert truth_of([clip])["c", "a", 4] == (25.0, 33.0)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.benchmarks.thread_recovery.files import LEVELS, TruthSpan, read_truth
+from hiero_lib.benchmarks.thread_recovery.files import LEVELS, TruthSpan, read_truth, read_truths
 
 
 def document(**changed: Any) -> dict[str, Any]:
@@ -72,3 +72,40 @@ def test_a_span_without_its_times_and_a_missing_level_are_named(tmp_path):
     del value["levels"]["step"]
     with pytest.raises(DataError, match="step"):
         read_truth(written(tmp_path / "v.json", value))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("start_s", "0"),
+        ("start_s", None),
+        ("start_s", float("nan")),
+        ("end_s", -1.0),
+        ("end_s", 10**400),
+        ("id", 1.5),
+        ("id", True),
+        ("id", 2**70),
+        ("text", 5),
+    ],
+)
+def test_a_span_of_other_types_is_named(tmp_path, field, value):
+    changed = document()
+    changed["levels"]["thread"][1][field] = value
+    with pytest.raises(DataError, match=rf"v\.json, field 'levels\.thread\[1\]\.{field}"):
+        read_truth(written(tmp_path / "v.json", changed))
+
+
+def test_a_span_that_ends_before_it_starts_is_named(tmp_path):
+    changed = document()
+    changed["levels"]["step"][0] |= {"start_s": 9.0, "end_s": 1.0}
+    with pytest.raises(DataError, match=r"levels\.step\[0\].*ends before it starts"):
+        read_truth(written(tmp_path / "v.json", changed))
+
+
+def test_a_copy_of_a_truth_is_not_a_second_video(tmp_path):
+    written(tmp_path / "v.json", document())
+    (tmp_path / "._v.json").write_bytes(b"\0\5\x16\7")
+    assert [truth.video_uid for truth in read_truths(tmp_path)] == ["v"]
+    written(tmp_path / "v copy.json", document())
+    with pytest.raises(DataError, match=r"value 'v'.*in v copy\.json, too"):
+        read_truths(tmp_path)

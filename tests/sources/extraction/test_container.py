@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.sources.extraction.container import declared_end, opened, pixel_shape
+from hiero_lib.sources.extraction.clock import read_clock
+from hiero_lib.sources.extraction.container import declared_end, opened, pixel_shape, what_is_not_read
 
 CASES = Path(__file__).parents[2] / "cases" / "videos"
 
@@ -51,3 +52,38 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
 )
 def test_the_shape_of_pixels(said: Fraction | None, shape: float) -> None:
     assert pixel_shape(SimpleNamespace(sample_aspect_ratio=said)) == shape
+
+
+@pytest.mark.parametrize(
+    ("behind", "told"),
+    [
+        (b"", []),
+        (b"\0\0\0\x08free", []),
+        (b"\0" * 999, ["999 bytes behind the film are not read"]),
+        (None, ["another recording begins at byte {0:,} of {1:,}, and is not read: the files were joined"]),
+    ],
+)
+def test_what_stands_behind_a_film_is_told(behind: bytes | None, told: list[str], tmp_path: Path) -> None:
+    film = (CASES / "plain.mp4").read_bytes()
+    (tmp_path / "a.mp4").write_bytes(film + (film if behind is None else behind))
+    with opened(tmp_path / "a.mp4") as (container, _):
+        found = what_is_not_read(tmp_path / "a.mp4", container)
+    assert found == [one.format(len(film), 2 * len(film)) for one in told]
+    assert list(read_clock(tmp_path / "a.mp4").remarks()) == found
+
+
+def test_a_second_picture_is_told(tmp_path: Path) -> None:
+    import av
+
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        streams = [container.add_stream("mpeg4", rate=10) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height = 64, 48
+        for _ in range(4):
+            for stream in streams:
+                container.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+        for stream in streams:
+            container.mux(stream.encode())
+    with opened(tmp_path / "a.mkv") as (container, _):
+        (told,) = what_is_not_read(tmp_path / "a.mkv", container)
+    assert told == "the file has 2 pictures side by side (video streams): the first is taken"

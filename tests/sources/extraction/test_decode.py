@@ -269,7 +269,7 @@ JUMPS = "the file's clock jumps once, at {} s: its pictures are taken one after 
     [
         ("plain.mp4", 6.0, []),
         ("camA_GX010001.mp4", 6.0, []),
-        ("camB_GX010001.mp4", 13.0, []),
+        ("camB_GX010001.mp4", 13.0, ["the file has 2 pictures side by side (video streams): the first is taken"]),
         ("cover_first.mp4", 6.0, []),
         ("size_change.ts", 11.93, []),  # the second half begins one frame before the first one's end
         ("concat_restart.ts", 12.0, [JUMPS.format("6")]),

@@ -145,11 +145,29 @@ def test_epic_55_with_the_lengths_of_its_videos(tmp_path: Path) -> None:
     [
         ("a.csv", "video,start,end,text\nv,0,99999999,x\n", "expected seconds from 0 to 604800"),
         ("a.json", {"videos": [{"video_uid": "v", "segments": [step(0, 1e9, "x", "")]}]}, "from 0 to 604800"),
-        ("a.json", {"videos": [{"video_uid": "v", "segments": [step(-1, 1, "x", "")]}]}, "from 0 to 604800"),
+        ("a.json", {"videos": [{"video_uid": "v", "segments": [step(-1, 1, "x", "")]}]}, "finite seconds from 0"),
         ("a.json", {"videos": [{"video_uid": "../v", "segments": []}]}, "not a name that a file can have"),
         ("a.json", {"videos": [{"video_uid": "v" * 300, "segments": []}]}, "not a name that a file can have"),
         ("a.csv", 'video,start,end,text\n"a\nb",0,1,x\n', "not a name that a file can have"),
-        ("a.json", [{"video": "\ud800", "start": 0, "end": 1, "text": "x"}], "not a name that a file can have"),
+        ("a.json", [{"video": "\ud800", "start": 0, "end": 1, "text": "x"}], r"\[0\].video.*half a character"),
+        ("a.json", [{"video": "v", "start": 0, "end": 1, "text": "a\ud800"}], r"\[0\].text.*half a character"),
+        ("a.json", [{"video": "v", "start": 0, "end": 1, "text": ["a"]}], r"\[0\] text.*a text or a number"),
+        ("a.json", [{"video": "v", "start": True, "end": 1, "text": "a"}], r"\[0\] start.*a text or a number"),
+        ("a.csv", "video,start,end,text\nnan,0,1,x\n", "line 2 video', value 'nan': the name of a video is missing"),
+        (
+            "a.csv",
+            "video,start,end,text,task\nv,0,1,x,NaN\n",
+            "line 2 task', value 'NaN': expected the name",
+        ),
+        ("a.csv", "video,start,end,text,step\nv,0,1,x,0\n", "line 2 step', value '0'.*from 1.*leave it empty"),
+        ("a.csv", "video,start,end,text,step\nv,0,1,x,N/A\n", "line 2 step', value 'N/A'"),
+        ("a.csv", "video,start,end,text,step\nv,0,1,x,-\n", "line 2 step', value '-'"),
+        (
+            "a.csv",
+            'video,start,end,text\nv,"1,500","2,500",x\n',
+            "line 2 start', value '1,500': thousands or",
+        ),
+        ("a.csv", "video,start,end,text\nv,0,1,a\0b\n", "line 2': a zero byte"),
         ("a.json", {"videos": []}, "expected a list of videos"),
         ("a.json", {"videos": [1]}, r"videos\[0\].video_uid"),
     ],
@@ -157,3 +175,39 @@ def test_epic_55_with_the_lengths_of_its_videos(tmp_path: Path) -> None:
 def test_times_and_names_that_no_video_has(tmp_path: Path, name: str, document: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_annotations(save(tmp_path / name, document))
+
+
+def test_a_german_spreadsheet_is_read(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.csv", "video;start;end;text\nv;1,5;2,75;cuts, then stirs\n")
+    assert read_annotations(path).rows == [Row("v", 1.5, 2.75, "cuts, then stirs")]
+
+
+def test_texts_that_table_tools_write_for_none_are_counted(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.csv", "video,start,end,text\nv,0,1,nan\nv,1,2,NA\nv,2,3,cuts\n")
+    assert read_timelines(path).broken == {"rows without text (left out)": 2}
+
+
+@pytest.mark.parametrize(("one", "other"), [("Kitchen", "kitchen"), ("caf\u00e9", "cafe\u0301")])
+def test_two_names_of_one_file_are_an_error(tmp_path: Path, one: str, other: str) -> None:
+    path = save(tmp_path / "a.csv", f"video,start,end,text\n{one},0,1,x\n{other},0,1,y\n")
+    with pytest.raises(DataError, match="two videos whose names differ only in case"):
+        read_timelines(path)
+
+
+def test_steps_by_number_and_by_name_are_an_error_in_one_task_alone(tmp_path: Path) -> None:
+    text = "video,start,end,text,step,task\nv,0,1,x,1,a\nv,1,2,y,stir,{}\n"
+    with pytest.raises(DataError, match="field 'step', value '1, stir': key-steps by number and by name"):
+        read_timelines(save(tmp_path / "a.csv", text.format("a")))
+    assert len(read_timelines(save(tmp_path / "b.csv", text.format("b"))).stories) == 1
+
+
+def test_lengths_that_are_there_twice_or_not_at_all(tmp_path: Path) -> None:
+    path = save(
+        tmp_path / "EPIC_100_train.csv",
+        "video_id,start_timestamp,stop_timestamp,narration\nP,00:00:01.0,00:00:02.0,open\nQ,00:00:01.0,00:00:02.0,shut\n",
+    )
+    info = save(tmp_path / "EPIC_100_video_info.csv", "video_id,duration\nP,9\n")
+    assert read_timelines(path).broken == {"videos of unknown length (the end of their last row taken)": 1}
+    info.write_text("video_id,duration\nP,9\nP,90\n")
+    with pytest.raises(DataError, match="line 3', value 'P': the video occurs twice"):
+        read_timelines(path)
