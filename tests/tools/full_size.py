@@ -255,8 +255,8 @@ def memory_group(limit: float | None) -> Iterator[str]:
     """Code by which a process joins a group that may hold ``limit`` bytes, and says its own peak at its end."""
     # Not ru_maxrss, which a process has from the one that started it.
     say = (
-        "status = lambda: next(line for line in open('/proc/self/status') if line.startswith('VmHWM'))\n"
-        "atexit.register(lambda: print('peak', 1024 * int(status().split()[1])))\n"
+        "peak_line = lambda: next(line for line in open('/proc/self/status') if line.startswith('VmHWM'))\n"
+        "atexit.register(lambda: print('peak', 1024 * int(peak_line().split()[1])))\n"
     )
     group = _GROUPS / f"hiero-{os.getpid()}"
     try:
