@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -56,12 +57,42 @@ class TDGC(nn.Module):
 
     def gates(self, distance: Float[Tensor, " K"]) -> Float[Tensor, "K H"]:
         """Gates ``[K, H]`` of distances ``[K]``, in the unit of the graph's positions."""
-        if not self.use_pos_attr:
-            return distance.new_ones((len(distance), self.lin_rel.out_features))
-        return getattr(torch, self.pos_act)(self.lin_pos(distance[:, None]))
+        return gates_of([self], distance)[0]
 
-    def forward(self, x: Float[Tensor, "N H"], graph: TemporalGraph) -> Float[Tensor, "N H"]:
-        """See the class; ``graph`` carries the neighbours, their distances, signs and degrees."""
-        root = nn.functional.linear(x, self.lin_root.weight, self.bias[0])
-        table = self.gates(graph.distance) * graph.weight[:, None].to(x.dtype)
+    def forward(
+        self, x: Float[Tensor, "N H"], graph: TemporalGraph, table: Float[Tensor, "K H"] | None = None
+    ) -> Float[Tensor, "N H"]:
+        """See the class.
+
+        Args:
+            x: the nodes.
+            graph: carries the neighbours, their distances, signs and degrees.
+            table: of :func:`gate_tables`; None computes it.
+        """
+        if table is None:
+            (table,) = gate_tables([self], graph)
+        root = nn.functional.linear(x, self.lin_root.weight, self.bias.view(-1))
         return gated_neighbours(root, self.lin_rel(x), table, graph, slope=0.2)
+
+
+def gate_tables(layers: Sequence[TDGC], graph: TemporalGraph) -> Sequence[Float[Tensor, "K H"]]:
+    """For each layer of a stage, what a message of each kind of edge is multiplied by: ``w g``, ``[K, H]``."""
+    gates = gates_of(layers, graph.distance)
+    return (gates * graph.weight[:, None].to(gates.dtype)).contiguous().unbind(0)
+
+
+def gates_of(layers: Sequence[TDGC], distance: Float[Tensor, " K"]) -> Float[Tensor, "L K H"]:
+    """Gates of each of L layers that are alike, computed at once: ``[L, K, H]`` of distances ``[K]``."""
+    first = layers[0]
+    if not first.use_pos_attr:
+        return distance.new_ones((len(layers), len(distance), first.lin_rel.out_features))
+    # Numbers of a distance are columns here, so that the gradient of a weight comes out as the weight lies in memory.
+    hidden = _linears([layer.lin_pos[0] for layer in layers], distance.expand(len(layers), 1, -1))
+    gates = _linears([layer.lin_pos[2] for layer in layers], nn.functional.leaky_relu(hidden, 0.01, inplace=True))
+    return getattr(torch, first.pos_act)(gates).mT
+
+
+def _linears(layers: Sequence[nn.Module], x: Float[Tensor, "L C K"]) -> Float[Tensor, "L D K"]:
+    """Linear layer l of the columns of ``x[l]``."""
+    weight, bias = (torch.stack([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
+    return torch.baddbmm(bias[..., None], weight, x)

@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
-from torch_geometric.utils import to_dense_batch
+
+from hiero_lib.models.plan import VideoRows
 
 _NOTHING = -1e30  # the logarithm of no mass; -inf would make gradients NaN
 
@@ -102,7 +103,7 @@ def video_narration_loss(
     if len(blocks) == 1:
         of_blocks = [masses(blocks[0])]
     else:
-        of_blocks = [checkpoint(masses, rows, use_reentrant=False) for rows in blocks]
+        of_blocks = [checkpoint(masses, rows, use_reentrant=False, preserve_rng_state=False) for rows in blocks]
     of_segments, every, own = zip(*of_blocks)
     loss = segments.new_zeros(())
     if mode != "t2v":
@@ -125,11 +126,11 @@ class ThreadsLoss(NamedTuple):
 
 
 def functional_threads_loss(
-    levels: Iterable[tuple[Float[Tensor, "_ H"], Int[Tensor, " _"], Int[Tensor, " _"]]],
+    levels: Iterable[tuple[Float[Tensor, "_ H"], VideoRows, Int[Tensor, " _"]]],
     *,
     temperature: float = 0.05,
     self_pair: bool = True,
-    num_nodes: Tensor | None = None,
+    num_nodes: Tensor | int | None = None,
     block: int = 4096,
 ) -> ThreadsLoss:
     """L_ft: every node should be closest to the nodes of its own thread.
@@ -139,7 +140,7 @@ def functional_threads_loss(
     then outweighs hundreds of neighbours at a cosine of 0.7.
 
     Args:
-        levels: for each level >= 1: features ``[n, H]`` of the decoder (before the head), video ``[n]``, thread
+        levels: for each level >= 1: features ``[n, H]`` of the decoder (before the head), the nodes by videos, thread
             ``[n]``; nodes whose thread is negative are left out.
         temperature: of the softmax.
         self_pair: False leaves a node out of its own softmax; one that is alone in its thread then adds 0.
@@ -152,22 +153,23 @@ def functional_threads_loss(
     """
     total: Tensor | float = 0.0
     total_share: Tensor | float = 0.0
-    count = 0
-    for x, video, thread in levels:
+    count: Tensor | int = 0
+    for x, by_video, thread in levels:
         if not len(x):
             continue
-        order = torch.argsort(video, stable=True)
-        x, video, thread = x[order], video[order], thread[order]
-        video = torch.unique_consecutive(video, return_inverse=True)[1]
-        nodes, there = to_dense_batch(torch.nn.functional.normalize(x.float(), dim=-1), video)
-        threads, _ = to_dense_batch(thread, video, fill_value=-1)
-        there = there & (threads >= 0)
-        count = count + there.sum()
+        nodes = by_video.table(torch.nn.functional.normalize(x.float(), dim=-1))
+        threads = by_video.table(thread, padding=-1)
+        there = threads >= 0
+        if num_nodes is None:
+            count = count + there.sum()
         for start in range(0, nodes.shape[1], block):
             rows = slice(start, start + block)
             if nodes.shape[1] > block:
                 mass, share = checkpoint(
-                    _thread_mass, nodes, threads, there, rows, temperature, self_pair, use_reentrant=False
+                    _thread_mass,
+                    *(nodes, threads, there, rows, temperature, self_pair),
+                    use_reentrant=False,
+                    preserve_rng_state=False,
                 )
             else:
                 mass, share = _thread_mass(nodes, threads, there, rows, temperature, self_pair)
@@ -175,7 +177,7 @@ def functional_threads_loss(
             total_share = total_share + torch.where(there[:, rows], share, 0.0).sum()
     if isinstance(total, float) or isinstance(total_share, float):
         return ThreadsLoss(torch.zeros(()), torch.zeros(()))
-    divisor = torch.as_tensor(count if num_nodes is None else num_nodes).clamp(min=1)
+    divisor = torch.as_tensor(count if num_nodes is None else num_nodes).clamp(min=1)  # a number is no copy
     return ThreadsLoss(total / divisor, total_share / divisor)
 
 

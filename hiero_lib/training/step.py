@@ -13,6 +13,7 @@ from torch_geometric.data import Batch
 from hiero_lib.base.distributed import gather_rows, sum_over_processes
 from hiero_lib.config import Profile, TrainingConfig
 from hiero_lib.models.hiero import HierarchyLevel
+from hiero_lib.models.plan import video_rows
 from hiero_lib.training.losses import PairGeometry, functional_threads_loss, video_narration_loss
 
 
@@ -113,14 +114,15 @@ def combined_loss(
         mode=loss.mode,
         temperature=loss.temperature,
     )
-    above = [(level.x, level.batch, level.assignments) for level in levels[1:]]
-    nodes = sum_over_processes(torch.tensor(sum(len(x) for x, _, _ in above), device=vna.device))
+    above = [(level.x, level.rows or video_rows(level.batch), level.assignments) for level in levels[1:]]
+    count = sum(len(x) for x, _, _ in above)
+    nodes = count if processes == 1 else sum_over_processes(torch.full((), count, device=vna.device))
     threads = functional_threads_loss(
         above, temperature=loss.temperature, self_pair=loss.ft_self_pair, num_nodes=nodes
     )
-    ft = threads.loss.to(vna.device)
+    ft = threads.loss.to(vna.device, non_blocking=True)
     ft_of_all = sum_over_processes(ft)
-    self_share = sum_over_processes(threads.self_share.to(vna.device))
+    self_share = sum_over_processes(threads.self_share.to(vna.device, non_blocking=True))
     total = loss.vna_weight * vna.detach() + loss.ft_weight * ft_of_all
     return processes * (loss.vna_weight * vna + loss.ft_weight * ft), torch.stack(
         [total, vna.detach(), ft_of_all, self_share]

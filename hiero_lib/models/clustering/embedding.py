@@ -27,14 +27,13 @@ def laplacian_eigenvectors(
         ``[B, P, num_vectors]`` float32.
     """
     # float64, since exp(1 / 0.05) = 5e8 meets 1 in one matrix; Apple's MPS has neither float64 nor eigh
-    points = torch.nn.functional.normalize(x.to("cpu" if x.device.type == "mps" else x.device, torch.float64), dim=-1)
+    points = torch.nn.functional.normalize((x.cpu() if x.device.type == "mps" else x).double(), dim=-1)
     affinity = torch.exp(points @ points.mT / temperature)
     scale = affinity.sum(-1).rsqrt()
-    laplacian = torch.eye(x.shape[1], dtype=points.dtype, device=points.device) - (
-        scale[:, :, None] * affinity * scale[:, None, :]
-    )
+    laplacian = -(scale[:, :, None] * affinity * scale[:, None, :])
+    laplacian.diagonal(dim1=1, dim2=2).add_(1.0)
     _, vectors = torch.linalg.eigh(laplacian)
-    return vectors[..., :num_vectors].to(device=x.device, dtype=torch.float32)
+    return vectors[..., :num_vectors].float().to(x.device)
 
 
 def spectral_embedding(
