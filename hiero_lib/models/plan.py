@@ -7,6 +7,7 @@ never asked how many edges or nodes there are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -63,6 +64,19 @@ class VideoRows:
         """``[n, ...]`` to ``[videos, width, ...]``, differentiable."""
         flat = x.new_full((self.videos * self.width, *x.shape[1:]), padding)
         return flat.index_copy_(0, self.slot, x).unflatten(0, (self.videos, self.width))
+
+
+def levels_apart(levels: Sequence[VideoRows]) -> VideoRows:
+    """The nodes of several levels, one level after the other, as one table in which each video has a row a level."""
+    width = max((rows.width for rows in levels), default=0)
+    slots, videos = [], 0
+    for rows in levels:
+        slot = rows.slot
+        if rows.width < width:
+            slot = torch.add(slot, slot // max(1, rows.width), alpha=width - rows.width)
+        slots.append(slot + videos * width if videos else slot)
+        videos += rows.videos
+    return VideoRows(torch.cat(slots), videos, width)
 
 
 def video_rows(batch: Int[Tensor, " n"], num_videos: int | None = None) -> VideoRows:
