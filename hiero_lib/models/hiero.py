@@ -6,7 +6,8 @@ Forward takes a PyG batch of :class:`hiero_lib.data.segments.VideoSegments` and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -65,12 +66,16 @@ class Stage(nn.Module):
         )
         self.norm = nn.LayerNorm(config.hidden_size)
 
-    def forward(self, x: Float[Tensor, "N H"], graph: TemporalGraph) -> Float[Tensor, "N H"]:
-        """See the class."""
+    def forward(
+        self, x: Float[Tensor, "N H"], graph: TemporalGraph, tables: Sequence[Tensor] | None = None
+    ) -> Float[Tensor, "N H"]:
+        """See the class; ``tables`` of its layers' gates (:func:`gate_tables`), None computes them."""
         x = graph.sort(x)
-        tables = gate_tables(self.layers(), graph)
+        if tables is None:
+            shape = (len(self.convs), -1)
+            tables = gate_tables(self.layers(), graph.distance.expand(shape), graph.weight.expand(shape))
         if torch.is_grad_enabled() and x.device.type != "cpu":
-            graph = graph.summing_by_product(tables[0].dtype)
+            graph = graph.summing_by_product(len(tables[0]), tables[0].dtype)
         if torch.is_grad_enabled() or len(x) <= _ROWS_AT_ONCE:
             return graph.unsort(self._rows(x, graph, tables))
         # A layer reaches as far as the largest offset, so rows and that margin on both sides are all that is needed.
@@ -131,19 +136,36 @@ class HiERO(nn.Module):
         if not isinstance(plan, BatchPlan) or plan.settings != settings:
             plan = plan_batch(data, settings)
         x = data.x if plan.kept is None else data.x.index_select(0, plan.kept)
-        return self._decode(self._encode(self.projection(x.flatten(1)), plan), plan)
+        x = self.projection(x.flatten(1))
+        tables = self._tables(plan)
+        return self._decode(self._encode(x, plan, tables), plan, tables)
 
-    def _encode(self, x: Tensor, plan: BatchPlan) -> list[Tensor]:
+    def _tables(self, plan: BatchPlan) -> Iterator[Sequence[Tensor] | None]:
+        """The gates of each stage, in the order in which the stages work; None where its edges are not known yet."""
+        stages: list[tuple[nn.Module, bool]] = [(stage, True) for stage in self.encoder_stages]
+        for level, stage in zip(range(self.config.depth - 1, -1, -1), self.decoder_stages):
+            stages.append((stage, plan.settings.kinds_known(level)))
+        layers = [layer for stage, known in stages if known and isinstance(stage, Stage) for layer in stage.layers()]
+        each = self.config.n_layers
+        distance, weight = (
+            values[:, None].expand(-1, each, -1).flatten(0, 1) for values in (plan.distance, plan.weight)
+        )
+        tables = iter(gate_tables(layers, distance, weight))
+        return iter([list(itertools.islice(tables, each)) if known else None for _, known in stages])
+
+    def _encode(self, x: Tensor, plan: BatchPlan, tables: Iterator[Sequence[Tensor] | None]) -> list[Tensor]:
         """Features of the levels 0 (the projected input) to depth."""
         encoded = [x]
         for stage, level in zip(self.encoder_stages, plan.levels[1:]):
             assert level.below is not None
             x = level.below(x)
-            x = x + stage(x, level.graph)
+            x = x + stage(x, level.graph, next(tables))
             encoded.append(x)
         return encoded
 
-    def _decode(self, encoded: list[Tensor], plan: BatchPlan) -> list[HierarchyLevel]:
+    def _decode(
+        self, encoded: list[Tensor], plan: BatchPlan, tables: Iterator[Sequence[Tensor] | None]
+    ) -> list[HierarchyLevel]:
         """From the deepest level back to the segments, along threads above level 0."""
         decoded: list[HierarchyLevel] = []
         x = encoded[-1]
@@ -151,7 +173,7 @@ class HiERO(nn.Module):
             assert level.above is not None
             x = fine + level.above(x)
             assignments, graph = self._reasoning(x.detach(), level)
-            x = stage(x, graph)
+            x = stage(x, graph, next(tables))
             decoded.append(
                 HierarchyLevel(level.level, x, level.pos, level.indices, level.batch, assignments, level.rows)
             )

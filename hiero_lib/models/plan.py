@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch_geometric.data import Data
 
 from hiero_lib.base.packing import Packed, pack
-from hiero_lib.config import ModelConfig, Pooling
+from hiero_lib.config import ModelConfig, Pooling, ThreadGraph
 from hiero_lib.models.mixing import Halving, Mix, halving, interpolation
 from hiero_lib.models.temporal import TemporalGraph, radius_graph, video_pointer
 
@@ -27,7 +28,7 @@ _SAMPLED_OF = 3  # nearest nodes, of which a sampled point is made
 
 @dataclass(frozen=True)
 class PlanSettings:
-    """The settings of a model that decide a plan; ``cluster``: threads are found."""
+    """The settings of a model that decide a plan; ``cluster``: threads are found, and joined as ``threads`` says."""
 
     depth: int
     pool: Pooling
@@ -35,6 +36,7 @@ class PlanSettings:
     signed: bool
     sample_points: int
     cluster: bool
+    threads: ThreadGraph
 
     @classmethod
     def of(cls, config: ModelConfig, *, cluster: bool) -> PlanSettings:
@@ -46,7 +48,12 @@ class PlanSettings:
             signed=config.use_signed_temporal_distance,
             sample_points=config.clustering_sample_points,
             cluster=cluster,
+            threads=config.thread_graph,
         )
+
+    def kinds_known(self, level: int) -> bool:
+        """Whether the decoder's kinds of edges at a level are known before its threads are."""
+        return not level or not self.cluster or self.threads == "within_threads"
 
 
 @dataclass(frozen=True)
@@ -143,12 +150,18 @@ class LevelPlan:
 class BatchPlan:
     """The levels 0 to ``depth`` of a batch, and which of its rows are in them (None: all).
 
+    Shapes: distance, weight ``[S, K]``: kinds of the edges (:class:`TemporalGraph`) of the S stages for which they
+    are known before any feature is, first the encoder's, then the decoder's from the deepest level on; filled up with
+    kind 0, which is no edge.
+
     A batch of PyG's that carries one takes it to a device, into pinned memory, and out of a worker.
     """
 
     settings: PlanSettings
     kept: Int[Tensor, " N"] | None
     levels: tuple[LevelPlan, ...]
+    distance: Float[Tensor, "S K"]
+    weight: Float[Tensor, "S K"]
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> BatchPlan:
         """On a device, by one copy for the integers and one for the others."""
@@ -183,7 +196,32 @@ def plan_batch(data: Data, settings: PlanSettings) -> BatchPlan:
     if data.get("mask") is not None:
         kept = data.mask.cpu().nonzero().squeeze(1)
         pos, indices, batch = pos[kept], indices[kept], batch[kept]
-    return _moved(BatchPlan(settings, kept, _levels(pos, indices, batch, num_videos, settings)), data.pos.device)
+    levels = _levels(pos, indices, batch, num_videos, settings)
+    distance, weight = _kinds(levels, settings)
+    return _moved(BatchPlan(settings, kept, levels, distance, weight), data.pos.device)
+
+
+def _kinds(levels: tuple[LevelPlan, ...], settings: PlanSettings) -> tuple[Tensor, Tensor]:
+    """See :class:`BatchPlan`."""
+    kinds = [(level.graph.distance, level.graph.weight) for level in levels[1:]]
+    for level in levels[-2::-1]:
+        if level.samples is None:
+            graph = level.line or level.graph
+            kinds.append((graph.distance, graph.weight))
+        elif settings.kinds_known(level.level):
+            distance, weight = rank_kinds(signed=settings.signed).to(level.pos.dtype)
+            kinds.append((distance, weight))
+    distances, weights = (pad_sequence(list(values), batch_first=True) for values in zip(*kinds))
+    return distances, weights
+
+
+def rank_kinds(*, signed: bool) -> Float[Tensor, "2 5"]:
+    """Distance and weight of the kinds of edges in a thread: no edge; the next node's, of one or two; the last one's.
+
+    Distances are in ranks: neighbours are one apart.
+    """
+    back = -1.0 if signed else 1.0
+    return torch.tensor([[0.0, 1.0, 1.0, 1.0, 1.0], [0.0, 1.0, 0.5, back, 0.5 * back]])
 
 
 def _levels(

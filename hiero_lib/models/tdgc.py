@@ -57,7 +57,7 @@ class TDGC(nn.Module):
 
     def gates(self, distance: Float[Tensor, " K"]) -> Float[Tensor, "K H"]:
         """Gates ``[K, H]`` of distances ``[K]``, in the unit of the graph's positions."""
-        return gates_of([self], distance)[0]
+        return _gates([self], distance[None])[0]
 
     def forward(
         self, x: Float[Tensor, "N H"], graph: TemporalGraph, table: Float[Tensor, "K H"] | None = None
@@ -70,24 +70,28 @@ class TDGC(nn.Module):
             table: of :func:`gate_tables`; None computes it.
         """
         if table is None:
-            (table,) = gate_tables([self], graph)
+            (table,) = gate_tables([self], graph.distance[None], graph.weight[None])
         root = nn.functional.linear(x, self.lin_root.weight, self.bias.view(-1))
         return gated_neighbours(root, self.lin_rel(x), table, graph, slope=0.2)
 
 
-def gate_tables(layers: Sequence[TDGC], graph: TemporalGraph) -> Sequence[Float[Tensor, "K H"]]:
-    """For each layer of a stage, what a message of each kind of edge is multiplied by: ``w g``, ``[K, H]``."""
-    gates = gates_of(layers, graph.distance)
-    return (gates * graph.weight[:, None].to(gates.dtype)).contiguous().unbind(0)
+def gate_tables(
+    layers: Sequence[TDGC], distance: Float[Tensor, "L K"], weight: Float[Tensor, "L K"]
+) -> Sequence[Float[Tensor, "K H"]]:
+    """For each of L layers that are alike, what a message of each kind of edge is multiplied by: ``w g``, ``[K, H]``.
+
+    All at once: one by one, gates would be most of what a GPU is asked to start.
+    """
+    gates = _gates(layers, distance)
+    return (gates * weight[..., None].to(gates.dtype)).contiguous().unbind(0)
 
 
-def gates_of(layers: Sequence[TDGC], distance: Float[Tensor, " K"]) -> Float[Tensor, "L K H"]:
-    """Gates of each of L layers that are alike, computed at once: ``[L, K, H]`` of distances ``[K]``."""
+def _gates(layers: Sequence[TDGC], distance: Float[Tensor, "L K"]) -> Float[Tensor, "L K H"]:
     first = layers[0]
     if not first.use_pos_attr:
-        return distance.new_ones((len(layers), len(distance), first.lin_rel.out_features))
-    # Numbers of a distance are columns here, so that the gradient of a weight comes out as the weight lies in memory.
-    hidden = _linears([layer.lin_pos[0] for layer in layers], distance.expand(len(layers), 1, -1))
+        return distance.new_ones((*distance.shape, first.lin_rel.out_features))
+    # What is of one distance is a column here: so the gradient of a weight comes out as the weight lies in memory.
+    hidden = _linears([layer.lin_pos[0] for layer in layers], distance[:, None])
     gates = _linears([layer.lin_pos[2] for layer in layers], nn.functional.leaky_relu(hidden, 0.01, inplace=True))
     return getattr(torch, first.pos_act)(gates).mT
 

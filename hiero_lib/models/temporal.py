@@ -55,13 +55,13 @@ class TemporalGraph:
         """Rows of ``x``, given in the graph's order, back in the input's order."""
         return x if self.inverse is None else _Permuted.apply(x, self.inverse, self.order)
 
-    def summing_by_product(self, dtype: torch.dtype) -> TemporalGraph:
-        """The same graph; gradients of gates are added up by kinds as a product with one-hot rows.
+    def summing_by_product(self, num_kinds: int, dtype: torch.dtype) -> TemporalGraph:
+        """The same graph; gradients of a table of ``num_kinds`` gates are added up as a product with one-hot rows.
 
         That adds in one order always, and in float32. What a GPU has for it otherwise, ``index_add``, adds in the
         order in which its threads come, and in the precision of the numbers.
         """
-        one_hot = torch.eye(len(self.distance), dtype=dtype, device=self.kinds.device)
+        one_hot = torch.eye(num_kinds, dtype=dtype, device=self.kinds.device)
         one_hot = one_hot.index_select(0, self.kinds.reshape(-1)).unflatten(0, self.kinds.shape)
         return dataclasses.replace(self, one_hot=one_hot)
 
@@ -207,14 +207,15 @@ class _GatedNeighbours(torch.autograd.Function):
         grad = grad.contiguous()
         grad_h = torch.zeros_like(activated)
         sums = None if ctx.graph.one_hot is None else ctx.graph.one_hot.to(table.dtype)
-        grad_table = torch.zeros_like(table)
+        grad_table = torch.zeros_like(table) if sums is None else None
         for o, source, rows, gate in _edges(ctx.graph, table, activated):
             grad_h[source].addcmul_(gate, grad[rows])
             grad_gate = grad[rows] * activated[source]
-            if sums is None:
+            if sums is not None:
+                one_hot = sums[o, rows].T
+                grad_table = one_hot @ grad_gate if grad_table is None else grad_table.addmm_(one_hot, grad_gate)
+            elif grad_table is not None:
                 grad_table.index_add_(0, ctx.graph.kinds[o, rows], grad_gate)
-            else:
-                grad_table.addmm_(sums[o, rows].T, grad_gate)
         # True: what is handed in is the activation's result, which has the sign of its input
         grad_h = torch.ops.aten.leaky_relu_backward(grad_h, activated, ctx.slope, True)
         return grad, grad_h, grad_table, None, None

@@ -15,7 +15,7 @@ from torch import Tensor
 from hiero_lib.config import ThreadGraph
 from hiero_lib.models.clustering.embedding import laplacian_eigenvectors
 from hiero_lib.models.clustering.kmeans import batched_kmeans
-from hiero_lib.models.plan import Samples, sample_videos
+from hiero_lib.models.plan import Samples, rank_kinds, sample_videos
 from hiero_lib.models.temporal import TemporalGraph, inverse_of, radius_graph
 
 
@@ -119,13 +119,5 @@ def thread_graph(threads: Int[Tensor, " N"], *, variant: ThreadGraph, signed: bo
     before, after = joined[:-1], joined[1:]
     degree = before + after
     kinds = torch.stack([after * degree, before * (degree + 2)])
-    distance, weight = _one_rank(threads.device, signed)
+    distance, weight = rank_kinds(signed=signed).to(threads.device, non_blocking=True)
     return TemporalGraph(order, (1, -1), kinds, distance, weight, inverse_of(order))
-
-
-def _one_rank(device: torch.device, signed: bool) -> tuple[Tensor, Tensor]:
-    """Distance and weight of the kinds: no edge; from the next node, of one or two; from the one before, alike."""
-    back = -1.0 if signed else 1.0
-    values = torch.tensor([[0.0, 1.0, 1.0, 1.0, 1.0], [0.0, 1.0, 0.5, back, 0.5 * back]])
-    distance, weight = values.to(device, non_blocking=True)
-    return distance, weight
