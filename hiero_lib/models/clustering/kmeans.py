@@ -19,9 +19,9 @@ def batched_kmeans(
         x: ``[B, P, C]`` points of B independent problems.
         num_clusters: K; with fewer distinct points than K, some clusters stay empty.
         restarts: starts per problem.
-        iterations: Lloyd steps at most; None: half as many as there are points, 16 at least, which was enough for
-            each of 77,000 runs on 32 points. On a CPU they end when nothing changes; elsewhere all are taken, for
-            asking whether something changed would wait for the device.
+        iterations: Lloyd steps at most; None: half as many as there are points, 16 at least (of 30,720 problems of 32
+            points none ended in another partition after 60; after 12 steps, 10 did). On a CPU they end when nothing
+            changes; elsewhere all are taken, for asking whether something changed would wait for the device.
         seed: of the draws, which all problems share.
 
     Returns:
