@@ -2,8 +2,8 @@
 
 What is notable: a step is a pure function of the weights, the optimiser and its number. The order of the data, the
 learning rate and the random numbers of a step are computed from (seed, step, process), so a checkpoint needs no
-generator state, and a run that was killed and resumed ends with the same weights as one that was not, on the same
-number of processes bitwise.
+generator state, and a run that was killed and resumed ends with the same weights as one that was not: on a CPU, with
+the same number of processes, bitwise (METHOD.md, "What repeats bitwise", for GPUs).
 """
 
 from __future__ import annotations

@@ -28,56 +28,16 @@ from hiero_lib.benchmarks.benchmark import run_benchmark  # noqa: E402
 from hiero_lib.benchmarks.egonlq import score  # noqa: E402
 from hiero_lib.benchmarks.egonlq.data import ClipBins, NLQData  # noqa: E402
 from hiero_lib.benchmarks.grounding.files import GroundingQuery  # noqa: E402
-from hiero_lib.config import AlignmentConfig, EgoNLQConfig, ModelConfig, load_profile  # noqa: E402
-from hiero_lib.data.segments import VideoSegments  # noqa: E402
+from hiero_lib.config import EgoNLQConfig, load_profile  # noqa: E402
 from hiero_lib.methods.opening import open_methods  # noqa: E402
-from hiero_lib.models.alignment import AlignedModel, TextHead, VisualHead  # noqa: E402
+from hiero_lib.models.alignment import AlignedModel  # noqa: E402
 from hiero_lib.models.clustering import embedding, modularity  # noqa: E402
-from hiero_lib.models.hiero import HiERO  # noqa: E402
-from hiero_lib.models.plan import PlanSettings  # noqa: E402
 from hiero_lib.results.record import load  # noqa: E402
-from hiero_lib.training.batches import Collate  # noqa: E402
 from hiero_lib.training.checkpointing import load_optimizer, optimizer_tensors  # noqa: E402
 from hiero_lib.training.step import build_optimizer, combined_loss, narrations_of, optimization_step  # noqa: E402
+from tests.helpers.chunks import VIDEOS, batch_of, chunks, losses_and_gradients, model_of  # noqa: E402
 
 CPU = torch.device("cpu")
-VIDEOS, SEGMENTS, NARRATIONS, DIM, TEXT = 8, 562, 40, 16, 24  # chunks of 300 s, narrow features
-
-
-def chunks(videos: int = VIDEOS, segments: int = SEGMENTS) -> list[VideoSegments]:
-    """Chunks of random features at different times of their videos."""
-    made = []
-    for number in range(videos):
-        generator = torch.Generator().manual_seed(number)
-        video = VideoSegments.from_features(
-            torch.randn(segments - 3 * number, DIM, generator=generator),
-            stride_frames=16,
-            fps=30.0,
-            video_uid=f"v{number}",
-            first_index=segments * number,
-        )
-        video.narration_time = (torch.rand(NARRATIONS, generator=generator) + number) * segments * 16 / 30
-        video.narration_embedding = torch.randn(NARRATIONS, TEXT, generator=generator)
-        made.append(video)
-    return made
-
-
-def model_of(**settings: Any) -> AlignedModel:
-    """A narrow HiERO with its heads, always the same, in training."""
-    torch.manual_seed(0)
-    config = ModelConfig(input_size=DIM, hidden_size=32, pos_hidden_channels=8, **settings)
-    heads = AlignmentConfig(dim=16)
-    model = AlignedModel(HiERO(config), VisualHead(32, heads), TextHead(TEXT, heads)).train()
-    for parameter in model.backbone.parameters():  # off the identity that layers start from
-        torch.nn.init.normal_(parameter, std=0.2)
-    return model
-
-
-def batch_of(model: AlignedModel, videos: list[VideoSegments]) -> Any:
-    """As the loader makes it."""
-    config = model.backbone.config
-    assert isinstance(config, ModelConfig)
-    return Collate(PlanSettings.of(config, cluster=config.threads))(videos)
 
 
 def counted(parts: dict[str, tuple[int, int]], name: str, work: Callable[[], Any]) -> Any:
@@ -163,17 +123,6 @@ def step() -> None:
         for a, b in zip(ours, theirs, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5, msg=lambda text: f"{settings}: {text}")  # noqa: B023
         print(settings, "as on the CPU")
-
-
-def losses_and_gradients(model: AlignedModel, batch: Any) -> list[torch.Tensor]:
-    """Of one step, on the CPU."""
-    model.zero_grad()
-    levels, segments, narrations = model(batch, narrations_of(batch))
-    loss, parts = combined_loss(levels, segments, narrations, batch, load_profile("omnivore"), videos=3)
-    loss.backward()
-    threads = [level.assignments.cpu() for level in levels]
-    gradients = [p.grad.cpu() for p in model.parameters() if p.grad is not None]
-    return [parts.cpu(), *threads, *(level.x.detach().cpu() for level in levels), *gradients]
 
 
 def steps(model: AlignedModel, optimizer: Any, numbers: range, scaler: Any = None, dtype: Any = None) -> list[float]:
