@@ -6,7 +6,6 @@ Forward takes a PyG batch of :class:`hiero_lib.data.segments.VideoSegments` and 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,8 +16,8 @@ from torch_geometric.data import Data
 
 from hiero_lib.config import ModelConfig
 from hiero_lib.models.plan import BatchPlan, LevelPlan, PlanSettings, VideoRows, plan_batch
-from hiero_lib.models.tdgc import TDGC, gate_tables
-from hiero_lib.models.temporal import TemporalGraph
+from hiero_lib.models.tdgc import TDGC, StageGates, stage_gates
+from hiero_lib.models.temporal import TemporalGraph, for_gpu
 from hiero_lib.models.threads import SpectralThreads, ThreadDiscovery, thread_graph
 
 # Without gradients a stage works on so many rows at a time: what it holds in between is bounded, whatever the length
@@ -67,23 +66,22 @@ class Stage(nn.Module):
         self.norm = nn.LayerNorm(config.hidden_size)
 
     def forward(
-        self, x: Float[Tensor, "N H"], graph: TemporalGraph, tables: Sequence[Tensor] | None = None
+        self, x: Float[Tensor, "N H"], graph: TemporalGraph, gates: StageGates | None = None
     ) -> Float[Tensor, "N H"]:
-        """See the class; ``tables`` of its layers' gates (:func:`gate_tables`), None computes them."""
+        """See the class; ``gates`` of its layers, None computes them."""
         x = graph.sort(x)
-        if tables is None:
-            shape = (len(self.convs), -1)
-            tables = gate_tables(self.layers(), graph.distance.expand(shape), graph.weight.expand(shape))
+        if gates is None:
+            (gates,) = stage_gates([self.layers()], graph.distance[None], graph.weight[None])
         if torch.is_grad_enabled() and x.device.type != "cpu":
-            graph = graph.summing_by_product(len(tables[0]), tables[0].dtype)
+            return graph.unsort(self._rows(x, for_gpu(graph, gates.together), gates))
         if torch.is_grad_enabled() or len(x) <= _ROWS_AT_ONCE:
-            return graph.unsort(self._rows(x, graph, tables))
+            return graph.unsort(self._rows(x, [graph] * len(self.convs), gates))
         # A layer reaches as far as the largest offset, so rows and that margin on both sides are all that is needed.
         margin = len(self.convs) * max((abs(offset) for offset in graph.offsets), default=0)
         parts = []
         for start in range(0, len(x), _ROWS_AT_ONCE):
             first, last = max(0, start - margin), min(len(x), start + _ROWS_AT_ONCE + margin)
-            part = self._rows(x[first:last], graph.narrow(first, last), tables)
+            part = self._rows(x[first:last], [graph.narrow(first, last)] * len(self.convs), gates)
             parts.append(part[start - first : start - first + _ROWS_AT_ONCE])
         return graph.unsort(torch.cat(parts))
 
@@ -91,10 +89,10 @@ class Stage(nn.Module):
         """The layers in their order."""
         return [conv for conv in self.convs if isinstance(conv, TDGC)]
 
-    def _rows(self, x: Tensor, graph: TemporalGraph, tables: Sequence[Tensor]) -> Tensor:
-        """The stage on rows in the graph's order."""
+    def _rows(self, x: Tensor, graphs: Sequence[TemporalGraph], gates: StageGates) -> Tensor:
+        """The stage on rows in the graph's order; a graph for each layer."""
         x = self.dropout(x)
-        for layer, (conv, table) in enumerate(zip(self.convs, tables)):
+        for layer, (conv, graph, table) in enumerate(zip(self.convs, graphs, gates.tables)):
             x = conv(x, graph, table)
             if layer < len(self.convs) - 1:
                 x = nn.functional.leaky_relu(x, 0.2, inplace=True)
@@ -137,34 +135,30 @@ class HiERO(nn.Module):
             plan = plan_batch(data, settings)
         x = data.x if plan.kept is None else data.x.index_select(0, plan.kept)
         x = self.projection(x.flatten(1))
-        tables = self._tables(plan)
-        return self._decode(self._encode(x, plan, tables), plan, tables)
+        gates = self._gates(plan)
+        return self._decode(self._encode(x, plan, gates), plan, gates)
 
-    def _tables(self, plan: BatchPlan) -> Iterator[Sequence[Tensor] | None]:
-        """The gates of each stage, in the order in which the stages work; None where its edges are not known yet."""
+    def _gates(self, plan: BatchPlan) -> Iterator[StageGates | None]:
+        """Gates of each stage, in the order in which the stages work; None where its edges are not known yet."""
         stages: list[tuple[nn.Module, bool]] = [(stage, True) for stage in self.encoder_stages]
         for level, stage in zip(range(self.config.depth - 1, -1, -1), self.decoder_stages):
             stages.append((stage, plan.settings.kinds_known(level)))
-        layers = [layer for stage, known in stages if known and isinstance(stage, Stage) for layer in stage.layers()]
-        each = self.config.n_layers
-        distance, weight = (
-            values[:, None].expand(-1, each, -1).flatten(0, 1) for values in (plan.distance, plan.weight)
-        )
-        tables = iter(gate_tables(layers, distance, weight))
-        return iter([list(itertools.islice(tables, each)) if known else None for _, known in stages])
+        layers = [stage.layers() for stage, known in stages if known and isinstance(stage, Stage)]
+        gates = iter(stage_gates(layers, plan.distance, plan.weight))
+        return iter([next(gates) if known else None for _, known in stages])
 
-    def _encode(self, x: Tensor, plan: BatchPlan, tables: Iterator[Sequence[Tensor] | None]) -> list[Tensor]:
+    def _encode(self, x: Tensor, plan: BatchPlan, gates: Iterator[StageGates | None]) -> list[Tensor]:
         """Features of the levels 0 (the projected input) to depth."""
         encoded = [x]
         for stage, level in zip(self.encoder_stages, plan.levels[1:]):
             assert level.below is not None
             x = level.below(x)
-            x = x + stage(x, level.graph, next(tables))
+            x = x + stage(x, level.graph, next(gates))
             encoded.append(x)
         return encoded
 
     def _decode(
-        self, encoded: list[Tensor], plan: BatchPlan, tables: Iterator[Sequence[Tensor] | None]
+        self, encoded: list[Tensor], plan: BatchPlan, gates: Iterator[StageGates | None]
     ) -> list[HierarchyLevel]:
         """From the deepest level back to the segments, along threads above level 0."""
         decoded: list[HierarchyLevel] = []
@@ -173,7 +167,7 @@ class HiERO(nn.Module):
             assert level.above is not None
             x = fine + level.above(x)
             assignments, graph = self._reasoning(x.detach(), level)
-            x = stage(x, graph, next(tables))
+            x = stage(x, graph, next(gates))
             decoded.append(
                 HierarchyLevel(level.level, x, level.pos, level.indices, level.batch, assignments, level.rows)
             )

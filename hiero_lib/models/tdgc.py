@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -67,23 +68,42 @@ class TDGC(nn.Module):
         Args:
             x: the nodes.
             graph: carries the neighbours, their distances, signs and degrees.
-            table: of :func:`gate_tables`; None computes it.
+            table: of :func:`stage_gates`; None computes it.
         """
         if table is None:
-            (table,) = gate_tables([self], graph.distance[None], graph.weight[None])
+            (table,) = stage_gates([[self]], graph.distance[None], graph.weight[None])[0].tables
         root = nn.functional.linear(x, self.lin_root.weight, self.bias.view(-1))
         return gated_neighbours(root, self.lin_rel(x), table, graph, slope=0.2)
 
 
-def gate_tables(
-    layers: Sequence[TDGC], distance: Float[Tensor, "L K"], weight: Float[Tensor, "L K"]
-) -> Sequence[Float[Tensor, "K H"]]:
-    """For each of L layers that are alike, what a message of each kind of edge is multiplied by: ``w g``, ``[K, H]``.
+@dataclass(frozen=True)
+class StageGates:
+    """What a message of each kind of edge is multiplied by in each layer of a stage: ``w g``.
+
+    Shapes: tables: ``[K, H]`` for each of L layers; together: ``[L, K, H]`` the same, without gradients.
+    """
+
+    tables: tuple[Tensor, ...]
+    together: Float[Tensor, "L K H"]
+
+
+def stage_gates(
+    stages: Sequence[Sequence[TDGC]], distance: Float[Tensor, "S K"], weight: Float[Tensor, "S K"]
+) -> list[StageGates]:
+    """The gates of stages of equally many layers that are alike; of each stage, distances and weights of its kinds.
 
     All at once: one by one, gates would be most of what a GPU is asked to start.
     """
+    layers = [layer for stage in stages for layer in stage]
+    if not layers:
+        return []
+    each = len(stages[0])
+    distance, weight = (values[:, None].expand(-1, each, -1).flatten(0, 1) for values in (distance, weight))
     gates = _gates(layers, distance)
-    return (gates * weight[..., None].to(gates.dtype)).contiguous().unbind(0)
+    gates = (gates * weight[..., None].to(gates.dtype)).contiguous()
+    tables, together = gates.unbind(0), gates.detach()
+    starts = range(0, len(layers), each)
+    return [StageGates(tables[start : start + each], together[start : start + each]) for start in starts]
 
 
 def _gates(layers: Sequence[TDGC], distance: Float[Tensor, "L K"]) -> Float[Tensor, "L K H"]:

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-_AT_ONCE = 4  # offsets whose gates a GPU holds at a time
+_AT_ONCE = 2  # offsets whose gates a GPU keeps: neighbours in a thread, or in time with the published radius
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class TemporalGraph:
         kinds: ``[len(offsets), N]`` kind of the edge from row ``i + offset`` into row ``i``; 0 is no edge;
         distance: ``[K]`` ``|pos_j - pos_i|`` of each kind, in the unit of ``pos``;
         weight: ``[K]`` ``sign(pos_j - pos_i) / degree_i`` of each kind (without the sign where ``signed`` is false);
-        one_hot: ``[len(offsets), N, K]`` the kinds, of :meth:`summing_by_product`.
+        one_hot: ``[len(offsets), N, K]`` the kinds, gates: ``[len(offsets), N, H]`` of the edges (:func:`for_gpu`).
     """
 
     order: Int[Tensor, " N"] | None
@@ -41,6 +41,7 @@ class TemporalGraph:
     weight: Float[Tensor, " K"]
     inverse: Int[Tensor, " N"] | None = None
     one_hot: Float[Tensor, "O N K"] | None = None
+    gates: Float[Tensor, "O N H"] | None = None
 
     @property
     def num_nodes(self) -> int:
@@ -54,16 +55,6 @@ class TemporalGraph:
     def unsort(self, x: Shaped[Tensor, "N ..."]) -> Shaped[Tensor, "N ..."]:
         """Rows of ``x``, given in the graph's order, back in the input's order."""
         return x if self.inverse is None else _Permuted.apply(x, self.inverse, self.order)
-
-    def summing_by_product(self, num_kinds: int, dtype: torch.dtype) -> TemporalGraph:
-        """The same graph; gradients of a table of ``num_kinds`` gates are added up as a product with one-hot rows.
-
-        That adds in one order always, and in float32. What a GPU has for it otherwise, ``index_add``, adds in the
-        order in which its threads come, and in the precision of the numbers.
-        """
-        one_hot = torch.eye(num_kinds, dtype=dtype, device=self.kinds.device)
-        one_hot = one_hot.index_select(0, self.kinds.reshape(-1)).unflatten(0, self.kinds.shape)
-        return dataclasses.replace(self, one_hot=one_hot)
 
     def narrow(self, start: int, stop: int) -> TemporalGraph:
         """The graph of some consecutive sorted rows; edges to rows outside are gone, degrees are as they were."""
@@ -81,6 +72,23 @@ class TemporalGraph:
             edges = self.order[edges]
         by_source = edges[:, torch.argsort(edges[0], stable=True)]
         return by_source[:, torch.argsort(by_source[1], stable=True)]
+
+
+def for_gpu(graph: TemporalGraph, tables: Float[Tensor, "L K H"]) -> list[TemporalGraph]:
+    """The same graph for each of L layers with their tables of gates, so that a GPU has little to start.
+
+    The gates of all layers' edges are looked up at once, where they are not too many, and kept for the backward pass.
+    Gradients of a table are added up by kinds as a product with one-hot rows. That adds in one order always, and in
+    float32. What a GPU has for it otherwise, ``index_add``, adds in the order in which its threads come, and in the
+    precision of the numbers.
+    """
+    kinds = graph.kinds.reshape(-1)
+    one_hot = torch.eye(tables.shape[1], dtype=tables.dtype, device=tables.device)
+    graph = dataclasses.replace(graph, one_hot=one_hot.index_select(0, kinds).unflatten(0, graph.kinds.shape))
+    if len(graph.offsets) > _AT_ONCE:
+        return [graph] * len(tables)
+    gates = tables.detach().index_select(1, kinds).unflatten(1, graph.kinds.shape)
+    return [dataclasses.replace(graph, gates=of_layer) for of_layer in gates]
 
 
 class _Permuted(torch.autograd.Function):
@@ -226,16 +234,15 @@ def _edges(graph: TemporalGraph, table: Tensor, like: Tensor) -> Iterator[tuple[
 
     On a CPU they are small enough for its cache, elsewhere as large as can be.
     """
-    (n, channels), on_cpu = like.shape, like.device.type == "cpu"
-    size = max(32, 2**18 // max(1, channels)) if on_cpu else max(1, n)
-    at_once = not on_cpu and 0 < len(graph.offsets) <= _AT_ONCE
-    gates = table.index_select(0, graph.kinds.view(-1)).unflatten(0, graph.kinds.shape) if at_once else None
+    n, channels = like.shape
+    size = max(32, 2**18 // max(1, channels)) if like.device.type == "cpu" else max(1, n)
     for o, offset in enumerate(graph.offsets):
         first, last = max(0, -offset), min(n, n - offset)
         for start in range(first, last, size):
             stop = min(last, start + size)
             rows = slice(start, stop)
-            gate = table.index_select(0, graph.kinds[o, rows]) if gates is None else gates[o, rows]
+            kept = None if graph.gates is None else graph.gates[o, rows].to(table.dtype)
+            gate = table.index_select(0, graph.kinds[o, rows]) if kept is None else kept
             yield o, slice(start + offset, stop + offset), rows, gate
 
 

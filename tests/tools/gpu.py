@@ -1,7 +1,7 @@
 """``python -m tests.tools.gpu``: what only a GPU can show, in under ten minutes; every figure with the card's name.
 
 The golden tests; results of a training step against the CPU's, and whether it repeats bitwise; launches and waits of
-a step, by the profiler; the benchmarks of the training step, EgoMCQ and clustering. Without a GPU it says so and ends.
+a step, by the profiler; the benchmarks of the training step, EgoMCQ and clustering. Without a GPU it says so.
 ``--device cpu`` goes through what a CPU can do of it, to see that the script is whole.
 """
 
@@ -76,11 +76,7 @@ def asked(device: torch.device) -> None:
                 part()
             events = Counter(event.name for event in seen.events())
             launches, waits = (
-                sum(
-                    count
-                    for event, count in events.items()
-                    if event.startswith("cu") and any(kind in event for kind in kinds)
-                )
+                sum(count for event, count in events.items() if event[:2] == "cu" and any(k in event for k in kinds))
                 for kinds in (_LAUNCHES, _WAITS)
             )
             if counted:
