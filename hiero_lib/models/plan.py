@@ -165,7 +165,10 @@ class BatchPlan:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> BatchPlan:
         """On a device, by one copy for the integers and one for the others."""
-        return pack(self).apply(lambda flat: flat.to(device, non_blocking=non_blocking)).unpack()
+        packed = pack(self)
+        if self.distance.is_pinned():  # packing has copied it out of there
+            packed = packed.apply(Tensor.pin_memory)
+        return packed.apply(lambda flat: flat.to(device, non_blocking=non_blocking)).unpack()
 
     def pin_memory(self) -> BatchPlan:
         """In memory from which a GPU copies while the CPU goes on."""
