@@ -50,9 +50,18 @@ class _Mixed(torch.autograd.Function):
 
 
 def _sums(x: Tensor, rows: Tensor, starts: Tensor, weights: Tensor) -> Tensor:
+    if x.device.type == "mps":
+        return _added(x, rows, starts, weights)
     return torch.nn.functional.embedding_bag(
         rows, x.contiguous(), starts, mode="sum", per_sample_weights=weights.to(x.dtype)
     )
+
+
+def _added(x: Tensor, rows: Tensor, starts: Tensor, weights: Tensor) -> Tensor:
+    """The same sums for Apple's MPS, where torch has had ``embedding_bag`` since some version after 2.6 only."""
+    owner = torch.searchsorted(starts, torch.arange(len(rows), device=rows.device), right=True) - 1
+    parts = x.index_select(0, rows) * weights.to(x.dtype)[:, None]
+    return x.new_zeros((len(starts), x.shape[1])).index_add_(0, owner, parts)
 
 
 def mix_of(rows: Int[Tensor, "N k"], weights: Float[Tensor, "N k"], num_rows: int) -> Mix:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hiero_lib.models.mixing import halving, interpolation, mix_of
+from hiero_lib.models.mixing import _added, halving, interpolation, mix_of
 from hiero_lib.models.temporal import video_pointer
 from tests.models.test_temporal import scattered
 
@@ -19,6 +19,9 @@ def test_a_mix_is_the_product_with_its_matrix_and_so_is_its_gradient():
     x = torch.randn(9, 5, generator=generator, dtype=torch.float64, requires_grad=True)
     mix = mix_of(rows, weights, 9)
     torch.testing.assert_close(mix(x), matrix @ x)
+    torch.testing.assert_close(_added(x, mix.rows, mix.starts, mix.weights), matrix @ x)
+    back = _added(matrix @ x, mix.back_rows, mix.back_starts, mix.back_weights)  # of one row there is no entry
+    torch.testing.assert_close(back, matrix.T @ matrix @ x)
     assert torch.autograd.gradcheck(mix, [x])
     assert torch.equal(torch.autograd.grad(mix(x).sum(), x)[0][4], torch.zeros(5, dtype=torch.float64))
 
