@@ -18,6 +18,11 @@ def best_device() -> torch.device:
     return torch.device("cpu")
 
 
+def with_float64(device: torch.device) -> torch.device:
+    """Where numbers of a device are computed in double precision: there, but for Apple's MPS, which has none."""
+    return torch.device("cpu") if device.type == "mps" else device
+
+
 def choose_precision(wanted: Literal["auto", "no", "fp16", "bf16"]) -> tuple[Precision, str]:
     """The precision of training, and why.
 

@@ -6,6 +6,7 @@ Forward takes a PyG batch of :class:`hiero_lib.data.segments.VideoSegments` and 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,8 +15,9 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from hiero_lib.config import ModelConfig
-from hiero_lib.models.tdgc import TDGC
-from hiero_lib.models.temporal import TemporalGraph, interpolate, pool_in_time, radius_graph, video_pointer
+from hiero_lib.models.plan import BatchPlan, LevelPlan, PlanSettings, VideoRows, plan_batch
+from hiero_lib.models.tdgc import TDGC, StageGates, stage_gates
+from hiero_lib.models.temporal import TemporalGraph, for_gpu
 from hiero_lib.models.threads import SpectralThreads, ThreadDiscovery, thread_graph
 
 # Without gradients a stage works on so many rows at a time: what it holds in between is bounded, whatever the length
@@ -30,6 +32,8 @@ class HierarchyLevel:
     Shapes:
         x: ``[n, H]`` features; pos: ``[n]`` seconds; indices: ``[n]`` number of the node in its video at this level;
         batch: ``[n]`` video; assignments: ``[n]`` thread, unique over videos, -1 throughout at level 0.
+
+    ``rows``: the nodes by videos, where that is known.
     """
 
     level: int
@@ -38,6 +42,7 @@ class HierarchyLevel:
     indices: Int[Tensor, " n"]
     batch: Int[Tensor, " n"]
     assignments: Int[Tensor, " n"]
+    rows: VideoRows | None = None
 
 
 class Stage(nn.Module):
@@ -60,25 +65,35 @@ class Stage(nn.Module):
         )
         self.norm = nn.LayerNorm(config.hidden_size)
 
-    def forward(self, x: Float[Tensor, "N H"], graph: TemporalGraph) -> Float[Tensor, "N H"]:
-        """See the class."""
+    def forward(
+        self, x: Float[Tensor, "N H"], graph: TemporalGraph, gates: StageGates | None = None
+    ) -> Float[Tensor, "N H"]:
+        """See the class; ``gates`` of its layers, None computes them."""
         x = graph.sort(x)
+        if gates is None:
+            (gates,) = stage_gates([self.layers()], graph.distance[None], graph.weight[None])
+        if torch.is_grad_enabled() and x.device.type != "cpu":
+            return graph.unsort(self._rows(x, for_gpu(graph, gates.together), gates))
         if torch.is_grad_enabled() or len(x) <= _ROWS_AT_ONCE:
-            return graph.unsort(self._rows(x, graph))
+            return graph.unsort(self._rows(x, [graph] * len(self.convs), gates))
         # A layer reaches as far as the largest offset, so rows and that margin on both sides are all that is needed.
         margin = len(self.convs) * max((abs(offset) for offset in graph.offsets), default=0)
         parts = []
         for start in range(0, len(x), _ROWS_AT_ONCE):
             first, last = max(0, start - margin), min(len(x), start + _ROWS_AT_ONCE + margin)
-            part = self._rows(x[first:last], graph.narrow(first, last))
+            part = self._rows(x[first:last], [graph.narrow(first, last)] * len(self.convs), gates)
             parts.append(part[start - first : start - first + _ROWS_AT_ONCE])
         return graph.unsort(torch.cat(parts))
 
-    def _rows(self, x: Tensor, graph: TemporalGraph) -> Tensor:
-        """The stage on rows in the graph's order."""
+    def layers(self) -> list[TDGC]:
+        """The layers in their order."""
+        return [conv for conv in self.convs if isinstance(conv, TDGC)]
+
+    def _rows(self, x: Tensor, graphs: Sequence[TemporalGraph], gates: StageGates) -> Tensor:
+        """The stage on rows in the graph's order; a graph for each layer."""
         x = self.dropout(x)
-        for layer, conv in enumerate(self.convs):
-            x = conv(x, graph)
+        for layer, (conv, graph, table) in enumerate(zip(self.convs, graphs, gates.tables)):
+            x = conv(x, graph, table)
             if layer < len(self.convs) - 1:
                 x = nn.functional.leaky_relu(x, 0.2, inplace=True)
         return nn.functional.leaky_relu(self.norm(x), 0.2, inplace=True)
@@ -97,9 +112,7 @@ class HiERO(nn.Module):
     def __init__(self, config: ModelConfig, discover_threads: ThreadDiscovery | None = None) -> None:
         super().__init__()
         self.config = config
-        self.discover_threads = discover_threads or SpectralThreads(
-            num_clusters=config.n_clusters, sample_points=config.clustering_sample_points
-        )
+        self.discover_threads = discover_threads or SpectralThreads(num_clusters=config.n_clusters)
         self.projection = nn.Linear(config.input_size, config.hidden_size)
         self.encoder_stages = nn.ModuleList(Stage(config) for _ in range(config.depth))
         self.decoder_stages = nn.ModuleList(Stage(config) for _ in range(config.depth))
@@ -109,61 +122,65 @@ class HiERO(nn.Module):
 
         Args:
             data: a ``VideoSegments`` or a PyG ``Batch`` of them, rows sorted by video and time; rows where an
-                optional ``mask`` is false are dropped first.
+                optional ``mask`` is false are dropped first. Its ``plan`` (:func:`plan_batch`) is taken where it has
+                one for this model; otherwise it is made here, for which a device is waited.
             cluster: find threads and reason along them; None: when training or where the configuration says so.
                 Without, and where the configuration has no threads, the whole video is one thread.
         """
-        x, pos, indices, batch = data.x, data.pos, data.indices, data.batch
-        if batch is None:
-            batch = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-        num_videos = data.num_graphs if hasattr(data, "num_graphs") else 1
-        if data.get("mask") is not None:
-            x, pos, indices, batch = x[data.mask], pos[data.mask], indices[data.mask], batch[data.mask]
         if cluster is None:
             cluster = self.training or self.config.clustering_at_inference
-        cluster = cluster and self.config.threads
+        settings = PlanSettings.of(self.config, cluster=cluster and self.config.threads)
+        plan = data.get("plan")
+        if not isinstance(plan, BatchPlan) or plan.settings != settings:
+            plan = plan_batch(data, settings)
+        x = data.x if plan.kept is None else data.x.index_select(0, plan.kept)
+        x = self.projection(x.flatten(1))
+        gates = self._gates(plan)
+        return self._decode(self._encode(x, plan, gates), plan, gates)
 
-        encoded, graphs = self._encode(self.projection(x.flatten(1)), pos, indices, batch)
-        return self._decode(encoded, graphs[0], cluster=cluster, num_videos=num_videos)
+    def _gates(self, plan: BatchPlan) -> Iterator[StageGates | None]:
+        """Gates of each stage, in the order in which the stages work; None where its edges are not known yet."""
+        stages: list[tuple[nn.Module, bool]] = [(stage, True) for stage in self.encoder_stages]
+        for level, stage in zip(range(self.config.depth - 1, -1, -1), self.decoder_stages):
+            stages.append((stage, plan.settings.kinds_known(level)))
+        layers = [stage.layers() for stage, known in stages if known and isinstance(stage, Stage)]
+        gates = iter(stage_gates(layers, plan.distance, plan.weight))
+        return iter([next(gates) if known else None for _, known in stages])
 
-    def _encode(
-        self, x: Tensor, pos: Tensor, indices: Tensor, batch: Tensor
-    ) -> tuple[list[HierarchyLevel], list[TemporalGraph]]:
-        """Levels 0 (the projected input) to depth, with the temporal graphs they were computed on."""
-        config = self.config
-        signed = config.use_signed_temporal_distance
-        unassigned = torch.full_like(batch, -1)
-        levels = [HierarchyLevel(0, x, pos, indices, batch, unassigned)]
-        graphs = [radius_graph(pos, batch, config.radius, signed=signed, is_sorted=True)]
-        for depth, stage in enumerate(self.encoder_stages, start=1):
-            x, pos, indices, batch = pool_in_time(x, pos, indices, batch, pool=config.pool)
-            graph = radius_graph(pos, batch, config.radius, scale=2.0**depth, signed=signed, is_sorted=True)
-            x = x + stage(x, graph)
-            levels.append(HierarchyLevel(depth, x, pos, indices, batch, batch))
-            graphs.append(graph)
-        return levels, graphs
+    def _encode(self, x: Tensor, plan: BatchPlan, gates: Iterator[StageGates | None]) -> list[Tensor]:
+        """Features of the levels 0 (the projected input) to depth."""
+        encoded = [x]
+        for stage, level in zip(self.encoder_stages, plan.levels[1:]):
+            assert level.below is not None
+            x = level.below(x)
+            x = x + stage(x, level.graph, next(gates))
+            encoded.append(x)
+        return encoded
 
     def _decode(
-        self, encoded: list[HierarchyLevel], temporal: TemporalGraph, *, cluster: bool, num_videos: int
+        self, encoded: list[Tensor], plan: BatchPlan, gates: Iterator[StageGates | None]
     ) -> list[HierarchyLevel]:
         """From the deepest level back to the segments, along threads above level 0."""
-        config = self.config
-        signed = config.use_signed_temporal_distance
         decoded: list[HierarchyLevel] = []
-        coarse = encoded[-1]
-        for stage, fine in zip(self.decoder_stages, reversed(encoded[:-1])):
-            ptr = video_pointer(coarse.batch, num_videos)
-            x = fine.x + interpolate(coarse.x, coarse.pos, fine.pos, ptr_x=ptr, batch_y=fine.batch, neighbours=2)
-            if fine.level == 0:
-                assignments, graph = fine.assignments, temporal
-            elif cluster:
-                assignments = self.discover_threads(
-                    x.detach(), indices=fine.indices, batch=fine.batch, num_videos=num_videos
-                )
-                graph = thread_graph(assignments, variant=config.thread_graph, signed=signed)
-            else:
-                assignments = fine.batch
-                graph = radius_graph(fine.indices.float(), fine.batch, 1.5, signed=signed, is_sorted=True)
-            coarse = HierarchyLevel(fine.level, stage(x, graph), fine.pos, fine.indices, fine.batch, assignments)
-            decoded.append(coarse)
+        x = encoded[-1]
+        for stage, fine, level in zip(self.decoder_stages, encoded[-2::-1], plan.levels[-2::-1]):
+            assert level.above is not None
+            x = fine + level.above(x)
+            assignments, graph = self._reasoning(x.detach(), level)
+            x = stage(x, graph, next(gates))
+            decoded.append(
+                HierarchyLevel(level.level, x, level.pos, level.indices, level.batch, assignments, level.rows)
+            )
         return decoded[::-1]
+
+    def _reasoning(self, x: Tensor, level: LevelPlan) -> tuple[Tensor, TemporalGraph]:
+        """The threads of a level, and the graph that its stage of the decoder reasons along."""
+        if level.level == 0:
+            return level.unassigned, level.graph
+        if level.line is not None:
+            return level.batch, level.line
+        assignments = self.discover_threads(
+            x, indices=level.indices, batch=level.batch, num_videos=level.rows.videos, samples=level.samples
+        )
+        signed = self.config.use_signed_temporal_distance
+        return assignments, thread_graph(assignments, variant=self.config.thread_graph, signed=signed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -56,12 +58,65 @@ class TDGC(nn.Module):
 
     def gates(self, distance: Float[Tensor, " K"]) -> Float[Tensor, "K H"]:
         """Gates ``[K, H]`` of distances ``[K]``, in the unit of the graph's positions."""
-        if not self.use_pos_attr:
-            return distance.new_ones((len(distance), self.lin_rel.out_features))
-        return getattr(torch, self.pos_act)(self.lin_pos(distance[:, None]))
+        return _gates([self], distance[None])[0]
 
-    def forward(self, x: Float[Tensor, "N H"], graph: TemporalGraph) -> Float[Tensor, "N H"]:
-        """See the class; ``graph`` carries the neighbours, their distances, signs and degrees."""
-        root = nn.functional.linear(x, self.lin_root.weight, self.bias[0])
-        table = self.gates(graph.distance) * graph.weight[:, None].to(x.dtype)
+    def forward(
+        self, x: Float[Tensor, "N H"], graph: TemporalGraph, table: Float[Tensor, "K H"] | None = None
+    ) -> Float[Tensor, "N H"]:
+        """See the class.
+
+        Args:
+            x: the nodes.
+            graph: carries the neighbours, their distances, signs and degrees.
+            table: of :func:`stage_gates`; None computes it.
+        """
+        if table is None:
+            (table,) = stage_gates([[self]], graph.distance[None], graph.weight[None])[0].tables
+        root = nn.functional.linear(x, self.lin_root.weight, self.bias.view(-1))
         return gated_neighbours(root, self.lin_rel(x), table, graph, slope=0.2)
+
+
+@dataclass(frozen=True)
+class StageGates:
+    """What a message of each kind of edge is multiplied by in each layer of a stage: ``w g``.
+
+    Shapes: tables: ``[K, H]`` for each of L layers; together: ``[L, K, H]`` the same, without gradients.
+    """
+
+    tables: tuple[Tensor, ...]
+    together: Float[Tensor, "L K H"]
+
+
+def stage_gates(
+    stages: Sequence[Sequence[TDGC]], distance: Float[Tensor, "S K"], weight: Float[Tensor, "S K"]
+) -> list[StageGates]:
+    """The gates of stages of equally many layers that are alike; of each stage, distances and weights of its kinds.
+
+    All at once: one by one, gates would be most of what a GPU is asked to start.
+    """
+    layers = [layer for stage in stages for layer in stage]
+    if not layers:
+        return []
+    each = len(stages[0])
+    distance, weight = (values[:, None].expand(-1, each, -1).flatten(0, 1) for values in (distance, weight))
+    gates = _gates(layers, distance)
+    gates = (gates * weight[..., None].to(gates.dtype)).contiguous()
+    tables, together = gates.unbind(0), gates.detach()
+    starts = range(0, len(layers), each)
+    return [StageGates(tables[start : start + each], together[start : start + each]) for start in starts]
+
+
+def _gates(layers: Sequence[TDGC], distance: Float[Tensor, "L K"]) -> Float[Tensor, "L K H"]:
+    first = layers[0]
+    if not first.use_pos_attr:
+        return distance.new_ones((*distance.shape, first.lin_rel.out_features))
+    # What is of one distance is a column here: so the gradient of a weight comes out as the weight lies in memory.
+    hidden = _linears([layer.lin_pos[0] for layer in layers], distance[:, None])
+    gates = _linears([layer.lin_pos[2] for layer in layers], nn.functional.leaky_relu(hidden, 0.01, inplace=True))
+    return getattr(torch, first.pos_act)(gates).mT
+
+
+def _linears(layers: Sequence[nn.Module], x: Float[Tensor, "L C K"]) -> Float[Tensor, "L D K"]:
+    """Linear layer l of the columns of ``x[l]``."""
+    weight, bias = (torch.stack([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
+    return torch.baddbmm(bias[..., None], weight, x)

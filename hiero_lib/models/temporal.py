@@ -1,4 +1,4 @@
-"""Exact one-dimensional replacements of radius search, k-NN interpolation and pooling.
+"""Exact one-dimensional replacements of radius search and k-NN search.
 
 Segments lie on a line, so a radius graph is a band around the diagonal once rows are sorted: node ``i`` can only
 be joined to ``i + o`` for small offsets ``o``. That needs neither torch-cluster nor an edge list, runs on any
@@ -10,13 +10,14 @@ distance, like the gates of TDGC, is computed once a kind instead of once an edg
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from hiero_lib.config import Pooling
+_AT_ONCE = 2  # offsets whose gates a GPU keeps: neighbours in a thread, or in time with the published radius
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,13 @@ class TemporalGraph:
     """Edges between nodes that are near in time, as a band over sorted rows.
 
     Shapes:
-        order: ``[N]`` input row of each sorted row, or None where the input is sorted already;
+        order: ``[N]`` input row of each sorted row, and inverse: ``[N]`` sorted row of each input row; None where the
+        input is sorted already;
         offsets: the distances in rows, each in both directions;
         kinds: ``[len(offsets), N]`` kind of the edge from row ``i + offset`` into row ``i``; 0 is no edge;
         distance: ``[K]`` ``|pos_j - pos_i|`` of each kind, in the unit of ``pos``;
-        weight: ``[K]`` ``sign(pos_j - pos_i) / degree_i`` of each kind (without the sign where ``signed`` is false).
+        weight: ``[K]`` ``sign(pos_j - pos_i) / degree_i`` of each kind (without the sign where ``signed`` is false);
+        one_hot: ``[len(offsets), N, K]`` the kinds, gates: ``[len(offsets), N, H]`` of the edges (:func:`for_gpu`).
     """
 
     order: Int[Tensor, " N"] | None
@@ -36,6 +39,9 @@ class TemporalGraph:
     kinds: Int[Tensor, "O N"]
     distance: Float[Tensor, " K"]
     weight: Float[Tensor, " K"]
+    inverse: Int[Tensor, " N"] | None = None
+    one_hot: Float[Tensor, "O N K"] | None = None
+    gates: Float[Tensor, "O N H"] | None = None
 
     @property
     def num_nodes(self) -> int:
@@ -44,19 +50,15 @@ class TemporalGraph:
 
     def sort(self, x: Shaped[Tensor, "N ..."]) -> Shaped[Tensor, "N ..."]:
         """Rows of ``x`` in the graph's order."""
-        return x if self.order is None else x.index_select(0, self.order)
+        return x if self.order is None else _Permuted.apply(x, self.order, self.inverse)
 
     def unsort(self, x: Shaped[Tensor, "N ..."]) -> Shaped[Tensor, "N ..."]:
         """Rows of ``x``, given in the graph's order, back in the input's order."""
-        if self.order is None:
-            return x
-        inverse = torch.empty_like(self.order)
-        inverse[self.order] = torch.arange(len(self.order), device=self.order.device)
-        return x.index_select(0, inverse)
+        return x if self.inverse is None else _Permuted.apply(x, self.inverse, self.order)
 
     def narrow(self, start: int, stop: int) -> TemporalGraph:
         """The graph of some consecutive sorted rows; edges to rows outside are gone, degrees are as they were."""
-        return dataclasses.replace(self, order=None, kinds=self.kinds[:, start:stop])
+        return dataclasses.replace(self, order=None, inverse=None, kinds=self.kinds[:, start:stop])
 
     def edge_index(self) -> Int[Tensor, "2 E"]:
         """``[2, E]`` the same edges as PyG writes them (source, target), sorted by target; for looking and tests."""
@@ -72,6 +74,41 @@ class TemporalGraph:
         return by_source[:, torch.argsort(by_source[1], stable=True)]
 
 
+def for_gpu(graph: TemporalGraph, tables: Float[Tensor, "L K H"]) -> list[TemporalGraph]:
+    """The same graph for each of L layers with their tables of gates, so that a GPU has little to start.
+
+    The gates of all layers' edges are looked up at once, where they are not too many, and kept for the backward pass.
+    Gradients of a table are added up by kinds as a product with one-hot rows. That adds in one order always, and in
+    float32. What a GPU has for it otherwise, ``index_add``, adds in the order in which its threads come, and in the
+    precision of the numbers.
+    """
+    kinds = graph.kinds.reshape(-1)
+    one_hot = torch.eye(tables.shape[1], dtype=tables.dtype, device=tables.device)
+    graph = dataclasses.replace(graph, one_hot=one_hot.index_select(0, kinds).unflatten(0, graph.kinds.shape))
+    if len(graph.offsets) > _AT_ONCE:
+        return [graph] * len(tables)
+    gates = tables.detach().index_select(1, kinds).unflatten(1, graph.kinds.shape)
+    return [dataclasses.replace(graph, gates=of_layer) for of_layer in gates]
+
+
+class _Permuted(torch.autograd.Function):
+    """Rows in another order; the gradient's go back to theirs, where ``index_select`` would add them up."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, order: Tensor, inverse: Tensor) -> Tensor:
+        ctx.inverse = inverse
+        return x.index_select(0, order)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):
+        return grad.index_select(0, ctx.inverse), None, None
+
+
+def inverse_of(order: Int[Tensor, " N"]) -> Int[Tensor, " N"]:
+    """The permutation that undoes ``order``."""
+    return torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=order.device))
+
+
 def radius_graph(
     pos: Float[Tensor, " N"],
     group: Int[Tensor, " N"],
@@ -84,7 +121,8 @@ def radius_graph(
     """Join the nodes of a group whose distance in time is under ``radius`` (strictly, without self loops).
 
     Equals ``torch_cluster.radius_graph(pos / scale, radius, group)`` where no node has more than 32 neighbours
-    (the reference's search stops there; nothing in practice reaches it).
+    (the reference's search stops there; nothing in practice reaches it). A device is waited for: it says how far the
+    edges reach and how many kinds there are.
 
     Args:
         pos: ``[N]`` positions; distances and signs are taken from them unscaled.
@@ -94,10 +132,11 @@ def radius_graph(
         signed: keep the sign of ``pos_j - pos_i`` in the weights.
         is_sorted: rows are sorted by group and position already.
     """
-    order = None
+    order = inverse = None
     if not is_sorted:
         by_pos = torch.argsort(pos, stable=True)
         order = by_pos[torch.argsort(group[by_pos], stable=True)]
+        inverse = inverse_of(order)
         pos, group = pos[order], group[order]
     n = len(pos)
     scaled = pos / scale
@@ -126,9 +165,10 @@ def radius_graph(
             joined.append(_padded(near, head, n))
     if not offsets:
         empty = pos.new_zeros(1)
-        return TemporalGraph(order, (), torch.zeros((0, n), dtype=torch.int64, device=pos.device), empty, empty)
+        none = torch.zeros((0, n), dtype=torch.int64, device=pos.device)
+        return TemporalGraph(order, (), none, empty, empty, inverse)
     kinds, distance, weight = _kinds(torch.stack(distances), torch.stack(codes), torch.stack(joined))
-    return TemporalGraph(order, tuple(offsets), kinds, distance, weight)
+    return TemporalGraph(order, tuple(offsets), kinds, distance, weight, inverse)
 
 
 def _padded(values: Tensor, rows: slice, n: int) -> Tensor:
@@ -154,48 +194,56 @@ def _kinds(distances: Tensor, codes: Tensor, joined: Tensor) -> tuple[Tensor, Te
 
 
 class _GatedNeighbours(torch.autograd.Function):
-    """``out + sum_o table[kinds[o]] * leaky_relu(h)[i + offset_o]``, a block of rows at a time.
+    """``out += sum_o table[kinds[o]] * leaky_relu(h)[i + offset_o]``, a block of rows at a time.
 
     One pass over blocks that stay in the processor's cache replaces a dozen passes over ``[N, H]`` tensors.
     """
 
     @staticmethod
-    def forward(
-        ctx, out: Tensor, h: Tensor, table: Tensor, kinds: Tensor, offsets: tuple[int, ...], slope: float
-    ) -> Tensor:
+    def forward(ctx, out: Tensor, h: Tensor, table: Tensor, graph: TemporalGraph, slope: float) -> Tensor:
         activated = torch.nn.functional.leaky_relu(h, slope)
-        result = out.clone(memory_format=torch.contiguous_format)
-        for offset, kind in zip(offsets, kinds):
-            for start, stop in _blocks(len(h), offset, h):
-                gate = table.index_select(0, kind[start:stop])
-                result[start:stop].addcmul_(gate, activated[start + offset : stop + offset])
-        ctx.save_for_backward(activated, table, kinds)
-        ctx.offsets, ctx.slope = offsets, slope
-        return result
+        for _, source, rows, gate in _edges(graph, table, h):
+            out[rows].addcmul_(gate, activated[source])
+        ctx.mark_dirty(out)
+        ctx.save_for_backward(activated, table)
+        ctx.graph, ctx.slope = graph, slope
+        return out
 
     @staticmethod
     def backward(ctx, grad: Tensor):
-        activated, table, kinds = ctx.saved_tensors
+        activated, table = ctx.saved_tensors
         grad = grad.contiguous()
         grad_h = torch.zeros_like(activated)
-        grad_table = torch.zeros_like(table)
-        for offset, kind in zip(ctx.offsets, kinds):
-            for start, stop in _blocks(len(activated), offset, activated):
-                kind_of, grad_of = kind[start:stop], grad[start:stop]
-                source = slice(start + offset, stop + offset)
-                gate = table.index_select(0, kind_of)
-                grad_h[source].addcmul_(gate, grad_of)
-                grad_table.index_add_(0, kind_of, grad_of * activated[source])
+        sums = None if ctx.graph.one_hot is None else ctx.graph.one_hot.to(table.dtype)
+        grad_table = torch.zeros_like(table) if sums is None else None
+        for o, source, rows, gate in _edges(ctx.graph, table, activated):
+            grad_h[source].addcmul_(gate, grad[rows])
+            grad_gate = grad[rows] * activated[source]
+            if sums is not None:
+                one_hot = sums[o, rows].T
+                grad_table = one_hot @ grad_gate if grad_table is None else grad_table.addmm_(one_hot, grad_gate)
+            elif grad_table is not None:
+                grad_table.index_add_(0, ctx.graph.kinds[o, rows], grad_gate)
         # True: what is handed in is the activation's result, which has the sign of its input
         grad_h = torch.ops.aten.leaky_relu_backward(grad_h, activated, ctx.slope, True)
-        return grad, grad_h, grad_table, None, None, None
+        return grad, grad_h, grad_table, None, None
 
 
-def _blocks(n: int, offset: int, like: Tensor) -> list[tuple[int, int]]:
-    """Ranges of receiving rows; on a CPU small enough for its cache, elsewhere one range."""
-    first, last = max(0, -offset), min(n, n - offset)
-    size = max(32, 2**18 // max(1, like.shape[1])) if like.device.type == "cpu" else max(1, n)
-    return [(start, min(last, start + size)) for start in range(first, last, size)]
+def _edges(graph: TemporalGraph, table: Tensor, like: Tensor) -> Iterator[tuple[int, slice, slice, Tensor]]:
+    """(number of the offset, rows that send, rows that receive, their gates) of blocks of edges.
+
+    On a CPU they are small enough for its cache, elsewhere as large as can be.
+    """
+    n, channels = like.shape
+    size = max(32, 2**18 // max(1, channels)) if like.device.type == "cpu" else max(1, n)
+    for o, offset in enumerate(graph.offsets):
+        first, last = max(0, -offset), min(n, n - offset)
+        for start in range(first, last, size):
+            stop = min(last, start + size)
+            rows = slice(start, stop)
+            kept = None if graph.gates is None else graph.gates[o, rows].to(table.dtype)
+            gate = table.index_select(0, graph.kinds[o, rows]) if kept is None else kept
+            yield o, slice(start + offset, stop + offset), rows, gate
 
 
 def gated_neighbours(
@@ -209,10 +257,11 @@ def gated_neighbours(
     """``out_i + sum_j table[kind_ij] * LeakyReLU_slope(h_j)`` over the neighbours j of i, differentiable.
 
     Shapes: out, h ``[N, H]`` in the graph's order; table ``[K, H]`` with a zero row for kind 0; result ``[N, H]``
-    in the dtype of ``h`` (under autocast the three arrive in different ones).
+    in the dtype of ``h`` (under autocast the three arrive in different ones). It is added to ``out`` in place, where
+    that has this dtype.
     """
     table, out = table.to(h.dtype), out.to(h.dtype)
-    return _GatedNeighbours.apply(out, h, table, graph.kinds, graph.offsets, slope)
+    return _GatedNeighbours.apply(out, h, table, graph, slope)
 
 
 def video_pointer(batch: Int[Tensor, " N"], num_videos: int) -> Int[Tensor, " {num_videos}+1"]:
@@ -220,32 +269,6 @@ def video_pointer(batch: Int[Tensor, " N"], num_videos: int) -> Int[Tensor, " {n
     counts = torch.zeros(num_videos, dtype=torch.int64, device=batch.device)
     counts.scatter_add_(0, batch, torch.ones_like(batch))
     return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-
-
-def interpolate(
-    x: Float[Tensor, "M C"],
-    pos_x: Float[Tensor, " M"],
-    pos_y: Float[Tensor, " N"],
-    *,
-    ptr_x: Int[Tensor, " P"],
-    batch_y: Int[Tensor, " N"],
-    neighbours: int,
-) -> Float[Tensor, "N C"]:
-    """Inverse squared distance interpolation from the nearest nodes in time, as ``knn_interpolate``.
-
-    Shapes:
-        x: ``[M, C]``; pos_x: ``[M]`` increasing within a video; ptr_x: ``[B + 1]`` rows of each video in ``x``;
-        pos_y: ``[N]``; batch_y: ``[N]``; result ``[N, C]``.
-
-    Squared distances are clamped at 1e-16. A video with fewer than ``neighbours`` nodes uses those it has.
-    """
-    nearest, squared = nearest_nodes(pos_x, pos_y, ptr_x=ptr_x, batch_y=batch_y, neighbours=neighbours)
-    weights = 1.0 / squared.clamp(min=1e-16)  # 1 / inf = 0 where there is no such node
-    weights = (weights / weights.sum(dim=1, keepdim=True)).to(x.dtype)
-    result = x.index_select(0, nearest[:, 0]) * weights[:, :1]
-    for k in range(1, neighbours):
-        result = result + x.index_select(0, nearest[:, k]) * weights[:, k : k + 1]
-    return result
 
 
 def nearest_nodes(
@@ -272,42 +295,3 @@ def nearest_nodes(
     squared = torch.where(inside, (pos_x[candidates] - pos_y[:, None]) ** 2, torch.inf)
     squared, which = torch.sort(squared, dim=1, stable=True)
     return candidates.gather(1, which[:, :neighbours]), squared[:, :neighbours]
-
-
-def pool_in_time(
-    x: Float[Tensor, "N C"],
-    pos: Float[Tensor, " N"],
-    indices: Int[Tensor, " N"],
-    batch: Int[Tensor, " N"],
-    *,
-    pool: Pooling,
-) -> tuple[Float[Tensor, "M C"], Float[Tensor, " M"], Int[Tensor, " M"], Int[Tensor, " M"]]:
-    """Halve the temporal resolution (METHOD.md, "Formulas").
-
-    ``mean`` and ``max`` pool each node with its index neighbours i - 1 and i + 1 of the same video, then keep even
-    indices (in the mean the node itself counts twice, as in the released code); ``video_subsampling`` only keeps
-    even indices; ``batch_subsampling`` keeps every second row of the
-    whole batch and leaves the indices as they are.
-
-    Returns:
-        x ``[M, C]``, pos ``[M]``, indices ``[M]``, batch ``[M]`` of the kept nodes.
-    """
-    if pool == "batch_subsampling":
-        return x[::2], pos[::2], indices[::2], batch[::2]
-    keep = (indices % 2 == 0).nonzero().squeeze(1)
-    if pool == "video_subsampling":
-        return x.index_select(0, keep), pos[keep], indices[keep] // 2, batch[keep]
-    n = len(x)
-    joined = torch.zeros(n + 1, dtype=torch.bool, device=x.device)  # joined[i]: rows i - 1 and i are neighbours
-    joined[1:n] = (indices[1:] - indices[:-1] == 1) & (batch[1:] == batch[:-1])
-    before, after = joined[keep], joined[keep + 1]
-    centre = x.index_select(0, keep)
-    left = x.index_select(0, torch.where(before, keep - 1, keep))
-    right = x.index_select(0, torch.where(after, keep + 1, keep))
-    if pool == "max":
-        pooled = torch.maximum(torch.maximum(left, centre), right)
-    else:
-        # the released code adds a self loop to neighbours that include the node already, so it counts twice
-        count = 2 + before.long() + after.long()
-        pooled = (2 * centre + left * before[:, None] + right * after[:, None]) / count[:, None].to(x.dtype)
-    return pooled, pos[keep], indices[keep] // 2, batch[keep]

@@ -15,7 +15,8 @@ from torch import Tensor
 from hiero_lib.config import ThreadGraph
 from hiero_lib.models.clustering.embedding import laplacian_eigenvectors
 from hiero_lib.models.clustering.kmeans import batched_kmeans
-from hiero_lib.models.temporal import TemporalGraph, interpolate, nearest_nodes, radius_graph, video_pointer
+from hiero_lib.models.plan import Samples, rank_kinds, sample_videos
+from hiero_lib.models.temporal import TemporalGraph, inverse_of, radius_graph
 
 
 @runtime_checkable
@@ -23,12 +24,18 @@ class ThreadDiscovery(Protocol):
     """Finds the threads of every video of a batch, without gradients."""
 
     def __call__(
-        self, x: Float[Tensor, "N H"], *, indices: Int[Tensor, " N"], batch: Int[Tensor, " N"], num_videos: int
+        self,
+        x: Float[Tensor, "N H"],
+        *,
+        indices: Int[Tensor, " N"],
+        batch: Int[Tensor, " N"],
+        num_videos: int,
+        samples: Samples | None,
     ) -> Int[Tensor, " N"]:
         """Threads of nodes.
 
         Shapes: x ``[N, H]``, indices ``[N]`` increasing within a video, batch ``[N]`` sorted; result ``[N]`` int64,
-        ids that no two videos share.
+        ids that no two videos share. ``samples``: where the batch's plan would look for them, if it says so.
         """
 
 
@@ -42,7 +49,8 @@ class SpectralThreads:
     nearest point, and ids are made unique as ``video * num_clusters + cluster``.
 
     The k-means of the reference draws its starts at random; here the draws are the same for every video and
-    call, so that threads depend on the features alone: not on the batch, the process, or the step.
+    call, so that threads depend on the features alone: not on the batch, the process, or the step. Nothing of it is
+    in a lower precision, whatever the network is computed in.
     """
 
     num_clusters: int = 4
@@ -52,35 +60,22 @@ class SpectralThreads:
 
     @torch.no_grad()
     def __call__(
-        self, x: Float[Tensor, "N H"], *, indices: Int[Tensor, " N"], batch: Int[Tensor, " N"], num_videos: int
+        self,
+        x: Float[Tensor, "N H"],
+        *,
+        indices: Int[Tensor, " N"],
+        batch: Int[Tensor, " N"],
+        num_videos: int,
+        samples: Samples | None = None,
     ) -> Int[Tensor, " N"]:
-        """See :class:`ThreadDiscovery`."""
-        ptr = video_pointer(batch, num_videos)
-        last = torch.zeros(num_videos, dtype=indices.dtype, device=x.device)
-        last.scatter_reduce_(0, batch, indices, reduce="amax")
-        where = indices / last[batch].clamp(min=1)  # a video of one node lies at 0, not at NaN
-        points = torch.linspace(0, 1, self.sample_points, device=x.device)
-        videos = torch.arange(num_videos, device=x.device)
-        sampled = interpolate(
-            x.float(),
-            where,
-            points.repeat(num_videos),
-            ptr_x=ptr,
-            batch_y=videos.repeat_interleave(self.sample_points),
-            neighbours=min(3, self.sample_points),
-        ).reshape(num_videos, self.sample_points, -1)
-        # a video without nodes borrowed a neighbour's rows with undefined weights: nobody reads its threads
-        sampled = torch.where((ptr[1:] > ptr[:-1])[:, None, None], sampled, 0.0)
-        embedded = laplacian_eigenvectors(sampled, self.num_clusters, temperature=self.temperature)
-        clusters = batched_kmeans(embedded, self.num_clusters, seed=self.seed)
-        nearest, _ = nearest_nodes(
-            points,
-            where,
-            ptr_x=ptr.new_tensor([0, self.sample_points]),
-            batch_y=torch.zeros_like(batch),
-            neighbours=1,
-        )
-        return batch * self.num_clusters + clusters[batch, nearest[:, 0]]
+        """See :class:`ThreadDiscovery`; without samples of as many points a device is waited for."""
+        if samples is None or samples.points != self.sample_points:
+            samples = sample_videos(indices, batch, num_videos=num_videos, points=self.sample_points)
+        with torch.autocast(x.device.type, enabled=False):
+            sampled = samples.mix(x.float()).unflatten(0, (num_videos, self.sample_points))
+            embedded = laplacian_eigenvectors(sampled, self.num_clusters, temperature=self.temperature)
+            clusters = batched_kmeans(embedded, self.num_clusters, seed=self.seed)
+        return batch * self.num_clusters + clusters.view(-1).index_select(0, samples.nearest)
 
 
 def ranks_in_threads(threads: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
@@ -111,8 +106,18 @@ def thread_graph(threads: Int[Tensor, " N"], *, variant: ThreadGraph, signed: bo
     Args:
         threads: ``[N]`` ids; rows in time order within a thread.
         variant: ``within_threads`` as the paper has it; ``released`` joins nodes of the released code's slices,
-            also across threads.
+            also across threads, for which a device is waited.
         signed: as in :func:`hiero_lib.models.temporal.radius_graph`.
     """
-    group = threads if variant == "within_threads" else released_slices(threads)
-    return radius_graph(ranks_in_threads(threads), group, 1.5, signed=signed)
+    if variant == "released":
+        return radius_graph(ranks_in_threads(threads), released_slices(threads), 1.5, signed=signed)
+    # Sorted by thread, a node is joined with the next one and the one before, one rank away: no search is needed.
+    order = torch.argsort(threads, stable=True)
+    ordered = threads.index_select(0, order)
+    joined = torch.zeros(len(threads) + 1, dtype=torch.int64, device=threads.device)  # [i]: rows i - 1 and i
+    joined[1:-1] = ordered[1:] == ordered[:-1]
+    before, after = joined[:-1], joined[1:]
+    degree = before + after
+    kinds = torch.stack([after * degree, before * (degree + 2)])
+    distance, weight = rank_kinds(signed=signed).to(threads.device, non_blocking=True)
+    return TemporalGraph(order, (1, -1), kinds, distance, weight, inverse_of(order))

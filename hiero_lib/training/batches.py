@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
+from torch.utils.data import DataLoader
 from torch_geometric.data import Batch
-from torch_geometric.loader import DataLoader
 
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.progress import Progress
@@ -18,8 +18,9 @@ from hiero_lib.data.egoclip_fit import misfit
 from hiero_lib.data.egoclip_texts import UsedTexts
 from hiero_lib.data.feature_survey import SurveyedStore
 from hiero_lib.data.paths import DataPaths
-from hiero_lib.data.segments import FOLLOW_BATCH
+from hiero_lib.data.segments import FOLLOW_BATCH, VideoSegments
 from hiero_lib.data.text_cache import TextCache
+from hiero_lib.models.plan import PlanSettings, plan_batch
 from hiero_lib.models.text_encoders import TextEncoder, load_text_encoder
 from hiero_lib.training.step import mix_seed
 
@@ -135,10 +136,43 @@ def steps_in_epoch(num_chunks: int, config: TrainingConfig) -> int:
     return max(1, num_chunks // config.batch_size)
 
 
+@dataclass(frozen=True)
+class Collate:
+    """Joins videos to a batch that carries its plan: what positions decide is worked out where data are loaded.
+
+    ``settings``: of the model; None: it has no use for a plan.
+    """
+
+    settings: PlanSettings | None
+
+    def __call__(self, videos: list[VideoSegments]) -> Batch:
+        """The batch, on the CPU."""
+        batch = Batch.from_data_list(videos, follow_batch=list(FOLLOW_BATCH))
+        if self.settings is not None:
+            batch.plan = plan_batch(batch, self.settings)
+        return batch
+
+
 def batches(
-    dataset: EgoClipDataset, config: TrainingConfig, steps: range, *, process: int, processes: int
+    dataset: EgoClipDataset,
+    config: TrainingConfig,
+    steps: range,
+    *,
+    process: int,
+    processes: int,
+    plan: PlanSettings | None = None,
+    pin_memory: bool = False,
 ) -> Iterator[tuple[int, Batch]]:
-    """Each step's number, counted from 0 over all epochs, with this process's share of its batch."""
+    """Each step's number, counted from 0 over all epochs, with this process's share of its batch.
+
+    Args:
+        dataset: the chunks.
+        config: batch size, seed, workers.
+        steps: which.
+        process, processes: rank and their number.
+        plan: of the model in training; None plans nothing.
+        pin_memory: put batches where a GPU copies them from without being waited for.
+    """
     steps_per_epoch, share = steps_in_epoch(len(dataset), config), config.batch_size // processes
     shares = []
     epoch, order = -1, []
@@ -148,7 +182,13 @@ def batches(
             order = chunk_order(len(dataset), seed=config.seed, epoch=epoch)
         start = step % steps_per_epoch * config.batch_size + process * share
         shares.append(order[start : start + share])
-    loader = DataLoader(dataset, batch_sampler=shares, follow_batch=FOLLOW_BATCH, num_workers=config.workers)
+    loader = DataLoader(
+        dataset,
+        batch_sampler=shares,
+        collate_fn=Collate(plan),
+        num_workers=config.workers,
+        pin_memory=pin_memory,
+    )
     return zip(steps, loader)
 
 

@@ -2,8 +2,8 @@
 
 What is notable: a step is a pure function of the weights, the optimiser and its number. The order of the data, the
 learning rate and the random numbers of a step are computed from (seed, step, process), so a checkpoint needs no
-generator state, and a run that was killed and resumed ends with the same weights as one that was not, on the same
-number of processes bitwise.
+generator state, and a run that was killed and resumed ends with the same weights as one that was not: on a CPU, with
+the same number of processes, bitwise (METHOD.md, "What repeats bitwise", for GPUs).
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from hiero_lib.config import Profile
 from hiero_lib.data.egoclip import EgoClipReport
 from hiero_lib.models.alignment import AlignedModel
 from hiero_lib.models.checkpoints import Backbone, build_model, card_of
+from hiero_lib.models.hiero import HiERO
+from hiero_lib.models.plan import PlanSettings
 from hiero_lib.models.text_encoders import load_text_encoder
 from hiero_lib.training.batches import TrainingData, batches, load_training_data, steps_in_epoch, with_embeddings
 from hiero_lib.training.checkpointing import TrainingFolder
@@ -146,11 +148,20 @@ def _train(
     steps = range(steps_done, stop_at)
     with StopRequest() as request:
         told = _Agreement(request, accelerator.device)
-        for step, batch in batches(data.dataset, config, steps, process=process, processes=processes):
+        on_gpu = accelerator.device.type == "cuda"
+        for step, batch in batches(
+            data.dataset,
+            config,
+            steps,
+            process=process,
+            processes=processes,
+            plan=_plan_of(model),
+            pin_memory=on_gpu,
+        ):
             lr = learning_rate(step, steps_per_epoch=steps_per_epoch, config=config)
             measures = optimization_step(
                 wrapped,
-                with_embeddings(batch.to(accelerator.device), data.encode),
+                with_embeddings(batch.to(accelerator.device, non_blocking=on_gpu), data.encode),
                 optimizer,
                 profile,
                 accelerator,
@@ -221,6 +232,14 @@ def _open_accelerator(profile: Profile) -> Accelerator:
         device_gb = torch.cuda.get_device_properties(device).total_memory / 1e9
         accelerator.print(memory_advice(profile, training_memory_gb(profile), device_gb * processes))
     return accelerator
+
+
+def _plan_of(model: AlignedModel) -> PlanSettings | None:
+    """What a batch's plan depends on; None for a backbone that has no graph."""
+    if not isinstance(model.backbone, HiERO):
+        return None
+    config = model.backbone.config
+    return PlanSettings.of(config, cluster=config.threads)
 
 
 class _Agreement:

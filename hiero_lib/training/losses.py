@@ -6,7 +6,7 @@ exactly, so a batch whose ``[segments x narrations]`` matrix would not fit is wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
-from torch_geometric.utils import to_dense_batch
+
+from hiero_lib.models.plan import VideoRows
 
 _NOTHING = -1e30  # the logarithm of no mass; -inf would make gradients NaN
 
@@ -33,14 +34,14 @@ class PairGeometry:
     narration_video: Tensor
     level: Tensor | int = 0
 
-    def masks(self, rows: slice, *, alpha: float, beta: float) -> tuple[Tensor, Tensor]:
-        """Positive pairs, and positive or negative pairs, ``[n, M]`` each, of some segments."""
+    def masks(self, rows: slice, *, alpha: float, beta: float) -> tuple[Tensor, Tensor | None]:
+        """Positive pairs, and positive or negative pairs (None: all), ``[n, M]`` each, of some segments."""
         pos, time = self.segment_pos[rows, None], self.narration_time[None]
         same_video = self.segment_video[rows, None] == self.narration_video[None]
         scale = 2.0 ** (self.level[rows, None] if isinstance(self.level, Tensor) else self.level)
         positive = (pos - scale / alpha <= time) & (time <= pos + scale / alpha) & same_video
         if beta <= 0:
-            return positive, torch.ones_like(positive)
+            return positive, None
         reach = scale * (beta / alpha)
         return positive, positive | ((pos - reach <= time) & (time <= pos + reach)) | ~same_video
 
@@ -88,29 +89,38 @@ def video_narration_loss(
     if not blocks or not len(narrations):
         return 0.0 * (segments.sum() + narrations.sum())
 
-    positives = [geometry.masks(rows, alpha=alpha, beta=beta)[0] for rows in blocks]
-    paired_segment = torch.cat([positive.any(1) for positive in positives])
-    paired_narration = torch.stack([positive.any(0) for positive in positives]).any(0)
+    of_blocks = [geometry.masks(rows, alpha=alpha, beta=beta) for rows in blocks]
+    paired_segment = torch.cat([positive.any(1) for positive, _ in of_blocks])
+    paired_narration = _joined([positive.any(0) for positive, _ in of_blocks], lambda every: every.any(0))
 
-    def masses(rows: slice) -> tuple[Tensor, Tensor, Tensor]:
-        positive, allowed = geometry.masks(rows, alpha=alpha, beta=beta)
+    def masses(rows: slice, positive: Tensor, allowed: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         similarity = segments[rows] @ narrations.T / temperature
-        usable = allowed & paired_segment[rows, None] & paired_narration[None]
-        every, own = torch.where(usable, similarity, _NOTHING), torch.where(positive, similarity, _NOTHING)
+        usable = paired_segment[rows, None] & paired_narration[None]
+        usable = usable if allowed is None else usable & allowed
+        every, own = similarity.masked_fill(~usable, _NOTHING), similarity.masked_fill(~positive, _NOTHING)
         return every.logsumexp(1) - own.logsumexp(1), every.logsumexp(0), own.logsumexp(0)
 
+    def masses_again(rows: slice) -> tuple[Tensor, Tensor, Tensor]:
+        return masses(rows, *geometry.masks(rows, alpha=alpha, beta=beta))
+
     if len(blocks) == 1:
-        of_blocks = [masses(blocks[0])]
+        parts = [masses(blocks[0], *of_blocks[0])]
     else:
-        of_blocks = [checkpoint(masses, rows, use_reentrant=False) for rows in blocks]
-    of_segments, every, own = zip(*of_blocks)
-    loss = segments.new_zeros(())
+        del of_blocks
+        parts = [checkpoint(masses_again, rows, use_reentrant=False, preserve_rng_state=False) for rows in blocks]
+    of_segments, every, own = (list(part) for part in zip(*parts))
+    losses = []
     if mode != "t2v":
-        loss = loss + _masked_mean(torch.cat(of_segments), paired_segment)
+        losses.append(_masked_mean(torch.cat(of_segments), paired_segment))
     if mode != "v2t":
-        of_narrations = torch.stack(every).logsumexp(0) - torch.stack(own).logsumexp(0)
-        loss = loss + _masked_mean(of_narrations, paired_narration)
-    return loss
+        of_narrations = _joined(every, lambda masses: masses.logsumexp(0)) - _joined(own, lambda m: m.logsumexp(0))
+        losses.append(_masked_mean(of_narrations, paired_narration))
+    return losses[0] if len(losses) == 1 else losses[0] + losses[1]
+
+
+def _joined(of_blocks: list[Tensor], join: Callable[[Tensor], Tensor]) -> Tensor:
+    """One tensor of those of all blocks."""
+    return of_blocks[0] if len(of_blocks) == 1 else join(torch.stack(of_blocks))
 
 
 class ThreadsLoss(NamedTuple):
@@ -125,11 +135,13 @@ class ThreadsLoss(NamedTuple):
 
 
 def functional_threads_loss(
-    levels: Iterable[tuple[Float[Tensor, "_ H"], Int[Tensor, " _"], Int[Tensor, " _"]]],
+    x: Float[Tensor, "n H"],
+    by_video: VideoRows,
+    thread: Int[Tensor, " n"],
     *,
     temperature: float = 0.05,
     self_pair: bool = True,
-    num_nodes: Tensor | None = None,
+    num_nodes: Tensor | int | None = None,
     block: int = 4096,
 ) -> ThreadsLoss:
     """L_ft: every node should be closest to the nodes of its own thread.
@@ -139,8 +151,9 @@ def functional_threads_loss(
     then outweighs hundreds of neighbours at a cosine of 0.7.
 
     Args:
-        levels: for each level >= 1: features ``[n, H]`` of the decoder (before the head), video ``[n]``, thread
-            ``[n]``; nodes whose thread is negative are left out.
+        x: ``[n, H]`` features of the decoder (before the head), of all levels >= 1.
+        by_video: the nodes by videos, a video of another level being another one (:func:`levels_apart`).
+        thread: ``[n]``; nodes whose thread is negative are left out.
         temperature: of the softmax.
         self_pair: False leaves a node out of its own softmax; one that is alone in its thread then adds 0.
         num_nodes: what the sums are divided by, where this process holds only a part of the batch; None: the
@@ -150,56 +163,48 @@ def functional_threads_loss(
     Returns:
         both 0 where there is no node.
     """
-    total: Tensor | float = 0.0
-    total_share: Tensor | float = 0.0
-    count = 0
-    for x, video, thread in levels:
-        if not len(x):
-            continue
-        order = torch.argsort(video, stable=True)
-        x, video, thread = x[order], video[order], thread[order]
-        video = torch.unique_consecutive(video, return_inverse=True)[1]
-        nodes, there = to_dense_batch(torch.nn.functional.normalize(x.float(), dim=-1), video)
-        threads, _ = to_dense_batch(thread, video, fill_value=-1)
-        there = there & (threads >= 0)
-        count = count + there.sum()
-        for start in range(0, nodes.shape[1], block):
-            rows = slice(start, start + block)
-            if nodes.shape[1] > block:
-                mass, share = checkpoint(
-                    _thread_mass, nodes, threads, there, rows, temperature, self_pair, use_reentrant=False
-                )
-            else:
-                mass, share = _thread_mass(nodes, threads, there, rows, temperature, self_pair)
-            total = total + torch.where(there[:, rows], mass, 0.0).sum()
-            total_share = total_share + torch.where(there[:, rows], share, 0.0).sum()
-    if isinstance(total, float) or isinstance(total_share, float):
-        return ThreadsLoss(torch.zeros(()), torch.zeros(()))
-    divisor = torch.as_tensor(count if num_nodes is None else num_nodes).clamp(min=1)
+    nodes = by_video.table(torch.nn.functional.normalize(x.float(), dim=-1))
+    threads = by_video.table(thread, padding=-1)
+    absent = threads < 0
+    masses, shares = [], []
+    for start in range(0, by_video.width, block):
+        rows = slice(start, start + block)
+        if by_video.width > block:
+            mass, share = checkpoint(
+                _thread_mass,
+                *(nodes, threads, absent, rows, temperature, self_pair),
+                use_reentrant=False,
+                preserve_rng_state=False,
+            )
+        else:
+            mass, share = _thread_mass(nodes, threads, absent, rows, temperature, self_pair)
+        masses.append(mass.masked_fill(absent[:, rows], 0.0).sum())
+        shares.append(share.masked_fill(absent[:, rows], 0.0).sum())
+    divisor = torch.as_tensor((~absent).sum() if num_nodes is None else num_nodes).clamp(min=1)
+    total, total_share = (_joined(parts, torch.sum) if parts else nodes.sum() for parts in (masses, shares))
     return ThreadsLoss(total / divisor, total_share / divisor)
 
 
 def _thread_mass(
-    nodes: Tensor, threads: Tensor, there: Tensor, rows: slice, temperature: float, self_pair: bool
+    nodes: Tensor, threads: Tensor, absent: Tensor, rows: slice, temperature: float, self_pair: bool
 ) -> tuple[Tensor, Tensor]:
     """``[V, n]`` -log mass on the own thread and the node's own share of that, for some nodes ``[V, n, H]``."""
     similarity = nodes[:, rows] @ nodes.mT / temperature
-    same = (threads[:, rows, None] == threads[:, None]) & there[:, None]
-    own = torch.where(same, similarity, _NOTHING).logsumexp(-1)
+    others = threads[:, rows, None] != threads[:, None]
+    own = similarity.masked_fill(others, _NOTHING).logsumexp(-1)
     with torch.no_grad():
         itself = (nodes[:, rows] ** 2).sum(-1) / temperature
         share = (itself - own).exp()
     if self_pair:
-        every = torch.where(there[:, None], similarity, _NOTHING)
-        return every.logsumexp(-1) - own, share
+        return similarity.masked_fill(absent[:, None], _NOTHING).logsumexp(-1) - own, share
     column = torch.arange(nodes.shape[1], device=nodes.device)
-    other = column[rows, None] != column
-    same = same & other
-    every = torch.where(there[:, None] & other, similarity, _NOTHING)
-    mass = every.logsumexp(-1) - torch.where(same, similarity, _NOTHING).logsumexp(-1)
-    return torch.where(same.any(-1), mass, 0.0), share
+    itself = column[rows, None] == column
+    others = others | itself
+    every = similarity.masked_fill(absent[:, None] | itself, _NOTHING)
+    mass = every.logsumexp(-1) - similarity.masked_fill(others, _NOTHING).logsumexp(-1)
+    return mass.masked_fill(others.all(-1), 0.0), share
 
 
 def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean of the values where ``mask`` is true; 0 where it never is."""
-    return torch.where(mask, values, 0.0).sum() / mask.sum().clamp(min=1)
+    return values.masked_fill(~mask, 0.0).sum() / mask.sum().clamp(min=1)

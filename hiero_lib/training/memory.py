@@ -53,12 +53,20 @@ def training_memory_gb(profile: Profile) -> float:
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         loss, _ = training_loss(model, batch, profile, videos=1)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    of_a_chunk = sum(kept.values())
+    of_a_chunk = sum(kept.values()) + _gates_bytes(profile, segments)
     del loss
     if not profile.text.frozen:
         parameters += DISTILBERT_PARAMETERS
         of_a_chunk += narrations * TOKENS * DISTILBERT_BYTES_PER_TOKEN
     return (parameters * BYTES_PER_PARAMETER + of_a_chunk * training.batch_size) / 1e9
+
+
+def _gates_bytes(profile: Profile, segments: int) -> int:
+    """Of the gates of a chunk's edges, two a node and layer, which a GPU keeps for the backward pass."""
+    model = profile.model
+    levels = [*range(1, model.depth + 1), *range(model.depth)]  # of the encoder's stages, and of the decoder's
+    nodes = sum(-(-segments // 2**level) for level in levels)
+    return nodes * model.n_layers * 2 * model.hidden_size * 4
 
 
 def memory_advice(profile: Profile, needed_gb: float, device_gb: float) -> str:

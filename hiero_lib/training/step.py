@@ -13,6 +13,7 @@ from torch_geometric.data import Batch
 from hiero_lib.base.distributed import gather_rows, sum_over_processes
 from hiero_lib.config import Profile, TrainingConfig
 from hiero_lib.models.hiero import HierarchyLevel
+from hiero_lib.models.plan import levels_apart, video_rows
 from hiero_lib.training.losses import PairGeometry, functional_threads_loss, video_narration_loss
 
 
@@ -99,9 +100,9 @@ def combined_loss(
     first = process * videos
     geometry = PairGeometry(
         segment_pos=gather_rows(levels[0].pos),
-        segment_video=gather_rows(levels[0].batch + first),
+        segment_video=gather_rows(levels[0].batch + first if first else levels[0].batch),
         narration_time=gather_rows(batch.narration_time),
-        narration_video=gather_rows(batch.narration_time_batch + first),
+        narration_video=gather_rows(batch.narration_time_batch + first if first else batch.narration_time_batch),
     )
     loss = profile.loss
     vna = video_narration_loss(
@@ -113,14 +114,20 @@ def combined_loss(
         mode=loss.mode,
         temperature=loss.temperature,
     )
-    above = [(level.x, level.batch, level.assignments) for level in levels[1:]]
-    nodes = sum_over_processes(torch.tensor(sum(len(x) for x, _, _ in above), device=vna.device))
-    threads = functional_threads_loss(
-        above, temperature=loss.temperature, self_pair=loss.ft_self_pair, num_nodes=nodes
-    )
-    ft = threads.loss.to(vna.device)
-    ft_of_all = sum_over_processes(ft)
-    self_share = sum_over_processes(threads.self_share.to(vna.device))
+    above = [level for level in levels[1:] if len(level.x)]
+    ft = self_share = torch.zeros_like(vna.detach())
+    if above:
+        by_video = levels_apart([level.rows or video_rows(level.batch) for level in above])
+        count = sum(len(level.x) for level in above)
+        ft, self_share = functional_threads_loss(
+            torch.cat([level.x for level in above]),
+            by_video,
+            torch.cat([level.assignments for level in above]),
+            temperature=loss.temperature,
+            self_pair=loss.ft_self_pair,
+            num_nodes=count if processes == 1 else sum_over_processes(torch.full((), count, device=vna.device)),
+        )
+    ft_of_all, self_share = sum_over_processes(ft), sum_over_processes(self_share)
     total = loss.vna_weight * vna.detach() + loss.ft_weight * ft_of_all
     return processes * (loss.vna_weight * vna + loss.ft_weight * ft), torch.stack(
         [total, vna.detach(), ft_of_all, self_share]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hiero_lib.base.device import best_device, choose_precision
+from hiero_lib.base.device import best_device, choose_precision, with_float64
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, *, cuda: bool, mps: bool = False, major: int = 0) -> None:
@@ -43,3 +43,8 @@ def test_a_precision_that_was_asked_for_is_taken(monkeypatch: pytest.MonkeyPatch
     pretend(monkeypatch, cuda=True, major=9)
     assert choose_precision("no") == ("no", "as the profile asks")
     assert choose_precision("fp16") == ("fp16", "as the profile asks")
+
+
+def test_apples_mps_computes_in_double_precision_on_the_cpu() -> None:
+    devices = [torch.device(name) for name in ("cpu", "cuda", "cuda:1", "mps")]
+    assert [str(with_float64(device)) for device in devices] == ["cpu", "cuda", "cuda:1", "cpu"]

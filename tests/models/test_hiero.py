@@ -21,7 +21,7 @@ class Recorded:
         self.calls: Iterator[dict] = iter(calls)
         self.seen: list[tuple] = []
 
-    def __call__(self, x, *, indices, batch, num_videos):
+    def __call__(self, x, *, indices, batch, num_videos, samples):
         call = next(self.calls)
         self.seen.append((call, x, indices, batch))
         return call["assignments"]
@@ -157,7 +157,7 @@ def test_one_thread_equals_no_clustering():
     model = model_of()
     data = Batch.from_data_list([video(40, 1), video(25, 2)])
     plain = model(data, cluster=False)
-    model.discover_threads = lambda x, *, indices, batch, num_videos: batch
+    model.discover_threads = lambda x, *, indices, batch, num_videos, samples: batch
     assert_same(model(data, cluster=True), plain)
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from hiero_lib.models.tdgc import TDGC
-from hiero_lib.models.temporal import radius_graph
+from hiero_lib.models.tdgc import TDGC, stage_gates
+from hiero_lib.models.temporal import for_gpu, radius_graph
 
 
 def golden_cases(golden):
@@ -84,6 +84,32 @@ def test_equals_the_literal_definition_with_gradients(radius):
         results.append([y.detach(), leaf.grad] + [p.grad.clone() for p in layer.parameters()])
     for theirs, ours in zip(*results):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("radius", [0.6, 1.7])  # one neighbour on each side, whose gates are kept, and several
+def test_what_a_gpu_does_is_what_a_cpu_does(radius):
+    """Gates looked up at once, gradients of their tables added up by products: it runs on a CPU too."""
+    generator = torch.Generator().manual_seed(0)
+    layers = [TDGC(6, pos_hidden_channels=4) for _ in range(2)]
+    for parameter in (p for layer in layers for p in layer.parameters()):
+        torch.nn.init.normal_(parameter, generator=generator)
+    x = torch.randn(40, 6, generator=generator)
+    graph = radius_graph(torch.arange(40.0) * 0.533, torch.arange(40) // 15, radius, is_sorted=True)
+    results = []
+    for on_gpu in (False, True):
+        (gates,) = stage_gates([layers], graph.distance[None], graph.weight[None])
+        graphs = for_gpu(graph, gates.together) if on_gpu else [graph] * 2
+        y = x.clone().requires_grad_()
+        leaf = y
+        for layer, of_layer, table in zip(layers, graphs, gates.tables, strict=True):
+            y = layer(y, of_layer, table)
+        gradients = torch.autograd.grad(
+            y.square().sum(), [leaf, *(p for layer in layers for p in layer.parameters())]
+        )
+        results.append([y, *gradients])
+    assert (graphs[0].gates is None) == (radius > 1)
+    for theirs, ours in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
 def test_a_node_without_neighbours_keeps_the_root_term():

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 from sklearn.metrics import adjusted_rand_score
 
+from hiero_lib.models.temporal import radius_graph
 from hiero_lib.models.threads import (
     SpectralThreads,
     ranks_in_threads,
@@ -66,6 +67,21 @@ def test_thread_graph_has_the_edges_of_a_double_loop(variant):
     assert set(map(tuple, edges.T.tolist())) == literal_edges(threads, group)
     crossing = (threads[edges[0]] != threads[edges[1]]).float().mean()
     assert (crossing == 0) if variant == "within_threads" else (crossing > 0.2)
+
+
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("threads", [[0], [3, 3], [1, 0], [5, 2, 5, 5, 2, 0, 9, 0, 0]])
+def test_the_graph_within_threads_needs_no_search(threads, signed):
+    """What is written down is what the radius search finds."""
+    ids = torch.tensor(threads)
+    found = radius_graph(ranks_in_threads(ids), ids, 1.5, signed=signed)
+    written = thread_graph(ids, variant="within_threads", signed=signed)
+    assert torch.equal(found.edge_index(), written.edge_index())
+    assert torch.equal(found.order, written.order)
+    for offset in found.offsets:
+        ours, theirs = (graph.kinds[graph.offsets.index(offset)] for graph in (written, found))
+        assert torch.equal(written.distance[ours], found.distance[theirs])
+        assert torch.equal(written.weight[ours], found.weight[theirs])
 
 
 def planted(n, seed, threads=3):

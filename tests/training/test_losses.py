@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from hiero_lib.models.plan import levels_apart, video_rows
 from hiero_lib.training.losses import PairGeometry, functional_threads_loss, video_narration_loss
 
 
@@ -46,12 +47,11 @@ def test_video_narration_loss_equals_golden(golden, block):
 def test_functional_threads_loss_equals_golden(golden, block):
     for case, t in golden_losses(golden, "ft"):
         x = t["x"].clone().requires_grad_()
-        levels = []
-        for depth in t["depth"].unique().tolist():
-            at = t["depth"] == depth
-            if depth > 0:
-                levels.append((x[at], t["video"][at], t["assignments"][at]))
-        loss, _ = functional_threads_loss(levels, temperature=case["temperature"], block=block)
+        depths = [depth for depth in t["depth"].unique().tolist() if depth > 0]
+        rows = [t["depth"] == depth for depth in depths]
+        by_video = levels_apart([video_rows(t["video"][at]) for at in rows])
+        nodes, threads = (torch.cat([values[at] for at in rows]) for values in (x, t["assignments"]))
+        loss, _ = functional_threads_loss(nodes, by_video, threads, temperature=case["temperature"], block=block)
         close(loss, t["loss"])
         loss.backward()
         close(x.grad, t["grad_x"])
@@ -107,7 +107,7 @@ def test_functional_threads_loss_equals_the_literal_one():
         x = torch.randn(n, 4, generator=generator)
         video = torch.randint(0, 3, (n,), generator=generator) * 5  # neither sorted nor consecutive
         thread = torch.randint(0, 3, (n,), generator=generator) + video * 10
-        levels.append((x, video, thread))
+        levels.append((x, video_rows(video), thread))
         for i in range(n):
             same_video = [j for j in range(n) if video[j] == video[i]]
             mass = {j: math.exp(float(torch.cosine_similarity(x[i], x[j], dim=0)) / 0.1) for j in same_video}
@@ -117,10 +117,12 @@ def test_functional_threads_loss_equals_the_literal_one():
             others = {j: v for j, v in mass.items() if j != i}
             of_thread = sum(v for j, v in others.items() if thread[j] == thread[i])
             without_self.append(-math.log(of_thread / sum(others.values())) if of_thread else 0.0)
-    loss, share = functional_threads_loss(levels, temperature=0.1)
+    xs, rows, threads = zip(*levels)
+    nodes = torch.cat(xs), levels_apart(rows), torch.cat(threads)
+    loss, share = functional_threads_loss(*nodes, temperature=0.1)
     assert float(loss) == pytest.approx(sum(terms) / len(terms), rel=1e-5)
     assert float(share) == pytest.approx(sum(shares) / len(shares), rel=1e-5)
-    without, same_share = functional_threads_loss(levels, temperature=0.1, self_pair=False)
+    without, same_share = functional_threads_loss(*nodes, temperature=0.1, self_pair=False)
     assert float(without) == pytest.approx(sum(without_self) / len(terms), rel=1e-5)  # lonely nodes give 0
     assert float(same_share) == pytest.approx(float(share))
 
@@ -135,7 +137,8 @@ def test_nothing_in_common_is_zero_with_zero_gradients():
     assert not segments.grad.any()
     none = PairGeometry(torch.arange(4.0), torch.zeros(4), torch.zeros(0), torch.zeros(0))
     assert video_narration_loss(segments, narrations[:0], none).item() == 0
-    assert [float(value) for value in functional_threads_loss([])] == [0, 0]
+    empty = torch.zeros(0, dtype=torch.int64)
+    assert [float(v) for v in functional_threads_loss(torch.zeros(0, 3), video_rows(empty), empty)] == [0, 0]
 
 
 def test_arguments_are_checked():

@@ -13,7 +13,8 @@ from jaxtyping import TypeCheckError
 
 from hiero_lib.models.clustering.kmeans import batched_kmeans
 from hiero_lib.models.hiero import HierarchyLevel
-from hiero_lib.models.temporal import interpolate, video_pointer
+from hiero_lib.models.mixing import interpolation
+from hiero_lib.models.temporal import video_pointer
 from hiero_lib.models.text_encoders import mean_pool
 from hiero_lib.training.losses import PairGeometry, video_narration_loss
 
@@ -24,13 +25,12 @@ def test_a_wrong_number_of_dimensions() -> None:
 
 
 def test_lengths_that_have_to_agree() -> None:
-    with pytest.raises(TypeCheckError, match="pos_x"):
-        interpolate(
-            torch.zeros(5, 2),
+    with pytest.raises(TypeCheckError, match="batch_y"):
+        interpolation(
             torch.arange(4.0),
             torch.zeros(3),
-            ptr_x=torch.tensor([0, 5]),
-            batch_y=torch.zeros(3, dtype=torch.int64),
+            ptr_x=torch.tensor([0, 4]),
+            batch_y=torch.zeros(2, dtype=torch.int64),
             neighbours=2,
         )
 

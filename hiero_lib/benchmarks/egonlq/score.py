@@ -136,7 +136,7 @@ def train(
         optimizer = _optimizer(head, config)
         history: list[dict[str, float]] = []
         if last.is_dir():
-            history = _resume(last, settings, head, optimizer, device)
+            history = _resume(last, settings, head, optimizer)
         steps_per_epoch = math.ceil(len(training.queries) / config.batch_size)
         for epoch in range(len(history) + 1, min(config.epochs, stop_after or config.epochs) + 1):
             torch.manual_seed((seed * 1_000_003 + epoch) % 2**63)
@@ -196,21 +196,20 @@ def _train_epoch(
 ) -> float:
     """One pass over the queries; the mean loss."""
     head.train()
-    total = 0.0
+    losses = []
     order = torch.randperm(len(data.queries))
     for step, chunk in enumerate(order.split(config.batch_size)):
         done = ((epoch - 1) * steps_per_epoch + step) / (config.epochs * steps_per_epoch)
         for group in optimizer.param_groups:
             group["lr"] = config.lr * (1.0 - done)
         indices = chunk.tolist()
-        batch = [
-            t.to(device) for t in pad_batch(data, indices, max_pos_len=config.max_pos_len, max_tokens=max_tokens)
-        ]
-        spans = torch.tensor([data.spans[i] for i in indices], device=device)
-        start, end = spans[:, 0], spans[:, 1]
-        highlight = highlight_labels(
-            start, end, batch[1].sum(1).long(), size=config.max_pos_len, extend=config.highlight_extend
+        padded = pad_batch(data, indices, max_pos_len=config.max_pos_len, max_tokens=max_tokens)
+        start, end = torch.tensor([data.spans[i] for i in indices]).unbind(1)
+        lit = highlight_labels(
+            start, end, padded[1].sum(1).long(), size=config.max_pos_len, extend=config.highlight_extend
         )
+        # All that is to be known of a batch is worked out before it goes to the device, which is not waited for.
+        *batch, start, end, highlight = (t.to(device, non_blocking=True) for t in (*padded, start, end, lit))
         loss = vslnet_loss(
             head(*batch),
             start=start,
@@ -223,8 +222,9 @@ def _train_epoch(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(head.parameters(), config.gradient_norm)
         optimizer.step()
-        total += float(loss.detach()) * len(indices)
-    return total / len(data.queries)
+        losses.append(loss.detach())
+    sizes = [len(chunk) for chunk in order.split(config.batch_size)]
+    return sum(loss * size for loss, size in zip(torch.stack(losses).tolist(), sizes)) / len(data.queries)
 
 
 def measures(scores: GroundingScores) -> dict[str, float]:
@@ -247,9 +247,7 @@ def _save(folder: Path, head: VSLNet, config: dict, optimizer: torch.optim.Optim
             torch.save(optimizer.state_dict(), temporary / "optimizer.pt")
 
 
-def _resume(
-    last: Path, settings: dict, head: VSLNet, optimizer: torch.optim.Optimizer, device: str | torch.device
-) -> list[dict[str, float]]:
+def _resume(last: Path, settings: dict, head: VSLNet, optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
     """Put the saved state into head and optimiser; the history so far."""
     saved = read_json(last / "config.json")
     for name, value in settings.items():
@@ -262,7 +260,8 @@ def _resume(
                 hint="Take another folder, or the same settings",
             )
     head.load_state_dict(load_file(last / "head.safetensors"))
-    optimizer.load_state_dict(torch.load(last / "optimizer.pt", map_location=device, weights_only=True))
+    # Moments go where their weights are; on a GPU AdamW would wait for each count of steps, so these stay.
+    optimizer.load_state_dict(torch.load(last / "optimizer.pt", map_location="cpu", weights_only=True))
     return saved["history"]
 
 

@@ -255,7 +255,7 @@ def stepg(
     if not len(queries):
         return []
     both = fused_similarity(features, queries, config=config, cluster=cluster)
-    fine, fused = (similarity.double().cpu().numpy() for similarity in both)
+    fine, fused = (similarity.cpu().double().numpy() for similarity in both)
     path = None
     if config.use_order:
         path = viterbi_order(fused, back=segments_back(config.order_slack_s, features.stride_s))

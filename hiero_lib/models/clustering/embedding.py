@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hiero_lib.base.device import with_float64
 from hiero_lib.models.clustering.davidson import Affinity, CoarseSpace, eigh_descending, largest_eigenpairs
 
 _DENSE_UP_TO = 512  # nodes: up to here a dense eigen-decomposition is as fast, and exact
@@ -26,15 +27,14 @@ def laplacian_eigenvectors(
     Returns:
         ``[B, P, num_vectors]`` float32.
     """
-    # float64, since exp(1 / 0.05) = 5e8 meets 1 in one matrix; Apple's MPS has neither float64 nor eigh
-    points = torch.nn.functional.normalize(x.to("cpu" if x.device.type == "mps" else x.device, torch.float64), dim=-1)
+    # float64, since exp(1 / 0.05) = 5e8 meets 1 in one matrix
+    points = torch.nn.functional.normalize(x.to(with_float64(x.device)).double(), dim=-1)
     affinity = torch.exp(points @ points.mT / temperature)
     scale = affinity.sum(-1).rsqrt()
-    laplacian = torch.eye(x.shape[1], dtype=points.dtype, device=points.device) - (
-        scale[:, :, None] * affinity * scale[:, None, :]
-    )
+    laplacian = -(scale[:, :, None] * affinity * scale[:, None, :])
+    laplacian.diagonal(dim1=1, dim2=2).add_(1.0)
     _, vectors = torch.linalg.eigh(laplacian)
-    return vectors[..., :num_vectors].to(device=x.device, dtype=torch.float32)
+    return vectors[..., :num_vectors].float().to(x.device)
 
 
 def spectral_embedding(

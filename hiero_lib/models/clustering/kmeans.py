@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def batched_kmeans(
-    x: Float[Tensor, "B P C"], num_clusters: int, *, restarts: int = 8, iterations: int = 50, seed: int = 0
+    x: Float[Tensor, "B P C"], num_clusters: int, *, restarts: int = 8, iterations: int | None = None, seed: int = 0
 ) -> Int[Tensor, "B P"]:
     """Batched k-means with k-means++ starts; the best of ``restarts`` by within-cluster distance.
 
@@ -19,36 +19,58 @@ def batched_kmeans(
         x: ``[B, P, C]`` points of B independent problems.
         num_clusters: K; with fewer distinct points than K, some clusters stay empty.
         restarts: starts per problem.
-        iterations: Lloyd steps, all of them taken: stopping early would wait for the device.
+        iterations: Lloyd steps at most; None: half as many as there are points, 16 at least (of 30,720 problems of 32
+            points none ended in another partition after 60; after 12 steps, 10 did). On a CPU they end when nothing
+            changes; elsewhere all are taken, for asking whether something changed would wait for the device.
         seed: of the draws, which all problems share.
 
     Returns:
         ``[B, P]`` int64 clusters 0..K-1.
     """
-    problems, points, channels = x.shape
-    generator = torch.Generator().manual_seed(seed)
-    draws = torch.rand((restarts, num_clusters), generator=generator).to(x.device)
-    flat = x.repeat_interleave(restarts, dim=0)  # [B * R, P, C]
-    rows = torch.arange(len(flat), device=x.device)
-    draw = draws.repeat(problems, 1)
-    centres = flat.new_empty((len(flat), num_clusters, channels))
-    centres[:, 0] = flat[rows, (draw[:, 0] * points).long().clamp(max=points - 1)]
-    closest = ((flat - centres[:, :1]) ** 2).sum(-1)
-    for k in range(1, num_clusters):  # the next start with probability proportional to the squared distance
+    problems, points, _ = x.shape
+    steps = max(16, points // 2) if iterations is None else iterations
+    # One number more, 1 in every point, makes the sum of a cluster's points count them too.
+    ones = torch.nn.functional.pad(x, (0, 1), value=1.0)
+    starts = _starts(x, num_clusters, restarts=restarts, seed=seed)
+    index = starts.reshape(problems, -1, 1).expand(-1, -1, ones.shape[2])
+    centres = ones.gather(1, index)  # [B, R * K, C + 1]
+    is_cluster = torch.eye(num_clusters, dtype=x.dtype, device=x.device)
+    member = None
+    for _ in range(steps):
+        nearest = _distances(ones, centres, num_clusters).argmin(-1)
+        before, member = member, is_cluster.index_select(0, nearest.view(-1)).view(problems, points, -1)
+        if x.device.type == "cpu" and before is not None and torch.equal(before, member):
+            break
+        # The share of the old centre is lost in rounding, but where a cluster has no point: there it stays.
+        centres = torch.baddbmm(centres, member.mT, ones, beta=2.0**-60)
+        centres = centres / centres[..., -1:]
+    nearest, cluster = _distances(ones, centres, num_clusters).min(-1)  # [B, P, R]
+    best = (nearest**2).sum(1).argmin(-1)
+    return cluster.gather(2, best[:, None, None].expand(-1, points, -1)).squeeze(2)
+
+
+def _starts(x: Tensor, num_clusters: int, *, restarts: int, seed: int) -> Tensor:
+    """``[B, R, K]`` points that k-means++ begins with."""
+    problems, points, _ = x.shape
+    draws = torch.rand((restarts, num_clusters), generator=torch.Generator().manual_seed(seed))
+    first = (draws[:, 0] * points).long().clamp(max=points - 1).to(x.device, non_blocking=True)
+    draws = draws.to(x.device, non_blocking=True)
+    apart = ((x[:, :, None] - x[:, None]) ** 2).sum(-1)  # [B, P, P]
+    chosen = [first.expand(problems, -1)[..., None]]
+    closest = apart.index_select(1, first)  # [B, R, P] to the nearest of those chosen
+    for k in range(1, num_clusters):  # the next with probability proportional to the squared distance
         cumulative = closest.cumsum(-1)
-        chosen = torch.searchsorted(cumulative, draw[:, k : k + 1] * cumulative[:, -1:], right=True)
-        centres[:, k] = flat[rows, chosen.squeeze(1).clamp(max=points - 1)]
-        closest = torch.minimum(closest, ((flat - centres[:, k : k + 1]) ** 2).sum(-1))
-    for _ in range(iterations):
-        distance = ((flat[:, :, None] - centres[:, None]) ** 2).sum(-1)
-        member = torch.nn.functional.one_hot(distance.argmin(-1), num_clusters).to(x.dtype)  # [B * R, P, K]
-        size = member.sum(1)
-        means = member.mT @ flat / size.clamp(min=1)[:, :, None]
-        centres = torch.where((size > 0)[:, :, None], means, centres)
-    distance = ((flat[:, :, None] - centres[:, None]) ** 2).sum(-1)
-    nearest, cluster = distance.min(-1)
-    best = nearest.sum(-1).reshape(problems, restarts).argmin(-1)
-    return cluster.reshape(problems, restarts, points)[torch.arange(problems, device=x.device), best]
+        drawn = torch.searchsorted(cumulative, draws[:, k : k + 1] * cumulative[..., -1:], right=True)
+        chosen.append(drawn.clamp(max=points - 1))
+        if k < num_clusters - 1:
+            closest = torch.minimum(closest, apart.gather(1, chosen[-1].expand(-1, -1, points)))
+    return torch.cat(chosen, dim=-1)
+
+
+def _distances(points: Tensor, centres: Tensor, num_clusters: int) -> Tensor:
+    """``[B, P, R, K]`` of points ``[B, P, C]`` to centres ``[B, R * K, C]``; without products, which round more."""
+    distance = torch.cdist(points, centres, compute_mode="donot_use_mm_for_euclid_dist")
+    return distance.unflatten(2, (-1, num_clusters))
 
 
 def scikit_learn_kmeans(

@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hiero_lib.base.device import with_float64
+
 
 class CosineGraph:
     """The graph of segments with weights ``exp(cosine / temperature)``, without loops; dense.
@@ -17,7 +19,7 @@ class CosineGraph:
     """
 
     def __init__(self, x: Tensor, *, temperature: float) -> None:
-        x = x.cpu() if x.device.type == "mps" else x  # which has no float64
+        x = x.to(with_float64(x.device))
         rows = torch.nn.functional.normalize(x.detach().float(), dim=1)
         self._weights = torch.exp((rows @ rows.mT - 1) / temperature).fill_diagonal_(0)
         self._degree = self._weights.sum(1).double()
