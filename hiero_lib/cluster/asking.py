@@ -24,6 +24,11 @@ def states_of(launches: Sequence[Sending]) -> tuple[dict[str, JobState], str | N
         return states | dict.fromkeys(open_jobs, JobState("UNKNOWN")), str(error)
 
 
+def is_at_work(launch: Sending, states: dict[str, JobState]) -> bool:
+    """Whether a job of it has not ended."""
+    return any(_at_work(states[job.job_id]) for job in launch.jobs)
+
+
 def lines_of(launch: Sending, states: dict[str, JobState]) -> list[str]:
     """A launch for people: a line for itself, two for each job, and what to do next."""
     lines = [f"{launch.name}, {launch.created}: {launch.command}"]

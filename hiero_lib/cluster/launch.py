@@ -192,7 +192,9 @@ class Launch:
             with contextlib.redirect_stderr(said):
                 job_id = str(self._executor.submit(Job(task)).job_id)
         except (FailedJobError, FailedSubmissionError) as error:
-            raise _refused(f"{error} {said.getvalue()}", self.request) from error
+            if not self._sending.jobs:
+                shutil.rmtree(self._sending.folder, ignore_errors=True)
+            raise _refused(str(error) or said.getvalue(), self.request) from error
         sent = Sent(task.name, task.key, job_id, self._sending.folder)
         self._sending = dataclasses.replace(self._sending, jobs=(*self._sending.jobs, sent))
         self._sending.write()
@@ -314,4 +316,5 @@ def _refused(said: str, request: Request) -> ConfigError:
         known = ", ".join(partitions())
         hint = f"Known: {known}" if known else None
         return ConfigError(problem, field="--partition", value=request.partition, hint=hint)
-    return ConfigError(f"SLURM refuses the job: {problem}", field="--slurm")
+    hint = "--gpus 0 asks for none" if "gres" in problem.lower() and request.gpus else None
+    return ConfigError(f"SLURM refuses the job: {problem}", field="--slurm", hint=hint)

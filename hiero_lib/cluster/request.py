@@ -67,10 +67,13 @@ class Request:
             "mem": self.mem,
             "ntasks_per_node": self.tasks_per_node,
         }
+        cpus = self.more.get("cpus_per_task", self.cpus)
+        own = [f"--cpus-per-task={cpus}"] * (cpus is not None)  # from 22.05 on srun does not take sbatch's
         if self.tasks_per_node > 1 or self.more.get("nodes", 1) != 1:
-            asked["srun_args"] = ["--kill-on-bad-exit=1"]  # one that dies leaves the others waiting for it
+            own.append("--kill-on-bad-exit=1")  # one that dies leaves the others waiting for it
+        asked["srun_args"] = [*own, *self.more.get("srun_args", ())] or None
         asked = {name: value for name, value in asked.items() if value is not None}
-        asked |= {name: value for name, value in self.more.items() if name in known}
+        asked |= {name: value for name, value in self.more.items() if name in known and name != "srun_args"}
         further = {name: value for name, value in self.more.items() if name not in known}
         return asked | {"additional_parameters": {"requeue": True, **further}}
 

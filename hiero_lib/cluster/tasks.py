@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from hiero_lib.base.errors import ConfigError
 
 _PORTS = range(20_000, 32_000)  # below those that Linux gives to programs that ask for any
+_SRUN = "Put srun before it: `srun python -m hiero_lib train ...`; for one process alone unset SLURM_NTASKS"
 _TORCHRUN = (
-    "Start one task a node: srun --ntasks-per-node=1 torchrun --nnodes=NODES --nproc-per-node=N --rdzv-backend=c10d"
-    " --rdzv-endpoint=FIRST_NODE:29500 -m hiero_lib train ..."
+    "Start one task a node: `srun --ntasks-per-node=1 torchrun --nnodes=NODES --nproc-per-node=N --rdzv-backend=c10d"
+    " --rdzv-endpoint=FIRST_NODE:29500 -m hiero_lib train ...`"
 )
 
 
@@ -23,7 +24,8 @@ def join_group() -> bool:
     Where torchrun or another launcher has told the rank, and where srun started one task, nothing is changed.
 
     Raises:
-        ConfigError: the tasks cannot find each other; the hint is a command that works.
+        ConfigError: the tasks cannot find each other, or a script of sbatch would train with one process where it
+            has several tasks; the hint is a command that works.
     """
     found = variables_of_task(os.environ)
     os.environ.update(found)
@@ -34,7 +36,12 @@ def variables_of_task(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables of `join_group`; none where there is no group to join."""
     if "WORLD_SIZE" in environment or "SLURM_PROCID" not in environment:
         return {}
-    count = environment.get("SLURM_STEP_NUM_TASKS") or environment.get("SLURM_NTASKS") or "1"
+    count = environment.get("SLURM_STEP_NUM_TASKS")
+    if count is None:  # the script of sbatch, which runs once, whatever number of tasks it has to give
+        if (tasks := environment.get("SLURM_NTASKS", "1")) == "1":
+            return {}
+        problem = "the script of a job of several tasks trains with one process"
+        raise ConfigError(problem, field="SLURM_NTASKS", value=tasks, hint=_SRUN)
     if count == "1":
         return {}
     values = {name: _whole(environment, name) for name in ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_JOB_ID")}
@@ -43,7 +50,7 @@ def variables_of_task(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         "RANK": str(values["SLURM_PROCID"]),
         "LOCAL_RANK": str(values["SLURM_LOCALID"]),
-        "WORLD_SIZE": str(_whole({"SLURM_NTASKS": count}, "SLURM_NTASKS")),
+        "WORLD_SIZE": str(_whole(environment, "SLURM_STEP_NUM_TASKS")),
         "LOCAL_WORLD_SIZE": str(_tasks_here(environment)),
         "MASTER_ADDR": environment.get("MASTER_ADDR") or _first_node(environment),
         "MASTER_PORT": environment.get("MASTER_PORT") or str(_PORTS[number % len(_PORTS)]),
