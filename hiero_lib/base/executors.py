@@ -48,6 +48,26 @@ class Executor(Protocol):
         """Start a picklable call."""
 
 
+class InThisProcess:
+    """An executor that does the work when its result is asked for, one after the other."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future:
+        """Note a call."""
+        return _Noted(function, arguments)
+
+
+@dataclass(frozen=True)
+class _Noted:
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> Any:
+        return self.function(*self.arguments)
+
+
 def local_processes(workers: int, *, threads: int | None = None) -> ProcessPoolExecutor:
     """Fresh processes of this machine; they are spawned, for a fork of a process with threads may hang.
 

@@ -21,6 +21,7 @@ from hiero_lib.cli import arguments
 
 if TYPE_CHECKING:
     from hiero_lib.cluster.launch import Launch
+    from hiero_lib.pipelines.sweep import SweepResult
 
 _OPTIONS = ("partition", "account", "qos", "gpus", "cpus", "mem", "hours", "slurm_options", "detach")
 _HOURS = 12.0
@@ -136,19 +137,25 @@ def waited_for(launch: Launch | None) -> Iterator[None]:
 
 def send(launch: Launch, tasks: Sequence[Task], options: argparse.Namespace) -> int:
     """Send tasks and wait for them, or leave them with ``--detach``; the exit status."""
-    from hiero_lib.pipelines.sweep import run_tasks
+    result = sent(launch, tasks, options)
+    return 1 if result is not None and result.failed else 0
+
+
+def sent(launch: Launch, tasks: Sequence[Task], options: argparse.Namespace) -> SweepResult | None:
+    """Send tasks and wait for them: what they gave; failures are told. None with ``--detach``, which leaves them."""
+    from hiero_lib.pipelines.sweep import SweepResult, run_tasks
 
     if not tasks:
-        print("done before: no job is sent")
-        return 0
+        print("all is done: no job is sent")
+        return SweepResult()
     with waited_for(launch):
         launch.submit_all(tasks)
         if options.detach:
-            return 0
+            return None
         result = run_tasks(tasks, executor=launch)
     for name, problem in result.failed.items():
         print(f"hiero_lib: {name}: {problem}", file=sys.stderr)
-    return 1 if result.failed else 0
+    return result
 
 
 def _jobs(options: argparse.Namespace) -> int:

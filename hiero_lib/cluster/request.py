@@ -17,7 +17,7 @@ _SIGNAL_S = 90  # before the time limit, for a step of training and its checkpoi
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _OURS = {
     *("job_name", "map_count", "array_parallelism", "command", "folder", "additional_parameters", "ntasks"),
-    *("output", "error", "array", "wrap", "parsable", "time", "signal"),
+    *("output", "error", "array", "wrap", "parsable", "time", "signal", "chdir"),
 }
 _LISTS = {"setup", "teardown", "srun_args"}
 
