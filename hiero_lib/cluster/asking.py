@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hiero_lib.cluster.launches import Sending, Sent, cancel_command
-from hiero_lib.cluster.queue import GONE, JobState, SlurmSilent, job_states
+from hiero_lib.cluster.queue import JobState, SlurmSilent, job_states
 
 DONE, FAILED = "DONE", "FAILED"  # it ended by itself and left a result, or an error
 
@@ -35,7 +35,7 @@ def lines_of(launch: Sending, states: dict[str, JobState]) -> list[str]:
     for job in launch.jobs:
         state = states[job.job_id]
         since = f", {state.elapsed}" if state.elapsed else ""
-        lines.append(f"  {job.job_id} {job.name}: {_words(state)}{since}; log {job.log}")
+        lines.append(f"  {job.job_id} {job.name}: {state}{since}; log {job.log}")
         if said := job.last_line():
             lines.append(f"      {said}")
     at_work = [job for job in launch.jobs if _at_work(states[job.job_id])]
@@ -72,9 +72,3 @@ def _job_record(job: Sent, state: JobState) -> dict[str, Any]:
 
 def _at_work(state: JobState) -> bool:
     return state.state not in (DONE, "UNKNOWN") and not state.ended
-
-
-def _words(state: JobState) -> str:
-    if state.state == GONE:
-        return "ended without a result, SLURM no longer knows it"
-    return str(state)

@@ -34,7 +34,7 @@ from hiero_lib.cluster.request import Request
 _LOOK_S = 1.0  # at what jobs left
 _ASK_S = (2.0, 15.0)  # between two questions to SLURM, at first and later
 _SAY_S = 60.0  # between two lines where nothing changes
-_LATE_S = 20.0  # for a result to come over a network file system
+_LATE_S = 10.0  # for a result to come over a network file system, or a job that failed to be queued again
 _BEGINNINGS = 10  # of a job whose time was up
 _SUBMIT_WAIT_S = 300.0  # for another launcher that is sending
 
@@ -73,7 +73,7 @@ class Launch:
         self._sending: Sending | None = None
         self._executor: Any = None
         self._looked = self._asked = self._said = -1e9
-        self._began, self._last = time.monotonic(), ""
+        self._began, self._last, self._silent = time.monotonic(), "", ""
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> LaunchedJob:
         """The job of a task; it is sent where there is none yet.
@@ -144,11 +144,12 @@ class Launch:
             try:
                 states = job_states([job.sent.job_id for job in waiting])
             except SlurmSilent as error:
-                self._say_now_and_then(f"SLURM does not answer, waiting: {error}", now)
-                return
-            for job in waiting:
-                job.see(states[job.sent.job_id])
-        self._say_now_and_then(self._how(), now)
+                self._silent = f"SLURM does not answer, waiting: {error}"
+            else:
+                self._silent = ""
+                for job in waiting:
+                    job.see(states[job.sent.job_id])
+        self._say_now_and_then(self._silent or self._how(), now)
 
     def _how(self) -> str:
         ended = sum(job.ended for job in self.jobs)
@@ -204,7 +205,9 @@ class Launch:
         """What to do with jobs that go on without this process."""
         jobs = self.alive()
         named = " ".join(job.job_id for job in jobs)
-        return f"; the jobs {named} go on: `{cancel_command(jobs)}` ends them, the same command waits for them again"
+        return (
+            f"while the jobs {named} go on: `{cancel_command(jobs)}` ends them, the same command waits for them again"
+        )
 
 
 class LaunchedJob:
@@ -228,7 +231,7 @@ class LaunchedJob:
             self._ended_at = None
             return
         self._ended_at = self._ended_at or time.monotonic()
-        self.ended = time.monotonic() - self._ended_at >= (_LATE_S if state.state == "COMPLETED" else 3.0)
+        self.ended = time.monotonic() - self._ended_at >= _LATE_S
 
     def done(self) -> bool:
         """Whether it has ended, in whichever way."""
@@ -254,13 +257,19 @@ class LaunchedJob:
         except Exception as error:  # pickle raises what its parts raise
             raise self._ended(f"its result cannot be read ({type(error).__name__})") from error
         if outcome != "success":
-            lines = [line for line in str(value).splitlines() if line and not line[0].isspace()]
-            raise self._ended(lines[-1] if lines else "an error without words")
+            raise self._ended(_error_of(str(value)))
         return value
 
     def _ended(self, how: str) -> JobEnded:
         again = f"go on with: {self.launch.command}"
         return JobEnded(f"job {self.sent.job_id} ended: {how}; log {self.sent.log}; {again}")
+
+
+def _error_of(trace: str) -> str:
+    """What stands below a traceback, in one line."""
+    lines = trace.rstrip().splitlines()
+    indented = [at for at, line in enumerate(lines) if line[:1].isspace()]
+    return " ".join(" ".join(lines[indented[-1] + 1 if indented else 0 :]).split())[:500] or "an error without words"
 
 
 @contextlib.contextmanager

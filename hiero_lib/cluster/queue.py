@@ -44,6 +44,8 @@ class JobState:
         return self.state not in _AT_WORK
 
     def __str__(self) -> str:
+        if self.state == GONE:
+            return "without a result, SLURM no longer knows it"
         words = self.state.lower().replace("_", " ")
         more = [self.reason] * bool(self.reason) + [f"on {self.nodes}"] * bool(self.nodes)
         return f"{words} ({', '.join(more)})" if more else words

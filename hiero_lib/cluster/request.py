@@ -75,7 +75,9 @@ class Request:
         asked = {name: value for name, value in asked.items() if value is not None}
         asked |= {name: value for name, value in self.more.items() if name in known and name != "srun_args"}
         further = {name: value for name, value in self.more.items() if name not in known}
-        return asked | {"additional_parameters": {"requeue": True, **further}}
+        if not further.get("no_requeue"):
+            further = {"requeue": True} | further
+        return asked | {"additional_parameters": further}
 
 
 def read_options(given: Sequence[str]) -> dict[str, Any]:

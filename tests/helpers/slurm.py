@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +90,32 @@ class Cluster:
         shown = self.run("scontrol", "-o", "show", "job", job_id)
         return shown.split("JobState=", 1)[1].split()[0]
 
+    def begin_again(self, job_id: str) -> None:
+        """Have a job begin that was queued again: by SLURM's rule it would wait for two minutes, in which the node
+        tidies up what it left.
+        """
+        self.wait_for(job_id, "PENDING")
+        time.sleep(4)
+        deadline = time.monotonic() + 60
+        while self.state(job_id) == "PENDING":
+            assert time.monotonic() < deadline, self.run("scontrol", "show", "job", job_id)
+            with contextlib.suppress(subprocess.CalledProcessError):  # it has begun
+                self.run("scontrol", "update", f"JobId={job_id}", "StartTime=now")
+            time.sleep(1)
+
+    def tidy(self) -> None:
+        """End all jobs, and bring all nodes back."""
+        self.run("scancel", "--user=root")
+        deadline = time.monotonic() + 60
+        while self.run("squeue", "--noheader"):
+            assert time.monotonic() < deadline, self.run("squeue")
+            time.sleep(0.3)
+        if _idle(self) < len(NODES):
+            for name in NODES:
+                with contextlib.suppress(subprocess.CalledProcessError):  # it is well
+                    self.run("scontrol", "update", f"NodeName={name}", "State=RESUME")
+            _wait(lambda: _idle(self) == len(NODES), "nodes again", self.folder)
+
     def wait_for(self, job_id: str, *states: str, seconds: float = 60.0) -> str:
         """Wait until a job is in one of the states; AssertionError where it does not come to it."""
         deadline = time.monotonic() + seconds
@@ -165,9 +191,9 @@ def _idle(cluster: Cluster) -> int:
     return 0
 
 
-def _wait(done: object, what: str, folder: Path) -> None:
+def _wait(done: Callable[[], bool], what: str, folder: Path) -> None:
     deadline = time.monotonic() + 40
-    while not done():  # type: ignore[operator]
+    while not done():
         if time.monotonic() > deadline:
             logs = "\n".join(f"{path}:\n{path.read_text(errors='replace')[-1500:]}" for path in folder.glob("*.log"))
             raise AssertionError(f"SLURM has not started ({what}):\n{logs}")
