@@ -204,10 +204,8 @@ class Launch:
     def leave(self) -> str:
         """What to do with jobs that go on without this process."""
         jobs = self.alive()
-        named = " ".join(job.job_id for job in jobs)
-        return (
-            f"while the jobs {named} go on: `{cancel_command(jobs)}` ends them, the same command waits for them again"
-        )
+        named, ends = " ".join(job.job_id for job in jobs), cancel_command(jobs)
+        return f"while the jobs {named} go on: `{ends}` ends them, the same command waits for them again"
 
 
 class LaunchedJob:

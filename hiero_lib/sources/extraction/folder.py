@@ -185,8 +185,10 @@ def worker_tasks(videos: dict[str, Path], plan: Plan, workers: int) -> list[Task
 
 def without_features(videos: Iterable[str], folder: Path) -> list[str]:
     """The videos that have no file of features in ``folder``, whatever is in the files of the others."""
+    if not folder.is_dir():
+        return list(videos)
     store = FeatureStore(folder)
-    return [uid for uid in videos if not folder.is_dir() or uid not in store]
+    return [uid for uid in videos if uid not in store]
 
 
 def work(videos: dict[str, Path], plan: Plan, number: int = 0, workers: int = 1) -> FolderReport:
