@@ -16,16 +16,17 @@ _SAME = ("benchmark", "method", "metric", "thread_graph", "segment_times")  # of
 def over_seeds(runs: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
     """The content of a ``results.json`` whose values are means over runs, with their spread (of n - 1).
 
-    A row has the seeds that it is a mean over; one that not all runs have says so in its note. Intervals, which are
-    of one run each, are left out; published figures stay.
+    A row has the seeds that it is a mean over; its note says where not all runs have it, and where each run's value
+    is a mean itself (EgoNLQ's heads have seeds of their own). Intervals, which are of one run each, are left out;
+    published figures stay.
 
     Args:
         runs: of `hiero_lib.results.record.load`, with different seeds and otherwise equal settings.
         name: of the result.
 
     Raises:
-        DataError: fewer than two runs, two of one seed, a setting that differs, a section that one of them lacks or
-            that is a mean already, or a run that is not complete; names the runs.
+        DataError: fewer than two runs, two of one seed, a setting that differs, a section that one of them lacks, or
+            a run that is not complete; names the run.
     """
     if len(runs) < 2:
         raise DataError("a mean needs at least two runs", field="runs", value=[run["run"] for run in runs])
@@ -57,11 +58,8 @@ def _section(name: str, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             problem = f"the runs differ in more than the seed: {runs[0]['run']} has {here!r}"
             raise DataError(problem, file=_file(run), field=f"{name}.config.{field}", value=there)
     rows: dict[tuple[Any, ...], list[tuple[int, Mapping[str, Any]]]] = {}
-    for run, part in zip(runs, parts):
+    for part in parts:
         for row in part["rows"]:
-            if row.get("spread") is not None:
-                hint = "Its runs are already several: read it by itself"
-                raise DataError("the section is a mean over seeds already", file=_file(run), field=name, hint=hint)
             rows.setdefault(tuple(row.get(key) for key in _SAME), []).append((part["seed"], row))
     first = parts[0]
     return {
@@ -82,6 +80,8 @@ def _mean(found: Sequence[tuple[int, Mapping[str, Any]]], runs: int) -> dict[str
     counts = sorted({result["n"] for _, result in measured})
     notes = [note for note in dict.fromkeys(row["note"] for _, row in found) if note]
     notes += [f"of {len(measured)} of {runs} runs"] * (len(measured) < runs)
+    within = (first.get("seed") or ()) if first.get("spread") is not None else ()
+    notes += [f"each run's value is a mean over seeds {', '.join(map(str, within))}"] * bool(within)
     notes += [f"n of the runs: {', '.join(map(str, counts))}"] * (len(counts) > 1)
     return {
         **first,

@@ -41,7 +41,7 @@ AccountingStorageType=accounting_storage/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerParameters=batch_sched_delay=1,sched_interval=2,bf_interval=2
-ReturnToService=2
+ReturnToService=1
 SlurmdParameters=config_overrides
 MpiDefault=none
 KillWait=10
