@@ -85,6 +85,10 @@ def open_launch(
     from hiero_lib.cluster.request import Request, read_options
 
     check_slurm()
+    more = read_options(options.slurm_options)
+    if not process_per_gpu and (more.get("nodes", 1) != 1 or more.get("ntasks_per_node", 1) != 1):
+        hint = "--workers, or more seeds, make more jobs" if "workers" in options else "More seeds make more jobs"
+        raise ConfigError("a job of this command is one process", field="--slurm-set", value=more, hint=hint)
     gpus = options.gpus_of_a_job if options.gpus is None else options.gpus
     request = Request(
         partition=options.partition,
@@ -95,7 +99,7 @@ def open_launch(
         mem=options.mem,
         hours=_HOURS if options.hours is None else options.hours,
         tasks_per_node=max(1, gpus) if process_per_gpu else 1,
-        more=read_options(options.slurm_options),
+        more=more,
     )
     return Launch(outputs, what, request)
 

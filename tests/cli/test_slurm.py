@@ -90,6 +90,12 @@ def test_what_is_asked_for(state: Path) -> None:
     assert (default.request.gpus, default.request.hours, default.request.tasks_per_node) == (1, 12.0, 1)
 
 
+def test_only_training_is_several_processes(state: Path) -> None:
+    for option in ("nodes=2", "ntasks-per-node=4"):
+        with pytest.raises(ConfigError, match="'--slurm-set', value .*: a job of this command is one process"):
+            open_launch(parsed("--slurm", "--slurm-set", option), "ablation")
+
+
 def test_a_command_as_a_task_is_the_same_without_slurm(state: Path) -> None:
     task = command_task("train x", parsed("--slurm", "--partition", "p", "--gpus", "2"), seeds=None)
     assert command_task("train x", parsed("--slurm", "--detach"), seeds=None).key == task.key

@@ -150,6 +150,19 @@ def test_a_job_that_is_to_make_room_comes_to_a_good_point_and_is_queued_again(he
     saw(f"SIGUSR2; {[line for line in log.splitlines() if 'stopped by' in line or 'Requeued' in line]}; result 2")
 
 
+def test_a_job_that_another_pushes_out_begins_again(here: Path, cluster: Cluster) -> None:
+    one = launch(more={"nodes": 3, "exclusive": True, "srun_args": ["--nodes=1", "--ntasks=1"]})
+    (job,) = one.submit_all([task("a", slurm_work.step)])
+    until(lambda: slurm_work.runs_of(here / "a"))
+    urgent = ["sbatch", "--parsable", "--partition=urgent", "--nodes=3", "--exclusive", "--output=/dev/null"]
+    other = cluster.run(*urgent, "--wrap=sleep 5").strip()
+    cluster.wait_for(other, "COMPLETED", seconds=120)
+    assert (here / "a/checkpoint").exists()
+    cluster.begin_again(job.sent.job_id)
+    assert job.result() == 2
+    saw(f"job {other} pushed {job.sent.job_id} out, which left a checkpoint, was queued again by SLURM, and ended: 2")
+
+
 def test_a_job_that_is_out_of_time_is_queued_again_or_named(here: Path, cluster: Cluster) -> None:
     """The limit is a minute, which SLURM keeps to within half of one; one task ends when it is told, one does not."""
     one = launch(hours=1 / 60)
