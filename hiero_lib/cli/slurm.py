@@ -75,11 +75,12 @@ def open_launch(
         ConfigError: there is no SLURM here, an option is wrong, or one was given without ``--slurm``.
         DataError: submitit is not installed.
     """
-    given = [name for name in _OPTIONS if getattr(options, name) not in (None, [], False)]
+    values = {name: getattr(options, name) for name in _OPTIONS}
+    given = [name for name, value in values.items() if not (value is None or value is False or value == [])]
     if not options.slurm:
         if given:
             option = "--slurm-set" if given[0] == "slurm_options" else f"--{given[0]}"
-            raise ConfigError("only with --slurm", field=option, value=getattr(options, given[0]))
+            raise ConfigError("only with --slurm", field=option, value=values[given[0]])
         return None
     from hiero_lib.cluster.launch import Launch, check_slurm
     from hiero_lib.cluster.request import Request, read_options

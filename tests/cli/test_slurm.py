@@ -92,7 +92,7 @@ def test_what_is_asked_for(state: Path) -> None:
 
 def test_only_training_is_several_processes(state: Path) -> None:
     for option in ("nodes=2", "ntasks-per-node=4"):
-        with pytest.raises(ConfigError, match="'--slurm-set', value .*: a job of this command is one process"):
+        with pytest.raises(ConfigError, match=r"'--slurm-set', value .*: a job of this command is one process"):
             open_launch(parsed("--slurm", "--slurm-set", option), "ablation")
 
 
