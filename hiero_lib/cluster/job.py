@@ -55,10 +55,13 @@ class Job:
         try:
             with sigterm_raises():
                 return self._work()
-        except Stopped as stopped:
+        except (
+            Stopped,
+            Exception,
+        ) as error:  # the signal may have reached kernels and workers, whose end is an error
             if not asked:
                 raise
-            say(f"{stopped} for SIGUSR2")
+            say(f"{' '.join(str(error).split())[:300] or type(error).__name__}, on SIGUSR2")
         return _queue_again(queue_again)
 
     def checkpoint(self) -> Any:

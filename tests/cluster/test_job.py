@@ -65,12 +65,32 @@ def test_sigusr2_stops_at_a_good_point_then_submitit_queues_it_again(
     with pytest.raises(SystemExit):
         job(functools.partial(train, signal.SIGUSR2, times))()
     assert got == [signal.SIGUSR2]
-    assert capsys.readouterr().out == "stopped by SIGTERM after step 7 for SIGUSR2\n"
+    assert capsys.readouterr().out == "stopped by SIGTERM after step 7, on SIGUSR2\n"
 
 
 def test_the_tasks_beside_the_first_end_without_a_word(by_submitit: Any) -> None:
     by_submitit(None)  # submitit's handler returns there
     assert job(functools.partial(train, signal.SIGUSR2))() is None
+
+
+def test_an_error_that_the_signal_brings_is_no_failure(by_submitit: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """SLURM sends it to all processes of a step: a kernel or a worker dies of it."""
+
+    def work() -> None:
+        with StopRequest():
+            os.kill(os.getpid(), signal.SIGUSR2)
+        raise RuntimeError("DataLoader worker (pid 7)\nis killed by signal: User defined signal 2")
+
+    by_submitit(SystemExit(255))
+    with pytest.raises(SystemExit):
+        job(work)()
+    assert "is killed by signal: User defined signal 2, on SIGUSR2" in capsys.readouterr().out
+
+    def fail() -> None:
+        raise RuntimeError("no luck")
+
+    with pytest.raises(RuntimeError, match="no luck"):
+        job(fail)()
 
 
 def test_sigterm_alone_is_somebody_elses_end(by_submitit: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -53,6 +54,16 @@ def ignore(folder: Path) -> int:
     for number in (signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     time.sleep(600)
+    return 0
+
+
+def with_child(folder: Path) -> int:
+    """Waits for a process that it has started, as for a kernel or a worker; the second time it is done."""
+    count(folder, 0)
+    if runs_of(folder) > 1:
+        return runs_of(folder)
+    with StopRequest():
+        subprocess.run(["sleep", "600"], check=True)
     return 0
 
 

@@ -145,9 +145,30 @@ def test_a_job_that_is_to_make_room_comes_to_a_good_point_and_is_queued_again(he
     assert (here / "a/checkpoint").exists()
     assert job.result() == 2
     log = job.sent.log.read_text()
-    assert "stopped by SIGTERM after step 7 for SIGUSR2" in log
+    assert "stopped by SIGTERM after step 7, on SIGUSR2" in log
     assert "Requeued job" in log
     saw(f"SIGUSR2; {[line for line in log.splitlines() if 'stopped by' in line or 'Requeued' in line]}; result 2")
+
+
+def test_a_job_that_the_site_does_not_queue_again_is_named(here: Path, cluster: Cluster) -> None:
+    one = launch(more={"no_requeue": True})
+    (job,) = one.submit_all([task("a", slurm_work.step)])
+    until(lambda: slurm_work.runs_of(here / "a"))
+    cluster.run("scancel", "--signal=USR2", job.sent.job_id)
+    with pytest.raises(JobEnded, match=r"stopped for want of time and is not queued again .*; go on with: ") as no:
+        job.result()
+    assert (here / "a/checkpoint").exists()
+    saw(no.value)
+
+
+def test_a_signal_reaches_what_a_job_has_started(here: Path, cluster: Cluster) -> None:
+    one = launch()
+    (job,) = one.submit_all([task("a", slurm_work.with_child)])
+    until(lambda: slurm_work.runs_of(here / "a"))
+    cluster.run("scancel", "--signal=USR2", job.sent.job_id)
+    cluster.begin_again(job.sent.job_id)
+    assert job.result() == 2
+    saw([line for line in job.sent.log.read_text().splitlines() if "SIGUSR2" in line])
 
 
 def test_a_job_that_another_pushes_out_begins_again(here: Path, cluster: Cluster) -> None:
