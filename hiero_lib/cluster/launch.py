@@ -25,7 +25,7 @@ from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.executors import Task
 from hiero_lib.base.locks import exclusive
 from hiero_lib.base.progress import say
-from hiero_lib.base.signals import Stopped
+from hiero_lib.base.signals import Stopped, StopRequest
 from hiero_lib.cluster.job import Job
 from hiero_lib.cluster.launches import FOLDER, Sending, Sent, cancel_command, launches, new_launch
 from hiero_lib.cluster.queue import JobState, SlurmSilent, job_states, partitions
@@ -95,6 +95,7 @@ class Launch:
 
         Raises:
             ConfigError: SLURM refuses one; those before it stay.
+            Stopped: by a signal, when the job that was being sent is noted.
         """
         with exclusive(self.outputs / FOLDER, f"sending {self.what}", wait_s=_SUBMIT_WAIT_S):
             before = self._alive()
@@ -189,16 +190,22 @@ class Launch:
         from submitit.core.utils import FailedJobError, FailedSubmissionError
 
         self._executor.update_parameters(job_name=f"hiero {task.name}"[:120])
-        try:
-            with contextlib.redirect_stderr(said):
-                job_id = str(self._executor.submit(Job(task)).job_id)
-        except (FailedJobError, FailedSubmissionError) as error:
-            if not self._sending.jobs:
-                shutil.rmtree(self._sending.folder, ignore_errors=True)
-            raise _refused(str(error) or said.getvalue(), self.request) from error
-        sent = Sent(task.name, task.key, job_id, self._sending.folder)
-        self._sending = dataclasses.replace(self._sending, jobs=(*self._sending.jobs, sent))
-        self._sending.write()
+        with StopRequest() as request:  # a job that is sent is noted
+            try:
+                with contextlib.redirect_stderr(said):
+                    job_id = str(self._executor.submit(Job(task)).job_id)
+            except (FailedJobError, FailedSubmissionError) as error:
+                if not self._sending.jobs:
+                    shutil.rmtree(self._sending.folder, ignore_errors=True)
+                if request.number is not None:  # Ctrl-C has reached sbatch too
+                    raise Stopped(request.number) from None
+                raise _refused(str(error) or said.getvalue(), self.request) from error
+            sent = Sent(task.name, task.key, job_id, self._sending.folder)
+            self._sending = dataclasses.replace(self._sending, jobs=(*self._sending.jobs, sent))
+            self._sending.write()
+        if request.number is not None:
+            self._held[task.key] = LaunchedJob(self, sent, ours=True)
+            raise Stopped(request.number)
         return sent
 
     def leave(self) -> str:

@@ -157,6 +157,16 @@ def test_ctrl_c_leaves_the_jobs_and_names_them(state: Path) -> None:
     assert ended.value.done == ""
 
 
+def test_ctrl_c_while_a_job_is_sent_loses_none(state: Path) -> None:
+    (state / "hold").touch()
+    (state / "interrupt").touch()
+    with pytest.raises(Stopped, match="while the jobs 1 go on: `scancel 1`"), waiting(one := launch()):
+        one.submit_all([task("a", count, 1), task("b", count, 2)])
+    (state / "interrupt").unlink()
+    first, second = launch().submit_all([task("a", count, 1), task("b", count, 2)])
+    assert (first.sent.job_id, first.ours, second.sent.job_id, second.ours) == ("1", False, "2", True)
+
+
 def test_without_slurm_or_submitit_nothing_runs(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "submitit", None)

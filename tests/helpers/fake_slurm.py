@@ -1,14 +1,15 @@
 """A SLURM of plain files, for tests where there is none: its commands on the PATH, each a few lines of Python.
 
-``sbatch`` runs its script at once in the background; ``STATE/hold`` keeps jobs pending, ``STATE/refuse`` is what it
-says instead, ``STATE/silent`` makes ``squeue`` fail, and ``STATE/ID.state`` is a job's state, which a test may
-change.
+``sbatch`` runs its script at once in the background. In the folder of its state ``hold`` keeps jobs pending, ``refuse``
+is what it says instead, ``interrupt`` has it send Ctrl-C to its caller, ``silent`` makes ``squeue`` fail, ``hosts`` and
+``address`` are what ``scontrol`` says, and ``ID.state`` is a job's state, which a test may change.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,8 @@ def _sbatch(state: Path, words: list[str]) -> int:
     if (state / "refuse").is_file():
         print((state / "refuse").read_text(), file=sys.stderr)
         return 1
+    if (state / "interrupt").exists():
+        os.kill(os.getppid(), signal.SIGINT)
     number = 1 + len(list(state.glob("*.sh")))
     script = state / f"{number}.sh"
     script.write_bytes(Path(words[-1]).read_bytes())
