@@ -1,8 +1,8 @@
 """A SLURM of plain files, for tests where there is none: its commands on the PATH, each a few lines of Python.
 
-``sbatch`` runs its script at once in the background. In the folder of its state ``hold`` keeps jobs pending, ``refuse``
-is what it says instead, ``interrupt`` has it send Ctrl-C to its caller, ``silent`` makes ``squeue`` fail, ``hosts`` and
-``address`` are what ``scontrol`` says, and ``ID.state`` is a job's state, which a test may change.
+``sbatch`` runs its script at once in the background. In the folder of its state ``hold`` keeps jobs pending,
+``refuse`` is what it says instead, ``interrupt`` has it send Ctrl-C to its caller, ``silent`` makes ``squeue`` fail,
+``hosts`` and ``address`` are what ``scontrol`` says, and ``ID.state`` is a job's state, which a test may change.
 """
 
 from __future__ import annotations
