@@ -280,6 +280,23 @@ def test_ctrl_c_names_the_jobs(here: Path, cluster: Cluster) -> None:
     saw(f"{told}scancel: SIGTERM left {checkpoints}: {log.read_text().splitlines()[-1]}")
 
 
+def test_a_training_of_two_processes_is_queued_again_and_goes_on(here: Path, cluster: Cluster) -> None:
+    settings = {"training__epochs": 10_000, "training__checkpoint_every_steps": 10_000}
+    profile = str(make_tiny(here / "data", features__text_projection=None, **settings))
+    command = ["train", "--profile", profile, "--slurm", "--gpus", "0", "--hours", "0.2", "--slurm-set", "nodes=2"]
+    assert main([*command, "--detach"]) == 0
+    log = next(here.glob("outputs/.slurm/*/")) / "0_log.out"
+    (job_id,) = (path.name.split("_")[0] for path in log.parent.glob("*_submitted.pkl"))
+    log = log.with_name(f"{job_id}_0_log.out")
+    until(lambda: log.is_file() and "training " in log.read_text())
+    cluster.run("scancel", "--signal=USR2", job_id)
+    cluster.begin_again(job_id)
+    until(lambda: "going on after step" in log.read_text())
+    told = [line for line in log.read_text().splitlines() if "on SIGUSR2" in line or "going on after" in line]
+    assert "stopped by SIGTERM after step" in told[0]
+    saw(told)
+
+
 def test_tasks_of_srun_train_as_one_group(here: Path, cluster: Cluster) -> None:
     profile = str(make_tiny(here / "data", features__text_projection=None))
     train = [sys.executable, "-m", "hiero_lib", "train", "--profile", profile, "--max-steps", "2"]
