@@ -2,7 +2,8 @@
 
 submitit has SLURM send SIGUSR2 before the time limit, and sites send it before they take a node away. Its own handler
 would end the process where it stands; here the signal first becomes a SIGTERM, on which training writes a checkpoint
-(`hiero_lib.base.signals`), and when the work has ended submitit queues the job again.
+(`hiero_lib.base.signals`), and when the work has ended submitit queues the job again. So it is when SLURM sends
+SIGTERM to take the nodes for another job: one that ends by itself then would not be queued again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from hiero_lib.base.executors import Task
 from hiero_lib.base.locks import VOID_AFTER_S, TakenError
 from hiero_lib.base.progress import say
 from hiero_lib.base.signals import Stopped, sigterm_raises
+from hiero_lib.cluster.queue import is_preempted
 
 _WAIT_S, _ASK_EVERY_S = VOID_AFTER_S + 60.0, 5.0
 
@@ -55,13 +57,12 @@ class Job:
         try:
             with sigterm_raises():
                 return self._work()
-        except (
-            Stopped,
-            Exception,
-        ) as error:  # the signal may have reached kernels and workers, whose end is an error
-            if not asked:
+        except (Stopped, Exception) as error:  # the signal reaches kernels and workers too, whose end is an error
+            makes_room = not asked and isinstance(error, Stopped) and is_preempted(os.environ.get("SLURM_JOB_ID", ""))
+            if not asked and not makes_room:
                 raise
-            say(f"{' '.join(str(error).split())[:300] or type(error).__name__}, on SIGUSR2")
+            why = "which makes room for another job" if makes_room else "on SIGUSR2"
+            say(f"{' '.join(str(error).split())[:300] or type(error).__name__}, {why}")
         return _queue_again(queue_again)
 
     def checkpoint(self) -> Any:

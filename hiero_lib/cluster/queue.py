@@ -66,6 +66,16 @@ def job_states(job_ids: Sequence[str]) -> dict[str, JobState]:
     return found
 
 
+def is_preempted(job_id: str) -> bool:
+    """Whether SLURM is taking a job's nodes for another one; False where it does not say."""
+    try:
+        done = _run("scontrol", "--oneliner", "show", "job", job_id)
+    except SlurmSilent:
+        return False
+    shown = dict(word.split("=", 1) for word in done.stdout.split() if "=" in word)
+    return shown.get("PreemptTime", "None") not in ("None", "N/A", "Unknown")
+
+
 def partitions() -> list[str]:
     """The names of the partitions; none where they cannot be asked."""
     try:

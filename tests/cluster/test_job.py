@@ -93,6 +93,17 @@ def test_an_error_that_the_signal_brings_is_no_failure(by_submitit: Any, capsys:
         job(fail)()
 
 
+def test_sigterm_for_another_job_is_queued_again(
+    by_submitit: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "is_preempted", lambda job_id: True)
+    got = by_submitit(SystemExit(255))
+    with pytest.raises(SystemExit):
+        job(functools.partial(train, signal.SIGTERM))()
+    assert got == [signal.SIGUSR2]
+    assert "stopped by SIGTERM after step 7, which makes room for another job" in capsys.readouterr().out
+
+
 def test_sigterm_alone_is_somebody_elses_end(by_submitit: Any) -> None:
     got = by_submitit(None)
     with pytest.raises(Stopped):

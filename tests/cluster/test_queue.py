@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hiero_lib.cluster import queue
-from hiero_lib.cluster.queue import GONE, JobState, SlurmSilent, job_states, partitions
+from hiero_lib.cluster.queue import GONE, JobState, SlurmSilent, is_preempted, job_states, partitions
 
 
 def test_states_as_squeue_has_them(state: Path) -> None:
@@ -62,6 +62,13 @@ def test_many_jobs_are_asked_for_in_pieces(state: Path) -> None:
     found = job_states([str(number) for number in range(1, 604)])
     assert len(found) == 603
     assert [job for job, one in found.items() if one.ended] == ["603"]
+
+
+@pytest.mark.parametrize(("time", "preempted"), [("2026-11-26T17:59:36", True), ("None", False)])
+def test_a_job_that_is_pushed_out(time: str, preempted: bool, state: Path) -> None:
+    assert not is_preempted("7")  # scontrol does not know it
+    (state / "job").write_text(f"JobId=7 JobState=SIGNALING Reason=None PreemptTime={time} Command=a b=c")
+    assert is_preempted("7") is preempted
 
 
 def test_partitions_are_named(state: Path) -> None:

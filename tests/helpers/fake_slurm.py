@@ -100,6 +100,9 @@ def _scontrol(state: Path, words: list[str]) -> int:
     if words[:3] == ["--oneliner", "show", "node"] and (state / "address").is_file():
         print(f"NodeName={words[3]} NodeAddr={(state / 'address').read_text()} Port=1")
         return 0
+    if words[:3] == ["--oneliner", "show", "job"] and (state / "job").is_file():
+        print((state / "job").read_text())
+        return 0
     print(f"scontrol error: {' '.join(words)}", file=sys.stderr)
     return 1
 

@@ -181,7 +181,8 @@ def test_a_job_that_another_pushes_out_begins_again(here: Path, cluster: Cluster
     assert (here / "a/checkpoint").exists()
     cluster.begin_again(job.sent.job_id)
     assert job.result() == 2
-    saw(f"job {other} pushed {job.sent.job_id} out, which left a checkpoint, was queued again by SLURM, and ended: 2")
+    (told,) = (line for line in job.sent.log.read_text().splitlines() if "makes room for another job" in line)
+    saw(f"job {other} pushed {job.sent.job_id} out: {told}; it was queued again and ended: 2")
 
 
 def test_a_job_that_is_out_of_time_is_queued_again_or_named(here: Path, cluster: Cluster) -> None:
