@@ -14,7 +14,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A package may import what stands to its left; packages of one group do not know each other.
 ORDER = (
     ("base",),
-    ("config",),
+    ("cluster", "config"),
     ("data", "models"),
     ("methods", "training"),
     ("hierarchy", "results"),

@@ -8,11 +8,31 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 
+@dataclass(frozen=True)
+class Task:
+    """A call with a name, for any executor: it is called without arguments.
+
+    Args:
+        name: for people.
+        key: of what it does; two tasks with one key would do the same work in the same place.
+        work: picklable, without arguments.
+    """
+
+    name: str
+    key: str
+    work: Callable[[], Any]
+
+    def __call__(self) -> Any:
+        """Do the work; what it returns."""
+        return self.work()
+
+
 class Future(Protocol):
-    """A handle on submitted work: of :mod:`concurrent.futures`, or a job of submitit's."""
+    """A handle on submitted work: of :mod:`concurrent.futures`, or a job of SLURM's."""
 
     def done(self) -> bool:
         """Whether the work has ended."""
@@ -22,10 +42,30 @@ class Future(Protocol):
 
 
 class Executor(Protocol):
-    """What runs calls somewhere: any executor of :mod:`concurrent.futures`, or submitit's on SLURM."""
+    """What runs calls somewhere: any executor of :mod:`concurrent.futures`, or `hiero_lib.cluster.launch.Launch`."""
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future:
         """Start a picklable call."""
+
+
+class InThisProcess:
+    """An executor that does the work when its result is asked for, one after the other."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future:
+        """Note a call."""
+        return _Noted(function, arguments)
+
+
+@dataclass(frozen=True)
+class _Noted:
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> Any:
+        return self.function(*self.arguments)
 
 
 def local_processes(workers: int, *, threads: int | None = None) -> ProcessPoolExecutor:

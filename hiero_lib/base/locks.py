@@ -35,6 +35,10 @@ VOID_AFTER_S = 300.0
 _TURN_S = 10.0  # removing a void claim takes milliseconds
 
 
+class TakenError(DataError):
+    """Another process is at work on it."""
+
+
 @dataclass(frozen=True)
 class Owner:
     """What a claim says of its owner.
@@ -70,8 +74,8 @@ def exclusive(target: str | Path, what: str, *, wait_s: float = 0.0) -> Iterator
             read, changed and written.
 
     Raises:
-        DataError: another process holds it; names the command, the process, the host and since when. Or the claim
-            cannot be written.
+        TakenError: another process holds it; names the command, the process, the host and since when.
+        DataError: the claim cannot be written.
     """
     path, deadline = lock_file(target), time.monotonic() + wait_s
     while True:
@@ -114,12 +118,12 @@ def claimed(
         yield True
 
 
-def _taken(target: Path, path: Path) -> DataError:
+def _taken(target: Path, path: Path) -> TakenError:
     """The error that names whoever is at work."""
     owner = _parsed(_read(path))
     who = "another process" if owner is None or owner.process != this_process() else "this very process"
     hint = f"Wait for it or end it; of a machine that died it is free after {VOID_AFTER_S / 60:.0f} minutes ({path})"
-    return DataError(f"{who} is at work on it{f': {owner}' if owner is not None else ''}", file=target, hint=hint)
+    return TakenError(f"{who} is at work on it{f': {owner}' if owner is not None else ''}", file=target, hint=hint)
 
 
 def _claim(path: Path, what: str, void_after_s: float) -> str | None:

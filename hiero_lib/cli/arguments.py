@@ -169,6 +169,19 @@ def changed_settings(options: argparse.Namespace) -> dict[str, Any]:
     return settings
 
 
+def runs_of_seeds(options: argparse.Namespace, run: str) -> list[tuple[str, list[str]]]:
+    """For each of ``--seeds`` the name of its run, ``RUN-seedN``, and the settings of ``--set`` with the seed.
+
+    Raises:
+        ConfigError: a seed is given twice, or as a setting too.
+    """
+    if len(set(options.seeds)) < len(options.seeds):
+        raise ConfigError("give different seeds", field="--seeds", value=options.seeds)
+    if "training.seed" in changed_settings(options):
+        raise ConfigError("give --seeds or this setting", field="training.seed")
+    return [(f"{run}-seed{seed}", [*options.settings, f"training.seed={seed}"]) for seed in options.seeds]
+
+
 def run_folder(options: argparse.Namespace, profile: Profile) -> Path:
     """``outputs/RUN``.
 

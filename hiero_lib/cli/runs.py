@@ -5,9 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hiero_lib.base.errors import ConfigError, DataError
-from hiero_lib.cli import arguments
+from hiero_lib.cli import arguments, slurm
+
+if TYPE_CHECKING:
+    from hiero_lib.cluster.launch import Launch
+    from hiero_lib.config import Profile
 
 
 def add_parsers(commands: arguments.Commands) -> None:
@@ -16,8 +21,15 @@ def add_parsers(commands: arguments.Commands) -> None:
     command.set_defaults(command=_reproduce)
     arguments.add_profile(command)
     arguments.add_run(command)
+    command.add_argument(
+        "--seeds",
+        type=arguments.whole(0, 2**32 - 1),
+        nargs="+",
+        help="a run for each, outputs/RUN-seedN, and their means in outputs/RUN-seeds",
+    )
     command.add_argument("--only", help="just the notebooks whose name starts so, for example 02")
     command.add_argument("--outputs", type=Path, default=Path("outputs"), help="(default: %(default)s)")
+    slurm.add_slurm(command)
 
     command = commands.add_parser("report", help="one table of the results of several runs")
     command.set_defaults(command=_report)
@@ -26,6 +38,9 @@ def add_parsers(commands: arguments.Commands) -> None:
         "--format", choices=("markdown", "csv", "latex"), default="markdown", help="(default: markdown)"
     )
     command.add_argument("--out", type=Path, help="write to this file instead of printing")
+    command.add_argument(
+        "--mean", action="store_true", help="one run out of several that differ in the seed: means and their spread"
+    )
 
     command = commands.add_parser("search", help="find the moments of all videos that answer a text")
     command.set_defaults(command=_search)
@@ -41,6 +56,11 @@ def add_parsers(commands: arguments.Commands) -> None:
     command.add_argument(
         "--recall", action="store_true", help="instead: how often held-out narrations find their span, per level"
     )
+    command.add_argument("--index", action="store_true", help="instead: only make the index")
+    command.add_argument(
+        "--workers", type=arguments.whole(1, 1024), default=1, help="jobs of --index on SLURM (default: 1)"
+    )
+    slurm.add_slurm(command)
 
     command = commands.add_parser(
         "export", help="write a video's hierarchy as HTML, JSON, CSV, WebVTT, ELAN, figures"
@@ -68,23 +88,60 @@ def add_parsers(commands: arguments.Commands) -> None:
 
 
 def _reproduce(options: argparse.Namespace) -> int:
-    from hiero_lib.pipelines.reproduce import NotebookFailed, reproduce
+    if options.seeds:
+        return _reproduce_seeds(options)
+    launch = slurm.open_launch(options, "reproduce", outputs=options.outputs)
+
+    from hiero_lib.pipelines.reproduce import NotebookFailed, reproduce, unfinished
     from hiero_lib.results.record import TABLE_FILE
 
+    call: dict[str, Any] = {
+        "run": options.run,
+        "only": options.only,
+        "settings": arguments.changed_settings(options),
+        "outputs": options.outputs,
+    }
+    if launch is not None:
+        left = unfinished(options.profile, **call)
+        return slurm.send(launch, [slurm.command_task("reproduce", options)] if left else [], options)
     try:
-        results = reproduce(
-            options.profile,
-            run=options.run,
-            only=options.only,
-            settings=arguments.changed_settings(options),
-            outputs=options.outputs,
-        )
+        results = reproduce(options.profile, **call)
     except NotebookFailed as error:
         if options.debug:
             raise
         print(f"hiero_lib: {error}", file=sys.stderr)
         return 1
     print(f"\n{results.with_name(TABLE_FILE).read_text('utf-8')}\nWritten: {results.parent}")
+    return 0
+
+
+def _reproduce_seeds(options: argparse.Namespace) -> int:
+    launch = slurm.open_launch(options, "reproduce", outputs=options.outputs)
+
+    from hiero_lib.base.executors import InThisProcess
+    from hiero_lib.pipelines.reproduce import name_of
+    from hiero_lib.pipelines.seeds import record_means, seed_runs
+    from hiero_lib.pipelines.sweep import run_tasks
+    from hiero_lib.results.record import TABLE_FILE
+
+    settings = arguments.changed_settings(options)
+    name = options.run or name_of(options.profile, settings)
+    named = {seed: run for seed, (run, _) in zip(options.seeds, arguments.runs_of_seeds(options, name))}
+    runs = seed_runs(options.profile, named, only=options.only, settings=settings, outputs=options.outputs)
+    tasks = [run.task() for run in runs if run.unfinished()]
+    if launch is not None:
+        found = slurm.sent(launch, tasks, options)
+        if found is None:
+            return 0
+    else:
+        found = run_tasks(tasks, executor=InThisProcess())
+        for task, problem in found.failed.items():
+            print(f"hiero_lib: {task}: {problem}", file=sys.stderr)
+    if found.failed:
+        return 1
+    if len(runs) > 1:
+        results = record_means(runs, f"{name}-seeds")
+        print(f"\n{results.with_name(TABLE_FILE).read_text('utf-8')}\nWritten: {results.parent}")
     return 0
 
 
@@ -97,6 +154,10 @@ def _report(options: argparse.Namespace) -> int:
         if not (folder / results.RESULTS_FILE).is_file():
             raise DataError("there is no such file", file=folder / results.RESULTS_FILE, hint="Name folders of runs")
     runs = [results.load(folder) for folder in options.runs]
+    if options.mean:
+        from hiero_lib.results.seeds import over_seeds
+
+        runs = [over_seeds(runs, f"mean of {', '.join(run['run'] for run in runs)}")]
     if len({run["run"] for run in runs}) < len(runs):  # runs of one name, in different folders
         runs = [run | {"run": str(folder)} for run, folder in zip(runs, options.runs)]
     text = FORMATS[options.format](runs)
@@ -110,11 +171,16 @@ def _report(options: argparse.Namespace) -> int:
 
 def _search(options: argparse.Namespace) -> int:
     profile, run_folder = arguments.open_run(options)
-    if (options.text is None) != options.recall:
-        raise ConfigError("give a text to search for, or --recall", field="text", value=options.text)
+    if (options.text is not None) + options.recall + options.index != 1:
+        raise ConfigError("give a text to search for, --recall or --index", field="text", value=options.text)
+    launch = slurm.open_launch(options, "index")
+    if launch is not None and not options.index:
+        raise ConfigError("only the index is made on SLURM: give --index", field="--slurm")
 
     from hiero_lib.pipelines import finished_run
 
+    if options.index:
+        return _index(options, profile, run_folder, launch)
     if options.recall:
         print(finished_run.search_recall(profile, run_folder))
         return 0
@@ -134,6 +200,26 @@ def _search(options: argparse.Namespace) -> int:
         print(f"{len(found.left_out)} videos could not be searched:", file=sys.stderr)
         print(*(f"{uid}: {why}" for uid, why in found.left_out.items()), sep="\n", file=sys.stderr)
     return 1 if found.left_out else 0
+
+
+def _index(options: argparse.Namespace, profile: Profile, run_folder: Path, launch: Launch | None) -> int:
+    from hiero_lib.pipelines.finished_run import index_tasks
+
+    parts = 1 if launch is None else options.workers
+    tasks = index_tasks(profile, run_folder, method=options.method, checkpoint=options.checkpoint, parts=parts)
+    if launch is None:
+        results, failed = [task() for task in tasks], False
+    else:
+        found = slurm.sent(launch, tasks, options)
+        if found is None:
+            return 0
+        results, failed = list(found.done.values()), bool(found.failed)
+    left_out = {uid: why for one in results for uid, why in one.items()}
+    if failed:
+        return 1
+    print("the index is complete" if not left_out else f"{len(left_out)} videos could not be indexed:")
+    print(*(f"{uid}: {why}" for uid, why in left_out.items()), sep="\n", end="\n" if left_out else "")
+    return 1 if left_out else 0
 
 
 def _export(options: argparse.Namespace) -> int:

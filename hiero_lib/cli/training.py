@@ -1,4 +1,4 @@
-"""Training: one model, or those of the paper's ablation."""
+"""Training: one model, the same with several seeds, or those of the paper's ablation."""
 
 from __future__ import annotations
 
@@ -6,21 +6,37 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hiero_lib.base.errors import ConfigError
-from hiero_lib.cli import arguments
+from hiero_lib.base.executors import Task
+from hiero_lib.cli import arguments, slurm
+
+if TYPE_CHECKING:
+    from hiero_lib.config import Profile
 
 
 def add_parsers(commands: arguments.Commands) -> None:
     """Add ``train``, ``encode`` and ``ablation``."""
     command = commands.add_parser("train", help="train HiERO, or the linear probe, on EgoClip")
     command.set_defaults(command=_train)
-    arguments.add_profile(command)
-    # No --run here: torchrun would take it for an abbreviation of its own --run-path.
-    command.add_argument("--folder", type=Path, help="write here (default: outputs/PROFILE/train/BACKBONE)")
+    arguments.add_profile_of_run(command)
+    command.add_argument(
+        "--run",
+        "--for-run",
+        dest="run",
+        help="write to outputs/RUN/train, where the notebooks of the run look (default: the profile's name); under"
+        " torchrun write --for-run, for it takes --run for its own",
+    )
+    command.add_argument("--folder", type=Path, help="write here, as no part of a run")
+    command.add_argument(
+        "--seeds", type=arguments.whole(0, 2**32 - 1), nargs="+", help="one after the other, into RUN-seedN"
+    )
     command.add_argument("--backbone", choices=("hiero", "probe"), default="hiero", help="(default: %(default)s)")
     command.add_argument("--max-steps", type=arguments.whole(0), help="stop early, after this many steps in all")
+    slurm.add_slurm(command)
 
     command = commands.add_parser(
         "encode", help="encode EgoClip's narrations before training; several processes share the work"
@@ -44,20 +60,75 @@ def add_parsers(commands: arguments.Commands) -> None:
         default=["egomcq", "egoprocel", "grounding", "threads"],
         help="leave out what there is no data for (default: egomcq egoprocel grounding threads)",
     )
+    slurm.add_slurm(command)
 
 
 def _train(options: argparse.Namespace) -> int:
-    profile = arguments.open_profile(options)
-    _check_launch()
+    trainings = _trainings(options)
+    opened = [_open_training(one) for one in trainings]
+    launch = slurm.open_launch(options, "train", process_per_gpu=True)
+    if launch is not None:
+        return slurm.send(launch, _train_tasks(trainings, opened), options)
 
+    from hiero_lib.cluster.tasks import join_group
+
+    join_group()
+    return max([_train_one(one, profile, run) for one, (profile, run) in zip(trainings, opened)])
+
+
+def _trainings(options: argparse.Namespace) -> list[argparse.Namespace]:
+    """The options of each training: of one, or of one for every seed, into a run of its own.
+
+    Raises:
+        ConfigError: options that do not go together.
+    """
+    if options.folder is not None:
+        if options.run is not None or options.seeds:
+            raise ConfigError("give a folder or a run", field="--folder", value=str(options.folder))
+        if options.profile is None:
+            raise ConfigError("give a profile", field="--profile")
+    if not options.seeds:
+        return [options]
+    if options.profile is None:
+        raise ConfigError("several seeds need a profile", field="--profile")
+    runs = arguments.runs_of_seeds(options, options.run or arguments.open_profile(options).name)
+    changes = [{"run": run, "settings": settings, "seeds": None} for run, settings in runs]
+    return [argparse.Namespace(**vars(options) | change) for change in changes]
+
+
+def _open_training(options: argparse.Namespace) -> tuple[Profile, Path | None]:
+    """The profile, and the folder of the run; None where ``--folder`` says that it is of none."""
+    return arguments.open_run(options) if options.folder is None else (arguments.open_profile(options), None)
+
+
+def _train_tasks(
+    trainings: Sequence[argparse.Namespace], opened: Sequence[tuple[Profile, Path | None]]
+) -> list[Task]:
+    """A task for each training that has not come to its end."""
+    from hiero_lib.results.run import RunFolder
+    from hiero_lib.training.checkpointing import is_complete
+
+    tasks = []
+    for options, (profile, run) in zip(trainings, opened):
+        folder = options.folder or RunFolder(profile, run or Path()).model_folder(options.backbone)
+        if is_complete(folder, profile.training.epochs, max_steps=options.max_steps):
+            print(f"done before: {folder}")
+            continue
+        tasks.append(slurm.command_task(f"train {folder}", options))
+    return tasks
+
+
+def _train_one(options: argparse.Namespace, profile: Profile, run: Path | None) -> int:
     from hiero_lib.base.device import best_device
     from hiero_lib.benchmarks.egomcq.task import open_egomcq
     from hiero_lib.data.paths import DataPaths
-    from hiero_lib.results.names import run_folder
+    from hiero_lib.results.kept_profile import keep_profile
+    from hiero_lib.results.run import RunFolder
     from hiero_lib.training.divergence import TrainingDiverged
     from hiero_lib.training.loop import run_training
 
-    folder = options.folder or run_folder("outputs", profile.name) / "train" / options.backbone
+    is_main = int(os.environ.get("RANK", 0)) == 0
+    folder = options.folder or RunFolder(profile, run or Path()).model_folder(options.backbone)
     validate, questions = None, DataPaths.at(profile.data_root).egomcq
     if questions.is_file():
         validate = open_egomcq(profile, device=best_device()).validate
@@ -70,7 +141,10 @@ def _train(options: argparse.Namespace) -> int:
             raise
         print(f"hiero_lib: {error}", file=sys.stderr)
         return 1
-    if int(os.environ.get("RANK", 0)) == 0:
+    finally:
+        if is_main and run is not None and folder.is_dir():  # also of one that was stopped, which is gone on with
+            keep_profile(run, profile)
+    if is_main:
         unknown = "not validated" if validate else f"not validated, there is no {questions}"
         accuracies = ", ".join(f"{name} {100 * value:.1f} %" for name, value in summary.best_metrics.items())
         print(f"{summary.steps} steps, {summary.epochs:.2f} epochs, {summary.seconds:.0f} s")
@@ -94,31 +168,16 @@ def _encode(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check_launch() -> None:
-    """Several tasks of SLURM that know nothing of each other would each train the whole, in one folder.
-
-    Raises:
-        ConfigError: srun started several, and none of them was told its rank.
-    """
-    tasks = os.environ.get("SLURM_STEP_NUM_TASKS") or os.environ.get("SLURM_NTASKS") or "1"
-    started_by_srun = "SLURM_PROCID" in os.environ
-    if started_by_srun and tasks.isdecimal() and int(tasks) > 1 and "WORLD_SIZE" not in os.environ:
-        hint = (
-            "Start one task a node (--ntasks-per-node=1) and in it `torchrun --nproc-per-node=N -m hiero_lib train`;"
-            " for one process alone set SLURM_NTASKS=1"
-        )
-        problem = "srun started several tasks, and each would train the whole in this folder"
-        raise ConfigError(problem, field="SLURM_NTASKS", value=int(tasks), hint=hint)
-
-
 def _ablation(options: argparse.Namespace) -> int:
     started = time.monotonic()
     profile, folder = arguments.open_run(options)
 
+    launch = slurm.open_launch(options, "ablation")
+
     from hiero_lib.base.locks import exclusive
     from hiero_lib.base.progress import quiet
     from hiero_lib.pipelines.ablation import ablation_rows, cells_of
-    from hiero_lib.pipelines.sweep import SweepResult, run_sweep
+    from hiero_lib.pipelines.sweep import SweepResult, open_cells, run_sweep, task_of
     from hiero_lib.results.kept_profile import keep_profile
     from hiero_lib.results.record import TABLE_FILE, record
 
@@ -131,8 +190,14 @@ def _ablation(options: argparse.Namespace) -> int:
         keep_profile(folder, profile, say=quiet)  # what is more was said at the start
         record(folder, "ablation", rows, profile=profile, seconds=seconds, extra={"failed": result.failed})
 
-    with exclusive(folder / "ablation", "ablation"):
-        result = run_sweep(cells, workers=options.workers, on_done=keep)
+    with exclusive(folder / "ablation", "ablation"), slurm.waited_for(launch):
+        if launch is not None:
+            tasks = [task_of(cell) for cell in open_cells(cells)]
+            launch.submit_all(tasks)
+            if options.detach and tasks:
+                keep_profile(folder, profile)
+                return 0
+        result = run_sweep(cells, workers=options.workers, on_done=keep, executor=launch)
     print(f"\n{(folder / TABLE_FILE).read_text('utf-8')}")
     for name, problem in result.failed.items():
         print(f"hiero_lib: {name}: {problem}", file=sys.stderr)

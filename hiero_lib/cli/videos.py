@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.cli import arguments
+from hiero_lib.cli import arguments, slurm
 
 
 def add_parsers(commands: arguments.Commands) -> None:
@@ -23,15 +23,7 @@ def add_parsers(commands: arguments.Commands) -> None:
     command.add_argument(
         "--workers", type=arguments.whole(1, 1024), default=1, help="processes, or jobs with --slurm (default: 1)"
     )
-    command.add_argument("--slurm", action="store_true", help="submit the workers as SLURM jobs (needs submitit)")
-    command.add_argument("--partition", help="of SLURM")
-    command.add_argument("--gpus", type=arguments.whole(0, 64), default=1, help="of a SLURM job (default: 1)")
-    command.add_argument(
-        "--hours", type=arguments.decimal(0.01, 10_000), default=12.0, help="of a SLURM job (default: 12)"
-    )
-    command.add_argument(
-        "--slurm-set", dest="slurm_options", metavar="NAME=VALUE", action="append", default=[], help="for submitit"
-    )
+    slurm.add_slurm(command)
 
     command = commands.add_parser("explore", help="from a video file to its activity threads, as a page")
     command.set_defaults(command=_explore)
@@ -57,11 +49,12 @@ def add_parsers(commands: arguments.Commands) -> None:
 
 def _extract(options: argparse.Namespace) -> int:
     profile = arguments.open_profile(options)
+    launch = slurm.open_launch(options, "extract")
 
     from hiero_lib.base.files import check_writable, pasted
     from hiero_lib.base.progress import say
     from hiero_lib.data.paths import DataPaths
-    from hiero_lib.sources.extraction.folder import Plan, extract_folder, slurm_executor, videos_of
+    from hiero_lib.sources.extraction.folder import Plan, extract_folder, videos_of, without_features, worker_tasks
 
     videos = videos_of(options.videos, say=say)
     plan = Plan(
@@ -74,16 +67,18 @@ def _extract(options: argparse.Namespace) -> int:
     )
     plan.check()
     check_writable(plan.folder)
-    executor = None
-    if options.slurm:
-        executor = slurm_executor(
-            plan.folder / ".slurm",
-            partition=options.partition,
-            gpus=options.gpus,
-            hours=options.hours,
-            options=options.slurm_options,
-        )
-    report = extract_folder(videos, plan, workers=options.workers, executor=executor)
+    workers = options.workers
+    if launch is not None:
+        workers = min(workers, len(without_features(videos, plan.folder)))
+        if not workers:  # no job is sent; what is there is looked at here
+            say("every video has a file of features: no job is sent")
+            workers, launch = 1, None
+    with slurm.waited_for(launch):
+        if launch is not None:
+            launch.submit_all(worker_tasks(videos, plan, workers))
+            if options.detach:
+                return 0
+        report = extract_folder(videos, plan, workers=workers, executor=launch)
     print(f"{report.summary()}\nin {pasted(plan.folder)}")
     return 1 if report.failed else 0
 

@@ -24,11 +24,11 @@ from hiero_lib.base.errors import ConfigError, DataError, EndOfNotebook, known
 from hiero_lib.base.files import sha256_of
 from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.locks import exclusive
-from hiero_lib.base.progress import say
+from hiero_lib.base.progress import quiet, say
 from hiero_lib.base.sealed import read_sealed, write_sealed
 from hiero_lib.config import Profile, from_dict, load_profile
 from hiero_lib.results import record as results
-from hiero_lib.results.kept_profile import keep_profile
+from hiero_lib.results.kept_profile import check_profile, keep_profile
 from hiero_lib.results.names import run_folder as folder_of_run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -96,7 +96,7 @@ def reproduce(
         NotebookFailed: a notebook stopped with an error; ``results.json`` names it and the later ones did not run.
     """
     folder = Path(notebooks_folder).resolve()
-    run = run or Path(profile).stem
+    run = run or name_of(profile, settings or {})
     run_folder = folder_of_run(Path(outputs).resolve(), run)
     steps = _plan(profile, run=run, only=only, settings=settings or {}, folder=folder, outputs=run_folder.parent)
     command = _command(profile, run, only, settings or {}, outputs)
@@ -104,6 +104,33 @@ def reproduce(
         keep_profile(run_folder, from_dict(Profile, steps[0].config))
         _run_steps(steps, _numbered(folder), run_folder, command, say)
     return run_folder / results.RESULTS_FILE
+
+
+def unfinished(
+    profile: str | Path,
+    *,
+    run: str | None = None,
+    only: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    notebooks_folder: str | Path = NOTEBOOKS,
+    outputs: str | Path = "outputs",
+) -> list[str]:
+    """The notebooks that `reproduce` would run; nothing is written.
+
+    Raises:
+        ConfigError, DataError: as `reproduce`, for what it refuses before anything runs.
+    """
+    folder = Path(notebooks_folder).resolve()
+    run = run or name_of(profile, settings or {})
+    run_folder = folder_of_run(Path(outputs).resolve(), run)
+    steps = _plan(profile, run=run, only=only, settings=settings or {}, folder=folder, outputs=run_folder.parent)
+    check_profile(run_folder, from_dict(Profile, steps[0].config))
+    return [step.name for step in steps if not _is_done(_marker(run_folder, step.name), step, run_folder, quiet)]
+
+
+def name_of(profile: str | Path, settings: Mapping[str, Any]) -> str:
+    """The name of a profile, which its runs have by default, whatever its file is called."""
+    return load_profile(profile, {name: value for name, value in settings.items() if name == "name"}).name
 
 
 def _run_steps(

@@ -2,7 +2,7 @@
 
 A cell is a picklable call with a folder. Its result is written there when it is there, whole or not at all, beside a
 fingerprint of what it was made of; a cell with the same fingerprint is not run again. The executor is anything with
-``submit`` that gives something with ``done`` and ``result``: those of ``concurrent.futures``, or submitit's on SLURM.
+``submit`` that gives something with ``done`` and ``result``: those of ``concurrent.futures``, or a launch on SLURM.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.executors import Executor, local_processes
+from hiero_lib.base.executors import Executor, Task, local_processes
+from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.locks import exclusive
 from hiero_lib.base.progress import say
 from hiero_lib.base.sealed import read_sealed, write_sealed
@@ -95,6 +96,24 @@ def run_cell(cell: Cell) -> Any:
     return result
 
 
+def task_of(cell: Cell) -> Task:
+    """A cell as an executor takes it."""
+    key = Fingerprint().json([str(cell.folder.resolve()), cell.fingerprint]).digits(32)
+    return Task(cell.name, key, functools.partial(run_cell, cell))
+
+
+def open_cells(cells: Sequence[Cell]) -> list[Cell]:
+    """Those that are to be run; one whose file is damaged is not, for it fails as it is."""
+    return [cell for cell in cells if not _is_settled(cell)]
+
+
+def _is_settled(cell: Cell) -> bool:
+    try:
+        return result_of(cell) is not None
+    except DataError:  # a failure of this cell alone
+        return True
+
+
 def run_sweep(
     cells: Sequence[Cell],
     *,
@@ -123,38 +142,56 @@ def run_sweep(
         values = [str(getattr(cell, what)) for cell in cells]
         if twice := {value for value in values if values.count(value) > 1}:
             raise ValueError(f"two cells with the {what} {min(twice)!r}")
-    result = SweepResult()
+    tasks = {cell.name: task_of(cell) for cell in open_cells(cells)}
+    settled = {cell.name: functools.partial(result_of, cell) for cell in cells if cell.name not in tasks}
+    return run_tasks(
+        list(tasks.values()), settled=settled, executor=executor, workers=workers, on_done=on_done, say=say
+    )
 
-    def finished(cell: Cell, outcome: Callable[[], Any]) -> None:
+
+def run_tasks(
+    tasks: Sequence[Task],
+    *,
+    settled: Mapping[str, Callable[[], Any]] | None = None,
+    executor: Executor | None = None,
+    workers: int = 1,
+    on_done: Callable[[SweepResult], None] | None = None,
+    say: Callable[[str], None] = say,
+) -> SweepResult:
+    """Run tasks with different names; one that fails keeps no other from being run.
+
+    Args:
+        tasks: to run.
+        settled: name -> what a task that is not to be run gives, or raises.
+        executor, workers, on_done, say: as `run_sweep`.
+
+    Returns:
+        results and failures of both.
+    """
+    result, settled = SweepResult(), settled or {}
+
+    def finished(name: str, outcome: Callable[[], Any]) -> None:
         try:
-            result.done[cell.name] = outcome()
+            result.done[name] = outcome()
         except Exception as error:
-            result.failed[cell.name] = _one_line(error)
+            result.failed[name] = _one_line(error)
         number = len(result.done) + len(result.failed)
-        end = f"failed: {result.failed[cell.name]}" if cell.name in result.failed else "done"
-        say(f"[{number}/{len(cells)}] {cell.name}: {end}")
+        end = f"failed: {result.failed[name]}" if name in result.failed else "done"
+        say(f"[{number}/{len(tasks) + len(settled)}] {name}: {end}")
         if on_done is not None:
             on_done(result)
 
-    waiting = []
-    for cell in cells:
-        try:
-            is_done = result_of(cell) is not None
-        except DataError:  # a failure of this cell alone
-            is_done = True
-        if is_done:
-            finished(cell, functools.partial(result_of, cell))
-        else:
-            waiting.append(cell)
+    for name, outcome in settled.items():
+        finished(name, outcome)
     if executor is not None:
-        _run_on(executor, waiting, finished)
-    elif waiting:
-        broken: list[Cell] = []
-        with local_processes(min(workers, len(waiting))) as pool:
-            _run_on(pool, waiting, finished, broken)
-        for cell in broken:
+        _run_on(executor, tasks, finished)
+    elif tasks:
+        broken: list[Task] = []
+        with local_processes(min(workers, len(tasks))) as pool:
+            _run_on(pool, tasks, finished, broken)
+        for task in broken:
             with local_processes(1) as pool:
-                _run_on(pool, [cell], finished)
+                _run_on(pool, [task], finished)
     return result
 
 
@@ -178,27 +215,27 @@ def _end_workers(futures: Sequence[Any], stop: KeyboardInterrupt) -> None:
 
 def _run_on(
     executor: Executor,
-    cells: Sequence[Cell],
-    finished: Callable[[Cell, Callable[[], Any]], None],
-    broken: list[Cell] | None = None,
+    tasks: Sequence[Task],
+    finished: Callable[[str, Callable[[], Any]], None],
+    broken: list[Task] | None = None,
 ) -> None:
-    """Submit the cells and tell of each when it has ended; those that a dying process took along go to ``broken``."""
-    pending: dict[str, tuple[Cell, Any]] = {}
+    """Submit the tasks and tell of each when it has ended; those that a dying process took along go to ``broken``."""
+    pending: dict[str, tuple[Task, Any]] = {}
     try:
-        for cell in cells:
+        for task in tasks:
             try:
-                pending[cell.name] = cell, executor.submit(run_cell, cell)
+                pending[task.name] = task, executor.submit(task)
             except BrokenExecutor as error:  # the pool died while it was filled
-                pending[cell.name] = cell, _Failed(error)
+                pending[task.name] = task, _Failed(error)
         while pending:
-            for name, (cell, future) in list(pending.items()):
+            for name, (task, future) in list(pending.items()):
                 if not future.done():
                     continue
                 del pending[name]
                 if broken is not None and _is_broken(future):
-                    broken.append(cell)
+                    broken.append(task)
                 else:
-                    finished(cell, future.result)
+                    finished(name, future.result)
             time.sleep(_POLL_S if pending else 0)
     except KeyboardInterrupt as stop:
         if isinstance(executor, ProcessPoolExecutor):

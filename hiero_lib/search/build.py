@@ -92,13 +92,8 @@ def open_index(
     Raises:
         DataError: the method has no text space, there is no video (left), or features cannot be used.
     """
-    profile = collection.profile
     uids = list(collection.video_uids if video_uids is None else video_uids)
-    if not uids:
-        raise DataError("there are no videos to search", file=collection.store.folder)
-    if not method.text_space:
-        problem = "features without a text space cannot be searched with texts"
-        raise DataError(problem, file=profile.name, field="features.text_projection")
+    check_searchable(method, collection, uids)
     folder = index_folder(run_folder, method, collection)
 
     @functools.cache
@@ -116,6 +111,15 @@ def open_index(
     if left_out is not None:
         left_out |= report.left_out
     return load_index(folder, [uid for uid in uids if uid not in report.left_out])
+
+
+def check_searchable(method: Method, collection: Collection, video_uids: Sequence[str] | None = None) -> None:
+    """DataError where the method has no text space, or there is no video."""
+    if not (collection.video_uids if video_uids is None else video_uids):
+        raise DataError("there are no videos to search", file=collection.store.folder)
+    if not method.text_space:
+        problem = "features without a text space cannot be searched with texts"
+        raise DataError(problem, file=collection.profile.name, field="features.text_projection")
 
 
 def update_index(
@@ -156,6 +160,19 @@ def update_index(
             made += 1
             say(f"indexed {number} of {len(video_uids)}: {uid}, {len(table)} spans")
     return BuildReport(made, len(video_uids) - made - len(left_out), left_out)
+
+
+def not_indexed(folder: str | Path, video_uids: Sequence[str], *, store: FeatureStore) -> list[str]:
+    """The videos whose file `update_index` would make, or whose features it could not use."""
+    found = []
+    for uid in video_uids:
+        try:
+            is_kept = source_of(_file(folder, uid)) == store.identity(uid)
+        except (DataError, OSError):
+            is_kept = False
+        if not is_kept:
+            found.append(uid)
+    return found
 
 
 def load_index(folder: str | Path, video_uids: Sequence[str]) -> SearchIndex:

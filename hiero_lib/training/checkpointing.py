@@ -41,7 +41,7 @@ from hiero_lib.models.model_files import (
 )
 from hiero_lib.models.weights import load_strictly, read_state
 from hiero_lib.training.divergence import TrainingDiverged, bad_weight
-from hiero_lib.training.metrics_log import MetricsLog
+from hiero_lib.training.metrics_log import MetricsLog, epoch_logged
 
 FORMAT = 1
 STATE, OPTIMIZER = "training.json", "optimizer.safetensors"
@@ -73,6 +73,20 @@ def _data_of(profile: Profile) -> str:
 
 def _decides(name: str, value: Any) -> bool:
     return name not in _FREE and (name not in _LATER or value != _LATER[name])
+
+
+def is_complete(folder: Path, epochs: int, *, max_steps: int | None = None) -> bool:
+    """Whether a training has come to its end: its newest checkpoint is of the last step, as its log says.
+
+    Args:
+        folder: as `TrainingFolder` leaves it; it is only read.
+        epochs: of the whole training; max_steps: an earlier end.
+    """
+    last = max(step_folders(folder / CHECKPOINTS), default=0)
+    if max_steps is not None and last >= max_steps:
+        return True
+    epoch = epoch_logged(folder / "metrics.jsonl", last) if last else None
+    return epoch is not None and epoch >= epochs
 
 
 class TrainingFolder:

@@ -56,6 +56,19 @@ class MetricsLog:
         write_text(self.file, "".join(f"{line}\n" for line in kept))
 
 
+def epoch_logged(file: Path, step: int) -> float | None:
+    """The epochs that were done after ``step`` steps, as a log says; None where it does not."""
+    try:
+        lines = file.read_bytes().split(b"\n")
+    except OSError:
+        return None
+    for line in reversed(lines):
+        if _step_logged(line) == step:
+            epoch = json.loads(line).get("epoch")
+            return epoch if isinstance(epoch, int | float) and not isinstance(epoch, bool) else None
+    return None
+
+
 def _step_logged(line: bytes) -> int | None:
     """The step of a line of the log, None where it is no record."""
     try:

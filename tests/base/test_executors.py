@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hiero_lib.base.executors import Executor, local_processes
+from hiero_lib.base.executors import Executor, InThisProcess, Task, local_processes
 
 
 def submitted(executor: Executor) -> tuple[int, int]:
@@ -77,3 +77,19 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("the child goes on")
+
+
+def test_a_task_is_a_call_for_any_executor() -> None:
+    task = Task("a", "key", os.getpid)
+    with local_processes(1) as pool:
+        assert pool.submit(task).result() not in (task(), None)
+    assert InThisProcess().submit(task).result() == os.getpid()
+
+
+def test_in_this_process_work_is_done_when_it_is_asked_for() -> None:
+    done: list[int] = []
+    future = InThisProcess().submit(done.append, 3)
+    assert future.done()
+    assert done == []
+    future.result()
+    assert done == [3]

@@ -15,6 +15,8 @@ from hiero_lib.__main__ import main
 from hiero_lib.base.locks import exclusive
 from hiero_lib.pipelines import sweep
 from hiero_lib.pipelines.sweep import Cell, SweepResult
+from hiero_lib.results.kept_profile import kept_profile
+from hiero_lib.results.run import RunFolder
 from hiero_lib.training import checkpointing, loop
 from hiero_lib.training.divergence import TrainingDiverged
 from tests.helpers.tiny import make_tiny
@@ -35,11 +37,12 @@ def test_train_goes_on_and_egomcq_scores_what_it_left(
     assert main(train) == 0
     said = capsys.readouterr().out
     assert "going on after step 2" in said
-    folder = tmp_path / "outputs" / "tiny" / "train" / "hiero"
+    (folder,) = (tmp_path / "outputs/tiny/train").glob("hiero-*")
     assert f"best: {folder.relative_to(tmp_path)}/best" in said
     assert main([*train, "--backbone", "probe"]) == 0
 
-    checkpoints = [folder / "best", folder.with_name("probe") / "best"]
+    (probe,) = folder.parent.glob("probe-*")
+    checkpoints = [folder / "best", probe / "best"]
     scored = [argument for path in checkpoints for argument in ("--checkpoint", str(path))]
     assert main(["egomcq", "--profile", profile, "--run", "r", *scored]) == 0
     assert "| HiERO " in capsys.readouterr().out
@@ -50,8 +53,11 @@ def test_train_goes_on_and_egomcq_scores_what_it_left(
 
     assert main(["egomcq", "--profile", profile, "--run", "r"]) == 2
     assert "nothing to score" in capsys.readouterr().err
-    assert main([*train, "--set", "model.hidden_size=16"]) == 2  # another model than the folder holds
+    another = [*train, "--set", "model.hidden_size=16", "--max-steps", "1"]
+    assert main([*another, "--folder", str(folder)]) == 2  # another model than the folder holds
     assert "field 'model.hidden_size', value 16" in capsys.readouterr().err
+    assert main(another) == 0  # beside it
+    assert len(list(folder.parent.glob("hiero-*"))) == 2
 
 
 @pytest.mark.slow
@@ -97,7 +103,7 @@ def test_the_ablation_tells_what_failed_and_keeps_the_rest(
     """Its cells are not run here."""
     names: list[str] = []
 
-    def run_sweep(cells: list[Cell], *, workers: int, on_done) -> SweepResult:
+    def run_sweep(cells: list[Cell], *, workers: int, on_done, executor: None) -> SweepResult:
         names.extend(cell.name for cell in cells)
         result = SweepResult(failed={cells[-1].name: "ValueError: no luck"})
         on_done(result)
@@ -115,18 +121,19 @@ def test_the_ablation_tells_what_failed_and_keeps_the_rest(
     assert "field 'measures', value 'egomcp': known are egomcq" in capsys.readouterr().err
 
 
-def test_tasks_of_srun_that_know_nothing_of_each_other_are_refused(
+def test_a_script_of_several_tasks_is_told_to_use_srun(
     profile_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(loop, "run_training", lambda *arguments, **options: sys.exit("trained"))
     train = ["train", "--profile", str(profile_file)]
-    for name, value in (("SLURM_NTASKS", "2"), ("SLURM_PROCID", "1")):
+    for name, value in (("SLURM_NTASKS", "2"), ("SLURM_PROCID", "1"), ("SLURM_JOB_ID", "3")):
         monkeypatch.setenv(name, value)
     assert main(train) == 2
     said = capsys.readouterr().err
-    assert "field 'SLURM_NTASKS', value 2: srun started several tasks" in said
-    assert "torchrun" in said
+    assert "field 'SLURM_NTASKS', value '2': the script of a job of several tasks" in said
+    assert "srun python -m hiero_lib train" in said
+    assert not (tmp_path / "outputs").exists()
     monkeypatch.setenv("WORLD_SIZE", "2")  # torchrun, or a launcher that tells ranks
     with pytest.raises(SystemExit):
         main(train)
@@ -134,6 +141,46 @@ def test_tasks_of_srun_that_know_nothing_of_each_other_are_refused(
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "1")  # one task of an allocation of more
     with pytest.raises(SystemExit):
         main(train)
+
+
+@pytest.mark.slow
+def test_two_seeds_are_two_runs_where_the_notebooks_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = str(make_tiny(tmp_path / "data", features__text_projection=None, training__epochs=1))
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--profile", profile, "--for-run", "r", "--seeds", "4", "5", "--max-steps", "1"]) == 0
+    for seed in (4, 5):
+        run = tmp_path / f"outputs/r-seed{seed}"
+        kept = kept_profile(run)
+        assert kept is not None
+        assert kept.training.seed == seed
+        assert (RunFolder(kept, run).model_folder("hiero") / "checkpoints/step-00000001").is_dir()
+    assert main(["train", "--run", "r-seed4"]) == 0  # the run's own profile; to its end
+    assert "going on after step 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--run", "r", "--folder", "f"], "field '--folder', value 'f': give a folder or a run"),
+        (["--seeds", "1", "--folder", "f"], "field '--folder', value 'f': give a folder or a run"),
+        (["--seeds", "1", "1"], "field '--seeds', value [1, 1]: give different seeds"),
+        (["--seeds", "1", "--set", "training.seed=2"], "field 'training.seed': give --seeds or this setting"),
+    ],
+)
+def test_options_of_train_that_do_not_go_together(
+    more: list[str],
+    told: str,
+    profile_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--profile", str(profile_file), *more]) == 2
+    assert told in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_second_ablation_of_a_run_is_refused(
@@ -159,7 +206,7 @@ def test_a_full_disk_is_one_line_and_the_folder_is_free_again(
         assert main(train) == 1
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("hiero_lib: optimizer.safetensors: No space left on device. Make room")
-    folder = tmp_path / "outputs/tiny/train/hiero"
+    (folder,) = (tmp_path / "outputs/tiny/train").glob("hiero-*")
     assert [path.name for path in folder.rglob("*") if path.name.endswith((".tmp", ".lock"))] == []
     assert not list(folder.glob("checkpoints/step-*"))
     assert main(train) == 0

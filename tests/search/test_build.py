@@ -15,7 +15,7 @@ from hiero_lib.data.paths import DataPaths
 from hiero_lib.hierarchy.collection import Collection, named_hierarchy, open_collection
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
-from hiero_lib.search.build import index_folder, open_index, update_index
+from hiero_lib.search.build import index_folder, not_indexed, open_index, update_index
 from tests.helpers.tiny import make_checkpoint, make_tiny
 
 CPU = torch.device("cpu")
@@ -158,3 +158,12 @@ def test_one_bad_file_keeps_no_other_video_from_being_searched(
             open_index(tmp_path, collection, methods[HIERO], video_uids=["v1"], left_out={})
     finally:
         path.write_bytes(whole)
+
+
+def test_what_is_missing_of_an_index(collection: Collection, methods: dict[str, Method], tmp_path: Path) -> None:
+    folder, uids = index_folder(tmp_path, methods[HIERO], collection), collection.video_uids
+    assert not_indexed(folder, uids, store=collection.store) == list(uids)
+    open_index(tmp_path, collection, methods[HIERO], video_uids=["v0", "v2"])
+    assert not_indexed(folder, uids, store=collection.store) == ["v1", "v3"]
+    (folder / "v2.safetensors").write_bytes(b"damaged")
+    assert not_indexed(folder, [*uids, "v9"], store=collection.store) == ["v1", "v2", "v3", "v9"]

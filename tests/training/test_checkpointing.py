@@ -19,7 +19,7 @@ from hiero_lib.config import Profile, load_profile
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.models.alignment import AlignedModel
 from hiero_lib.models.checkpoints import build_model, card_of, load_model
-from hiero_lib.training.checkpointing import TrainingFolder, optimizer_tensors, training_digest
+from hiero_lib.training.checkpointing import TrainingFolder, is_complete, optimizer_tensors, training_digest
 from hiero_lib.training.divergence import TrainingDiverged
 from hiero_lib.training.step import build_optimizer
 from tests.helpers.tiny import make_tiny
@@ -227,3 +227,16 @@ def test_a_folder_is_held_by_one_training(profile: Profile, tmp_path: Path) -> N
         pass
     with second.alone():
         pass
+
+
+def test_a_training_is_complete_where_its_newest_checkpoint_ends_the_last_epoch(tmp_path: Path) -> None:
+    assert not is_complete(tmp_path, 2)
+    (tmp_path / "checkpoints/step-00000003").mkdir(parents=True)
+    assert not is_complete(tmp_path, 2)
+    (tmp_path / "metrics.jsonl").write_text('{"step": 3, "epoch": 1.5}\n{"step": 4, "epoch": 2.0}\n')
+    assert not is_complete(tmp_path, 2)  # the end was logged and not kept
+    assert is_complete(tmp_path, 2, max_steps=3)
+    assert not is_complete(tmp_path, 2, max_steps=4)
+    (tmp_path / "checkpoints/step-00000004").mkdir()
+    assert is_complete(tmp_path, 2)
+    assert not is_complete(tmp_path, 3)

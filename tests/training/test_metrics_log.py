@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hiero_lib.training.metrics_log import MetricsLog
+from hiero_lib.training.metrics_log import MetricsLog, epoch_logged
 
 
 @pytest.fixture
@@ -49,3 +49,14 @@ def test_a_line_that_was_being_written_is_no_damage(log: MetricsLog, capsys: pyt
     log.cut(5)
     assert records(log) == [{"step": 1}]
     assert capsys.readouterr().out == ""
+
+
+def test_the_epochs_of_a_step(log: MetricsLog) -> None:
+    assert epoch_logged(log.file, 2) is None  # there is no log
+    log.add({"step": 1, "epoch": 0.5, "loss": 3.0})
+    log.add({"step": 2, "epoch": 1.0, "loss": 2.0})
+    log.add({"step": 2, "epoch": 1.0, "accuracy": 0.2})
+    log.add({"step": 3, "loss": 2.0})
+    with log.file.open("ab") as stream:
+        stream.write(b'{"step": 4, "epo')
+    assert [epoch_logged(log.file, step) for step in (1, 2, 3, 4)] == [0.5, 1.0, None, None]

@@ -8,21 +8,23 @@ time: start the same command again, also from another machine.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from hiero_lib.base.errors import ConfigError, DataError, known
-from hiero_lib.base.executors import Executor, Future, local_processes
+from hiero_lib.base.executors import Executor, Future, Task, local_processes
 from hiero_lib.base.files import check_writable
+from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.locks import claimed
 from hiero_lib.base.progress import quiet
 from hiero_lib.config import FeatureConfig
+from hiero_lib.data.features import FeatureStore
 from hiero_lib.sources.extraction.extract import Extraction, check_fits, extract_video, is_done
 from hiero_lib.sources.extraction.extractors.choose import LOADERS, open_extractor
 from hiero_lib.sources.extraction.names import check_uid, printable, problem_of
@@ -151,7 +153,7 @@ def extract_folder(
         plan: how.
         workers: how many to submit to the executor; without one, 1 works in this process and more in as many
             processes of this machine.
-        executor: where workers run: it is not closed here.
+        executor: where workers run, of `hiero_lib.base.executors.Task`: it is not closed here.
 
     Returns:
         what became of each video; one that failed does not keep the others from being done.
@@ -167,8 +169,26 @@ def extract_folder(
     if executor is None:
         with local_processes(workers) as pool:
             return extract_folder(videos, plan, workers=workers, executor=pool)
-    futures = [executor.submit(work, videos, plan, number, workers) for number in range(workers)]
+    futures = [executor.submit(task) for task in worker_tasks(videos, plan, workers)]
     return _merged([_report_of(number, future) for number, future in enumerate(futures)], videos)
+
+
+def worker_tasks(videos: dict[str, Path], plan: Plan, workers: int) -> list[Task]:
+    """A task for each of ``workers``, that returns its `FolderReport`."""
+    tasks = []
+    for number in range(workers):
+        name = f"extract, worker {number + 1} of {workers}"
+        key = Fingerprint().json(["extract", repr(plan), sorted(map(str, videos.values())), number]).digits(32)
+        tasks.append(Task(name, key, functools.partial(work, videos, plan, number, workers)))
+    return tasks
+
+
+def without_features(videos: Iterable[str], folder: Path) -> list[str]:
+    """The videos that have no file of features in ``folder``, whatever is in the files of the others."""
+    if not folder.is_dir():
+        return list(videos)
+    store = FeatureStore(folder)
+    return [uid for uid in videos if uid not in store]
 
 
 def work(videos: dict[str, Path], plan: Plan, number: int = 0, workers: int = 1) -> FolderReport:
@@ -264,25 +284,3 @@ def _report_of(number: int, future: Future) -> FolderReport:
         raise
     except Exception as error:  # its process was killed, or its job
         return FolderReport(failed={f"worker {number}": f"ended before its report ({_in_words(error)})"})
-
-
-def slurm_executor(folder: Path, *, partition: str | None, gpus: int, hours: float, options: Sequence[str]) -> Any:
-    """submitit's executor of SLURM jobs, whose logs go to ``folder``.
-
-    Args:
-        partition: of the cluster; None: its default. gpus: of a job; hours: its time limit.
-        options: further parameters of submitit as ``name=value``, for example ``slurm_constraint=volta``.
-
-    Raises:
-        DataError: submitit is not installed.
-    """
-    try:
-        import submitit
-    except ImportError as error:
-        raise DataError("SLURM needs submitit", field="--slurm", hint="pip install submitit") from error
-    executor = submitit.AutoExecutor(folder=str(folder))
-    parameters: dict[str, Any] = {"timeout_min": round(hours * 60), "gpus_per_node": gpus, "name": "hiero-extract"}
-    if partition:
-        parameters["slurm_partition"] = partition
-    executor.update_parameters(**parameters, **dict(option.split("=", 1) for option in options))
-    return executor

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +20,7 @@ from hiero_lib.config import FeatureConfig
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.sources.extraction import folder as of_folder
 from hiero_lib.sources.extraction.extractors.base import NetworkExtractor
-from hiero_lib.sources.extraction.folder import Plan, extract_folder, slurm_executor, videos_of
+from hiero_lib.sources.extraction.folder import Plan, extract_folder, videos_of, without_features, worker_tasks
 from tests.helpers.videos import write_video
 
 
@@ -115,21 +114,19 @@ def test_processes_of_this_machine(videos: Path, tmp_path: Path) -> None:
     assert np.isfinite(x.float().numpy()).all()
 
 
-def test_slurm_without_submitit_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "submitit", None)
-    with pytest.raises(DataError, match="pip install submitit"):
-        slurm_executor(tmp_path, partition=None, gpus=1, hours=2, options=[])
-
-
-# submitit 1.5's DebugExecutor leaves its log files open.
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_submitit_runs_the_workers(videos: Path, plan: Plan, tmp_path: Path) -> None:
-    """submitit's executor that runs jobs in this process when their result is asked for."""
-    import submitit
-
-    executor = submitit.DebugExecutor(folder=str(tmp_path / "logs"))
-    report = extract_folder(videos_of(videos), plan, workers=2, executor=executor)
-    assert (sorted(report.written), report.failed) == (["a", "b", "c", "d"], {})
+def test_workers_are_tasks_that_are_known_again(videos: Path, plan: Plan) -> None:
+    listed = videos_of(videos)
+    tasks = worker_tasks(listed, plan, 2)
+    assert [task.name for task in tasks] == ["extract, worker 1 of 2", "extract, worker 2 of 2"]
+    keys = {task.key for task in tasks}
+    assert len(keys) == 2
+    assert {task.key for task in worker_tasks(listed, plan, 3)} > keys  # one more joins those that are at work
+    assert not {task.key for task in worker_tasks({"a": listed["a"]}, plan, 2)} & keys
+    assert set(without_features(listed, plan.folder)) == {"a", "b", "c", "d"}
+    assert sorted(tasks[0]().written) == ["a", "b", "c", "d"]
+    assert without_features(listed, plan.folder) == []
+    (plan.folder / "c.pt").unlink()
+    assert without_features(listed, plan.folder) == ["c"]
 
 
 def test_what_cannot_be_planned_is_refused(videos: Path, plan: Plan, tmp_path: Path) -> None:
@@ -224,7 +221,7 @@ def test_a_worker_that_dies_is_a_line(videos: Path, plan: Plan) -> None:
     class Broken:
         def submit(self, function: Any, *arguments: Any) -> Any:
             future: Any = Future()
-            if arguments[2] == 0:
+            if "worker 1" in function.name:
                 future.set_exception(RuntimeError("a process in the pool was terminated abruptly"))
             else:
                 future.set_result(of_folder.FolderReport(written=["a", "b"]))
