@@ -43,6 +43,10 @@ def add_parsers(commands: arguments.Commands) -> None:
     )
     command.set_defaults(command=_encode)
     arguments.add_profile(command)
+    command.add_argument(
+        "--workers", type=arguments.whole(1, 1024), default=1, help="jobs, with --slurm (default: 1)"
+    )
+    slurm.add_slurm(command)
 
     command = commands.add_parser("ablation", help="train and measure the rows of the paper's ablation")
     command.set_defaults(command=_ablation)
@@ -155,15 +159,24 @@ def _train_one(options: argparse.Namespace, profile: Profile, run: Path | None) 
 
 def _encode(options: argparse.Namespace) -> int:
     profile = arguments.open_profile(options)
+    launch = slurm.open_launch(options, "encode")
+    if launch is None and options.workers != 1:
+        hint = "Here, start the command as often as you like: all of them share the work"
+        raise ConfigError("only with --slurm", field="--workers", value=options.workers, hint=hint)
 
     from hiero_lib.base.device import best_device
     from hiero_lib.data.paths import DataPaths
-    from hiero_lib.training.batches import encode_narrations
+    from hiero_lib.training.batches import encode_narrations, narrations_to_encode
 
+    if launch is not None:
+        _, missing = narrations_to_encode(profile, device=best_device())
+        jobs = range(options.workers) if missing else ()
+        tasks = [slurm.command_task(f"encode-{job}", options, workers=1, job=job) for job in jobs]
+        return slurm.send(launch, tasks, options)
     started = time.monotonic()
     texts, missing = encode_narrations(profile, device=best_device())
-    where = DataPaths.at(profile.data_root).text_caches[0]
     took = f"{time.monotonic() - started:.0f} s"
+    where = DataPaths.at(profile.data_root).text_caches[0]
     print(f"{texts:,} different narrations, {missing:,} of them were missing; {took}; in {where}")
     return 0
 

@@ -77,16 +77,27 @@ def encode_narrations(profile: Profile, *, device: torch.device) -> tuple[int, i
 
     Raises:
         DataError: as :func:`load_training_data`; or the text encoder is trained, not frozen.
+        OSError: the cache cannot be written.
     """
+    texts, cache = _narrations_and_cache(profile, device)
+    missing = cache.missing(texts.keys)
+    texts.rows_in(cache)
+    return len(texts.keys), missing
+
+
+def narrations_to_encode(profile: Profile, *, device: torch.device) -> tuple[int, int]:
+    """As :func:`encode_narrations`, but nothing is encoded."""
+    texts, cache = _narrations_and_cache(profile, device)
+    return len(texts.keys), cache.missing(texts.keys)
+
+
+def _narrations_and_cache(profile: Profile, device: torch.device) -> tuple[UsedTexts, TextCache]:
     if not profile.text.frozen:
         raise ConfigError("a text encoder that is trained has no cache", field="text.frozen", value=False)
     chunks, _, _ = read_chunks(profile)
     encoder = load_text_encoder(profile.text, data_root=profile.data_root)
     cache = open_text_cache(profile, encoder, device=device, progress=encoding_progress())
-    texts = UsedTexts([chunk.texts for chunk in chunks])
-    missing = cache.missing(texts.keys)
-    texts.rows_in(cache)
-    return len(texts.keys), missing
+    return UsedTexts([chunk.texts for chunk in chunks]), cache
 
 
 def encoding_progress(*, enabled: bool = True) -> Callable[[int, int], None]:
