@@ -41,6 +41,12 @@ def add_parsers(commands: arguments.Commands) -> None:
     command.add_argument(
         "--recall", action="store_true", help="instead: how often held-out narrations find their span, per level"
     )
+    command.add_argument(
+        "--workers",
+        type=arguments.whole(1, 1024),
+        default=1,
+        help="processes that index videos that are not indexed yet (default: %(default)s)",
+    )
 
     command = commands.add_parser(
         "export", help="write a video's hierarchy as HTML, JSON, CSV, WebVTT, ELAN, figures"
@@ -113,11 +119,14 @@ def _search(options: argparse.Namespace) -> int:
     if (options.text is None) != options.recall:
         raise ConfigError("give a text to search for, or --recall", field="text", value=options.text)
 
-    from hiero_lib.pipelines import finished_run
+    from hiero_lib.pipelines import finished_run, search_index
 
     if options.recall:
+        if options.workers > 1:
+            raise ConfigError("--recall works alone", field="--workers", value=options.workers)
         print(finished_run.search_recall(profile, run_folder))
         return 0
+    plan = search_index.IndexPlan(profile, run_folder, options.method, options.checkpoint)
     found = finished_run.search(
         profile,
         run_folder,
@@ -128,6 +137,7 @@ def _search(options: argparse.Namespace) -> int:
         level=options.level,
         videos=options.videos,
         overlapping=options.overlapping,
+        make=search_index.shared_out(plan, options.workers) if options.workers > 1 else None,
     )
     print("\n".join(found.lines))
     if found.left_out:

@@ -25,6 +25,7 @@ from hiero_lib.results.run import IncompleteResults, RunFolder, trained_models
 from hiero_lib.search.build import open_index
 from hiero_lib.search.index import Answer
 from hiero_lib.search.recall import recall, recall_rows
+from hiero_lib.search.update import Make
 from hiero_lib.viz.page import clock
 
 _METHODS = {"hiero": HIERO, "probe": PROBE, "untrained": UNTRAINED}
@@ -85,6 +86,7 @@ def search(
     level: int | None = None,
     videos: Sequence[str] | None = None,
     overlapping: bool = False,
+    make: Make | None = None,
 ) -> Found:
     """The spans of all videos that answer ``text``, and how long it took.
 
@@ -94,6 +96,7 @@ def search(
         count: answers; None: ``search.count`` of the profile.
         level, videos: as `hiero_lib.search.index.SearchIndex.find`.
         overlapping: keep answers that lie on better ones.
+        make: makes what the index lacks (`hiero_lib.pipelines.search_index`); None: this process does.
 
     Raises:
         ConfigError: a level or video that is not there, or a count below 1.
@@ -105,7 +108,7 @@ def search(
         opened.embed_text([add_tag("looks around")])
     started = time.perf_counter()
     left_out: dict[str, str] = {}
-    index = open_index(run_folder, collection, opened, say=say_aside, left_out=left_out)
+    index = open_index(run_folder, collection, opened, make=make, say=say_aside, left_out=left_out)
     loaded = time.perf_counter()
     query = opened.embed_text([add_tag(text)])[0].float().cpu().numpy()
     embedded = time.perf_counter()
@@ -123,7 +126,7 @@ def search(
     timing = (
         f"{opened.name}: {len(index):,} spans of {len(index.spans.video_uids)} videos; "
         f"index {loaded - started:.2f} s, text {1e3 * (embedded - loaded):.1f} ms, "
-        f"search {1e3 * (answered - embedded):.1f} ms"
+        f"search {1e3 * (answered - embedded):.1f} ms ({index.nearest.about})"
     )
     return Found([*_table(answers), timing], left_out)
 
