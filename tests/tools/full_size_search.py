@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hiero_lib.search.nearest import EXACT_UP_TO
+
 SPANS, DIM, VIDEOS, LEVELS = 5_000_000, 768, 8_000, 3
 _BEFORE = "three copies in memory (46 GB)"
 Child = Callable[[str], tuple[float, int, str]]
@@ -34,9 +36,10 @@ def rows(folder: Path, share: float, child: Child) -> list[tuple[str, str, str]]
     """
     at = folder / "search" / "all"
     made: list[tuple[str, str, str]] = []
+    start = _OPEN.format(at=str(at), exact_up_to=round(share * EXACT_UP_TO))
 
     def row(what: str, before: str, code: str, show: str = "{s:.1f} s, {gb:.2f} GB; {said}") -> None:
-        seconds, resident, said = child(_OPEN.format(at=str(at)) + code)
+        seconds, resident, said = child(start + code)
         made.append((what, before, show.format(s=seconds, gb=resident / 1e9, said=said)))
         print(f"{what}: {made[-1][2]}", flush=True)
 
@@ -62,7 +65,7 @@ from hiero_lib.search.index import SearchIndex
 from hiero_lib.search.nearest import Exact, choose
 from hiero_lib.search import nearest
 at = Path({at!r})
-nearest.EXACT_UP_TO = min(nearest.EXACT_UP_TO, 200_000)  # a tenth of the size goes through faiss, too
+nearest.EXACT_UP_TO = {exact_up_to}  # a share of the size goes through faiss, too
 started = time.perf_counter()
 
 def opened():
