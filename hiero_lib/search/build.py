@@ -8,6 +8,7 @@ Where these are others, the content decides, and what has another content is mad
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections import Counter
@@ -87,8 +88,8 @@ def open_index(
     made = {uid: made for uid, made in state.made.items() if uid not in bad}
     if uids != everything:
         return SearchIndex(_joined(folder, list(made), make))
-    spans = _open_merged(folder, made, make, say)
-    return SearchIndex(spans, choose(spans.vectors, folder / _ALL / "faiss"))
+    spans, digits = _open_merged(folder, made, make, say)
+    return SearchIndex(spans, choose(spans.vectors, folder / _ALL / f"faiss-{digits}"))
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,10 @@ def _joined(folder: Path, video_uids: Sequence[str], make: Make) -> SpanTable:
     return join(tables)
 
 
-def _open_merged(folder: Path, made: Mapping[str, Made], make: Make, say: Callable[[str], None]) -> SpanTable:
-    """The spans of all videos, mapped; joined where they are not what is there."""
+def _open_merged(
+    folder: Path, made: Mapping[str, Made], make: Make, say: Callable[[str], None]
+) -> tuple[SpanTable, str]:
+    """The spans of all videos, mapped, and digits of their content; joined where they are not what is there."""
     damaged = ""
     while True:
         kept = Merged.read(folder / _ALL)
@@ -151,8 +154,9 @@ def _open_merged(folder: Path, made: Mapping[str, Made], make: Make, say: Callab
                 say(f"joined again: {damaged}")
             else:
                 if kept.videos != made:
-                    dataclasses.replace(kept, videos=made).write_about(kept.folder)
-                return spans
+                    with contextlib.suppress(OSError):  # it only saves time
+                        dataclasses.replace(kept, videos=made).write_about(kept.folder)
+                return spans, kept.digits
         with claimed(folder / f".{_ALL}.lock", what="joining a search index") as ours:
             if ours:
                 now = Merged.read(folder / _ALL)

@@ -177,7 +177,7 @@ def _exact_best(vectors: Vectors, queries: np.ndarray) -> np.ndarray:
     count = min(_BEST, len(vectors))
     scores, rows = torch.full((len(queries), count), -torch.inf), torch.zeros(len(queries), count, dtype=torch.int64)
     for start, block in vectors.blocks(np.array([[0, len(vectors)]])):
-        lengths = torch.from_numpy(vectors.lengths[start : start + len(block)])
+        lengths = torch.from_numpy(vectors.lengths[start : start + len(block)].copy())
         found = (block @ asked).T / lengths
         numbers = torch.arange(start, start + len(block)).expand(len(queries), -1)
         scores, order = torch.cat([scores, found], 1).topk(count, dim=1)

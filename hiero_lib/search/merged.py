@@ -8,7 +8,8 @@
   number of its text), ``lengths`` and ``sums`` of the vectors (`hiero_lib.search.vectors`);
 - ``texts.npy`` and ``text_ends.npy``, the different labels (`hiero_lib.search.labels`);
 - ``about.json``, sealed: R, D, the videos, the content of the features that each was made from (``source``) and their
-  file's stamp (size, time of change), and the CRC-32 of every file but ``vectors.npy``.
+  file's stamp (size, time of change), and the CRC-32 of every file but ``vectors.npy``;
+- beyond a million spans faiss's index (`hiero_lib.search.inverted`), in a folder named by the content.
 
 The stamps let a second start read no feature and no table. The columns' CRC-32 are verified whenever the folder is
 opened. The vectors are verified by their sums: all of them at once up to `VERIFIED_WHOLE` rows; of more, each row
@@ -29,6 +30,7 @@ import numpy as np
 from hiero_lib.base.checksums import crc32_of
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import atomic_path
+from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.sealed import read_sealed, write_sealed
 from hiero_lib.data.feature_survey import Stamp
 from hiero_lib.search.labels import Labels, Texts
@@ -77,6 +79,11 @@ class Merged:
     videos: Mapping[str, Made]
     checksums: Mapping[str, Sequence[int]]
 
+    @property
+    def digits(self) -> str:
+        """Of its content: of the videos and of what their spans were made from."""
+        return Fingerprint().json([[uid, made.source] for uid, made in self.videos.items()]).digits(12)
+
     @classmethod
     def read(cls, folder: Path) -> Merged | None:
         """None where there is no folder of this version."""
@@ -115,11 +122,14 @@ class Merged:
                 raise DataError(f"not readable ({error.strerror})", file=path) from error
             if not whole:
                 raise DataError("damaged: its checksum does not hold", file=path)
-        column = {name: np.load(self.folder / f"{name}.npy", mmap_mode="c") for name in _COLUMNS}
+        try:
+            column = {name: np.load(self.folder / f"{name}.npy", mmap_mode="r") for name in _COLUMNS}
+            texts, ends = (np.load(self.folder / f"{name}.npy", mmap_mode="r") for name in ("texts", "text_ends"))
+        except (OSError, ValueError) as error:  # replaced at this moment
+            raise DataError(f"not readable ({error})"[:300], file=self.folder) from error
         vectors = Vectors(self._half(), lengths=column["lengths"], sums=column["sums"], file=self.folder / VECTORS)
         if len(vectors) <= VERIFIED_WHOLE:
             vectors.verify()
-        texts, ends = (np.load(self.folder / f"{name}.npy", mmap_mode="c") for name in ("texts", "text_ends"))
         return SpanTable(
             tuple(self.videos),
             vectors,
@@ -134,14 +144,13 @@ class Merged:
             with path.open("rb") as stream:
                 begins = stream.read(len(header))
             whole = begins == header and path.stat().st_size == len(header) + 2 * self.spans * self.dim
+            if whole and self.spans and self.dim:
+                return np.memmap(path, dtype=np.float16, mode="r", offset=len(header), shape=shape)
         except OSError as error:
             raise DataError(f"not readable ({error.strerror})", file=path) from error
         if not whole:
             raise DataError("damaged: it is not of the shape that was written", file=path, field="shape", value=shape)
-        if not self.spans:
-            return np.zeros(shape, dtype=np.float16)
-        # "c": a private mapping, for torch warns of arrays that it could not write to
-        return np.memmap(path, dtype=np.float16, mode="c", offset=len(header), shape=shape)
+        return np.zeros(shape, dtype=np.float16)
 
 
 def merge(folder: Path, tables: Mapping[str, Path], made: Mapping[str, Made], *, workers: int = 4) -> Merged:

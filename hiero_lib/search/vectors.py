@@ -112,11 +112,13 @@ class Vectors:
 
         They are not divided by their lengths. A block is valid until the next one is asked for.
         """
+        copy = np.empty((BLOCK_ROWS, self.dim), dtype=np.float16)  # torch takes no array that it could not write to
         buffer = torch.empty(BLOCK_ROWS, self.dim)
         for first, stop in ranges.tolist():
             for start in range(first, stop, BLOCK_ROWS):
-                half = self.half[start : min(start + BLOCK_ROWS, stop)]
-                end = start + len(half)
+                end = min(start + BLOCK_ROWS, stop)
+                half = copy[: end - start]
+                half[:] = self.half[start:end]
                 if self._verified is not None and not self._verified[start:end].all():
                     self._check(half, np.arange(start, end))
                     self._verified[start:end] = True
@@ -127,14 +129,14 @@ class Vectors:
     def scores(self, query: np.ndarray, ranges: np.ndarray) -> np.ndarray:
         """``[m]`` cosines of ``query [D]`` float32 of length 1 with the rows of ``ranges [n, 2]``, in their order."""
         asked = torch.from_numpy(np.ascontiguousarray(query))
-        found = torch.empty(int((ranges[:, 1] - ranges[:, 0]).sum()))
+        found = np.empty(int((ranges[:, 1] - ranges[:, 0]).sum()), dtype=np.float32)
         at = 0
         for start, block in self.blocks(ranges):
             part = found[at : at + len(block)]
-            torch.mv(block, asked, out=part)
-            part.div_(torch.from_numpy(self.lengths[start : start + len(block)]))
+            torch.mv(block, asked, out=torch.from_numpy(part))
+            part /= self.lengths[start : start + len(block)]
             at += len(block)
-        return found.numpy()
+        return found
 
     def _check(self, half: np.ndarray, numbers: np.ndarray) -> None:
         """DataError where a row is not what was written."""

@@ -17,8 +17,9 @@ from hiero_lib.data.features import FeatureStore
 from hiero_lib.hierarchy.collection import Collection, named_hierarchy, open_collection
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
-from hiero_lib.search import build, merged
+from hiero_lib.search import build, merged, nearest
 from hiero_lib.search.build import open_index
+from hiero_lib.search.index import SearchIndex
 from hiero_lib.search.update import index_folder, make_index
 from tests.helpers.tiny import make_checkpoint, make_tiny
 
@@ -207,3 +208,42 @@ def test_whoever_makes_the_files_is_told_which_are_missing(
     open_index(tmp_path, collection, methods[HIERO], make=make)
     open_index(tmp_path, collection, methods[HIERO], make=make)
     assert asked == [["v0", "v1", "v3"]]
+
+
+def test_very_many_spans_go_through_faiss_whose_index_is_of_this_content(
+    collection: Collection, methods: dict[str, Method], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, dim = tmp_path / "features", collection.profile.features.dim
+    features.mkdir()
+    for uid in ("v0", "v1", "v2", "v3"):  # long enough for faiss, which learns from 256 spans
+        torch.save(
+            torch.randn(300, dim, generator=torch.Generator().manual_seed(int(uid[1:]))), features / f"{uid}.pt"
+        )
+    moved = dataclasses.replace(collection, store=FeatureStore(features, dim=dim))
+    monkeypatch.setattr(nearest, "EXACT_UP_TO", 100)
+    index = open_index(tmp_path, moved, methods[HIERO])
+    again = open_index(tmp_path, moved, methods[HIERO])
+    assert "% of the best 5 found" in again.nearest.about
+    query = index.spans.vectors[3]
+    assert again.find(query) == index.find(query) == SearchIndex(index.spans).find(query)
+    folder = index_folder(tmp_path, methods[HIERO], moved) / "all"
+    (kept,) = folder.glob("faiss-*")
+    (features / "v3.pt").unlink()
+    open_index(tmp_path, moved, methods[HIERO])
+    assert [path.name for path in folder.glob("faiss-*")] != [kept.name]
+    some = open_index(tmp_path, moved, methods[HIERO], video_uids=["v0"])
+    assert some.nearest.about == "all spans compared"
+
+
+def test_what_cannot_be_noted_is_looked_at_again(
+    collection: Collection, methods: dict[str, Method], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = open_index(tmp_path, collection, methods[HIERO])
+    os.utime(collection.store.path("v0"), (1e9, 1e9))
+
+    def refuse(self: object, folder: Path) -> None:
+        raise PermissionError(13, "read-only", str(folder))
+
+    monkeypatch.setattr(merged.Merged, "write_about", refuse)
+    again = open_index(tmp_path, collection, methods[HIERO])
+    np.testing.assert_array_equal(again.spans.vectors.half, index.spans.vectors.half)

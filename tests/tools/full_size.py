@@ -24,6 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.tools import full_size_search
+
 VIDEOS, NARRATIONS, TEXTS = 8_000, 3_847_723, 2_300_000
 DIM, TEXT_DIM = 256, 768
 _ROOT = Path(__file__).parents[2]
@@ -106,7 +108,13 @@ sys.exit(main(["train", "--profile", {str(profile)!r}, "--folder", {str(folder /
         row(within, killed, train.replace("STEPS", steps), "{cpu:.0f} CPU s, {s:.0f} s, {gb:.2f} GB")
     cache = sum(path.stat().st_size for path in (folder / "processed" / "text").rglob("*") if path.is_file())
     rows.append(("the text cache", "6.8 GB in 141 files", f"{cache / 1e9:.2f} GB in 1 file"))
-    return rows
+    return rows + full_size_search.rows(folder, share, search_child)
+
+
+def search_child(code: str) -> tuple[float, int, str]:
+    """Run code as `tests.tools.full_size_search` asks for it."""
+    cost = child(code)
+    return cost.seconds, cost.resident, cost.said
 
 
 def make(folder: Path, share: float) -> Path:

@@ -179,14 +179,10 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the full size (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="keep the spans here (default: a temporary folder)")
     options = parser.parse_args()
-    from tests.tools.full_size import child
-
-    def run(code: str) -> tuple[float, int, str]:
-        cost = child(code)
-        return cost.seconds, cost.resident, cost.said
+    from tests.tools.full_size import search_child
 
     with tempfile.TemporaryDirectory() as scratch:
-        rows(options.folder or Path(scratch), options.share, run)
+        rows(options.folder or Path(scratch), options.share, search_child)
     return 0
 
 
