@@ -215,10 +215,9 @@ def test_very_many_spans_go_through_faiss_whose_index_is_of_this_content(
 ) -> None:
     features, dim = tmp_path / "features", collection.profile.features.dim
     features.mkdir()
-    for uid in ("v0", "v1", "v2", "v3"):  # long enough for faiss, which learns from 256 spans
-        torch.save(
-            torch.randn(300, dim, generator=torch.Generator().manual_seed(int(uid[1:]))), features / f"{uid}.pt"
-        )
+    for number in range(8):  # enough for faiss, which learns from 256 spans
+        x = torch.randn(300, dim, generator=torch.Generator().manual_seed(number))
+        torch.save(x, features / f"v{number}.pt")
     moved = dataclasses.replace(collection, store=FeatureStore(features, dim=dim))
     monkeypatch.setattr(nearest, "EXACT_UP_TO", 100)
     index = open_index(tmp_path, moved, methods[HIERO])
