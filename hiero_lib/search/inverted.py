@@ -6,7 +6,8 @@ themselves. So a score is exact, and a row that lies in another cell or that its
 many are is measured when the index is made, against comparing all rows, and kept with it: the fewest cells are looked
 at with which 95 in 100 of the true best five are found.
 
-Few rows (those of a video, of a coarse level) are all compared.
+The best of a part of the rows may lie in cells that are not the nearest: as many more are looked at as the part is
+smaller, and all of them for an eighth or less. Few rows (those of a video, of a coarse level) are all compared.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ _TRAINED_AT_LEAST = 20_000  # rows that its codes are learnt from
 _ADDED_AT_ONCE = 32_768
 _CELLS_LOOKED_AT = (16, 32, 64, 128)
 _ENOUGH = 0.95
+_ALL_CELLS_FOR = 1 / 8  # of the rows, or less
 _CANDIDATES = 400  # whose exact cosines are computed, or 8 an answer
 _EXACT_UP_TO = 65_536  # rows that are asked for
 _QUERIES, _BEST = 32, 5
@@ -119,10 +121,17 @@ class Inverted:
                 wanted[start:stop] = True
             bits = np.packbits(wanted, bitorder="little")  # faiss does not copy them
             chosen = faiss.IDSelectorBitmap(bits)
-        settings = faiss.SearchParametersIVF(nprobe=min(self.cells, self.index.nlist), sel=chosen)
         candidates = min(asked, max(_CANDIDATES, 8 * count))
-        _, found = self.index.search(query[None], candidates, params=settings)
-        rows = np.sort(found[0][found[0] >= 0])
+        cells = self.index.nlist
+        if asked > _ALL_CELLS_FOR * len(self.vectors):
+            cells = min(cells, math.ceil(self.cells * len(self.vectors) / asked))
+        rows = np.zeros(0, dtype=np.int64)
+        for looked_at in sorted({cells, self.index.nlist}):
+            settings = faiss.SearchParametersIVF(nprobe=looked_at, sel=chosen)
+            _, found = self.index.search(query[None], candidates, params=settings)
+            rows = np.sort(found[0][found[0] >= 0])
+            if len(rows) >= min(count, asked):
+                break
         scores = self.vectors[rows] @ query
         best = best_of(scores, count)
         return scores[best], rows[best]

@@ -31,6 +31,20 @@ def test_scores_are_exact_and_few_rows_are_all_compared() -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_part_that_lies_far_from_the_query_is_searched_as_well() -> None:
+    vectors = Vectors(HALF)
+    engine = dataclasses.replace(inverted.with_faiss(vectors), cells=2, exact_up_to=0)
+    assert engine.index.nlist > 20
+    part = np.array([[1000, 1100], [2000, 2050], [3000, 3350]])  # 500 of 4,000 rows, none of the query's cluster
+    for row in range(0, 900, 50):
+        query = vectors[row]
+        scores, rows = engine(query, 5, part)
+        assert len(rows) == 5
+        expected, _ = nearest.Exact(vectors)(query, 5, part)
+        assert scores[0] > expected[0] - 0.05
+    assert len(engine(vectors[0], 500, part)[1]) == 500
+
+
 def test_the_recall_is_measured_against_comparing_all(monkeypatch) -> None:
     vectors = Vectors(HALF)
     said: list[str] = []
