@@ -10,6 +10,7 @@ they become numbers: a file of 8 GB cannot be verified whole whenever it is open
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from hiero_lib.base.errors import DataError
 
-BLOCK_ROWS = 512  # of 768 channels, 1.5 MB of float32
+BLOCK_VALUES = 1 << 20  # 4 MB of float32, which a processor's cache holds
 _SUMMED_ROWS = 4096
 
 
@@ -78,6 +79,9 @@ class Vectors:
                 raise ValueError(f"{len(half)} vectors but {name} of shape {column.shape}")
         self.half, self.lengths, self.sums, self.file = half, lengths, sums, file
         self._verified = None if sums is None else np.zeros(len(half), dtype=bool)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # it is only read
+            self._halves = torch.from_numpy(half)
 
     def __len__(self) -> int:
         return len(self.half)
@@ -112,18 +116,16 @@ class Vectors:
 
         They are not divided by their lengths. A block is valid until the next one is asked for.
         """
-        copy = np.empty((BLOCK_ROWS, self.dim), dtype=np.float16)  # torch takes no array that it could not write to
-        buffer = torch.empty(BLOCK_ROWS, self.dim)
+        rows = max(1, BLOCK_VALUES // max(1, self.dim))
+        buffer = torch.empty(rows, self.dim)
         for first, stop in ranges.tolist():
-            for start in range(first, stop, BLOCK_ROWS):
-                end = min(start + BLOCK_ROWS, stop)
-                half = copy[: end - start]
-                half[:] = self.half[start:end]
+            for start in range(first, stop, rows):
+                end = min(start + rows, stop)
                 if self._verified is not None and not self._verified[start:end].all():
-                    self._check(half, np.arange(start, end))
+                    self._check(self.half[start:end], np.arange(start, end))
                     self._verified[start:end] = True
-                floats = buffer[: len(half)]
-                floats.copy_(torch.from_numpy(half))
+                floats = buffer[: end - start]
+                floats.copy_(self._halves[start:end])
                 yield start, floats
 
     def scores(self, query: np.ndarray, ranges: np.ndarray) -> np.ndarray:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.search.vectors import BLOCK_ROWS, Vectors, row_lengths, row_sums
+from hiero_lib.search.vectors import BLOCK_VALUES, Vectors, row_lengths, row_sums
 
-FLOATS = np.random.default_rng(0).normal(size=(2 * BLOCK_ROWS + 7, 12))
+BLOCK_ROWS = BLOCK_VALUES // 64
+FLOATS = np.random.default_rng(0).normal(size=(2 * BLOCK_ROWS + 7, 64))
 HALF = FLOATS.astype(np.float16)
 
 
@@ -38,7 +39,7 @@ def test_scores_of_ranges_are_those_of_the_rows() -> None:
 def test_every_bit_of_a_row_counts(bit: int) -> None:
     sums = row_sums(HALF)
     other = HALF.copy()
-    other.view(np.uint16)[np.arange(len(HALF)), np.arange(len(HALF)) % 12] ^= np.uint16(1 << bit)
+    other.view(np.uint16)[np.arange(len(HALF)), np.arange(len(HALF)) % 64] ^= np.uint16(1 << bit)
     assert (row_sums(other) != sums).all()
 
 
