@@ -58,7 +58,10 @@ def add_parsers(commands: arguments.Commands) -> None:
     )
     command.add_argument("--index", action="store_true", help="instead: only make the index")
     command.add_argument(
-        "--workers", type=arguments.whole(1, 1024), default=1, help="jobs of --index on SLURM (default: 1)"
+        "--workers",
+        type=arguments.whole(1, 1024),
+        default=1,
+        help="processes that index what is not indexed yet, or jobs of --index on SLURM (default: %(default)s)",
     )
     slurm.add_slurm(command)
 
@@ -177,13 +180,16 @@ def _search(options: argparse.Namespace) -> int:
     if launch is not None and not options.index:
         raise ConfigError("only the index is made on SLURM: give --index", field="--slurm")
 
-    from hiero_lib.pipelines import finished_run
+    from hiero_lib.pipelines import finished_run, search_index
 
     if options.index:
         return _index(options, profile, run_folder, launch)
     if options.recall:
+        if options.workers > 1:
+            raise ConfigError("--recall works alone", field="--workers", value=options.workers)
         print(finished_run.search_recall(profile, run_folder))
         return 0
+    plan = search_index.IndexPlan(profile, run_folder, options.method, options.checkpoint)
     found = finished_run.search(
         profile,
         run_folder,
@@ -194,6 +200,7 @@ def _search(options: argparse.Namespace) -> int:
         level=options.level,
         videos=options.videos,
         overlapping=options.overlapping,
+        make=search_index.shared_out(plan, options.workers) if options.workers > 1 else None,
     )
     print("\n".join(found.lines))
     if found.left_out:
@@ -203,21 +210,18 @@ def _search(options: argparse.Namespace) -> int:
 
 
 def _index(options: argparse.Namespace, profile: Profile, run_folder: Path, launch: Launch | None) -> int:
-    from hiero_lib.pipelines.finished_run import index_tasks
+    from hiero_lib.pipelines import search_index
 
-    parts = 1 if launch is None else options.workers
-    tasks = index_tasks(profile, run_folder, method=options.method, checkpoint=options.checkpoint, parts=parts)
-    if launch is None:
-        results, failed = [task() for task in tasks], False
-    else:
-        found = slurm.sent(launch, tasks, options)
+    plan = search_index.IndexPlan(profile, run_folder, options.method, options.checkpoint)
+    if launch is not None:
+        found = slurm.sent(launch, search_index.index_tasks(plan, options.workers), options)
         if found is None:
             return 0
-        results, failed = list(found.done.values()), bool(found.failed)
-    left_out = {uid: why for one in results for uid, why in one.items()}
-    if failed:
-        return 1
-    print("the index is complete" if not left_out else f"{len(left_out)} videos could not be indexed:")
+        if found.failed:
+            return 1
+    make = search_index.shared_out(plan, options.workers) if launch is None and options.workers > 1 else None
+    spans, left_out = search_index.complete_index(plan, make=make)
+    print(f"the index is complete: {spans:,} spans" if not left_out else f"{len(left_out)} videos are not indexed:")
     print(*(f"{uid}: {why}" for uid, why in left_out.items()), sep="\n", end="\n" if left_out else "")
     return 1 if left_out else 0
 

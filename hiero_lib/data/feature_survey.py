@@ -54,7 +54,7 @@ class SurveyedStore(FeatureStore):
         super().__init__(folder, dim=dim)
         self.headers: dict[str, FeatureHeader] = {}
         self.broken: dict[str, DataError] = {}
-        stamps = _stamps(self.folder)
+        stamps = stamps_of(self.folder)
         kept = None if kept_in is None else kept_in / f"{self._digits()}.safetensors"
         known = {} if kept is None else _known(kept)
         uids = [os.path.splitext(name)[0] for name in stamps]
@@ -112,7 +112,7 @@ class SurveyedStore(FeatureStore):
         return self.headers[video_uid] if video_uid in self.headers else super().header(video_uid)
 
 
-def _stamps(folder: Path) -> dict[str, Stamp]:
+def stamps_of(folder: Path) -> dict[str, Stamp]:
     """Size and time of change of each feature file by its name, sorted; a name with a line end is no video's."""
     found = {}
     with os.scandir(folder) as entries:

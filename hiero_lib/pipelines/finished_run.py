@@ -9,8 +9,6 @@ from pathlib import Path
 
 from hiero_lib.base.device import best_device
 from hiero_lib.base.errors import ConfigError, DataError
-from hiero_lib.base.executors import Task
-from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.progress import say_aside
 from hiero_lib.benchmarks.egomcq.data import load_questions, moments_of
 from hiero_lib.config import Profile
@@ -24,9 +22,10 @@ from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
 from hiero_lib.results.record import TABLE_FILE, record
 from hiero_lib.results.run import IncompleteResults, RunFolder, trained_models
-from hiero_lib.search.build import check_searchable, index_folder, not_indexed, open_index
+from hiero_lib.search.build import open_index
 from hiero_lib.search.index import Answer
 from hiero_lib.search.recall import recall, recall_rows
+from hiero_lib.search.update import Make
 from hiero_lib.viz.page import clock
 
 _METHODS = {"hiero": HIERO, "probe": PROBE, "untrained": UNTRAINED}
@@ -87,6 +86,7 @@ def search(
     level: int | None = None,
     videos: Sequence[str] | None = None,
     overlapping: bool = False,
+    make: Make | None = None,
 ) -> Found:
     """The spans of all videos that answer ``text``, and how long it took.
 
@@ -96,6 +96,7 @@ def search(
         count: answers; None: ``search.count`` of the profile.
         level, videos: as `hiero_lib.search.index.SearchIndex.find`.
         overlapping: keep answers that lie on better ones.
+        make: makes what the index lacks (`hiero_lib.pipelines.search_index`); None: this process does.
 
     Raises:
         ConfigError: a level or video that is not there, or a count below 1.
@@ -107,7 +108,7 @@ def search(
         opened.embed_text([add_tag("looks around")])
     started = time.perf_counter()
     left_out: dict[str, str] = {}
-    index = open_index(run_folder, collection, opened, say=say_aside, left_out=left_out)
+    index = open_index(run_folder, collection, opened, make=make, say=say_aside, left_out=left_out)
     loaded = time.perf_counter()
     query = opened.embed_text([add_tag(text)])[0].float().cpu().numpy()
     embedded = time.perf_counter()
@@ -125,60 +126,9 @@ def search(
     timing = (
         f"{opened.name}: {len(index):,} spans of {len(index.spans.video_uids)} videos; "
         f"index {loaded - started:.2f} s, text {1e3 * (embedded - loaded):.1f} ms, "
-        f"search {1e3 * (answered - embedded):.1f} ms"
+        f"search {1e3 * (answered - embedded):.1f} ms ({index.nearest.about})"
     )
     return Found([*_table(answers), timing], left_out)
-
-
-@dataclass(frozen=True)
-class IndexPart:
-    """The work on a part of a search index; a job is given it.
-
-    Args:
-        profile, run_folder, method, checkpoint: as `open_method`.
-        video_uids: of this part.
-    """
-
-    profile: Profile
-    run_folder: Path
-    method: str
-    checkpoint: Path | None
-    video_uids: tuple[str, ...]
-
-    def __call__(self) -> dict[str, str]:
-        """Index the videos; those that were left out, and why."""
-        method = open_method(self.profile, self.run_folder, method=self.method, checkpoint=self.checkpoint)
-        collection, left_out = open_collection(self.profile, device=best_device()), dict[str, str]()
-        open_index(self.run_folder, collection, method, video_uids=self.video_uids, say=say_aside, left_out=left_out)
-        return left_out
-
-
-def index_tasks(
-    profile: Profile, run_folder: Path, *, method: str = "hiero", checkpoint: Path | None = None, parts: int = 1
-) -> list[Task]:
-    """What is missing of a run's search index, in as many tasks (`IndexPart`); none where it is complete.
-
-    Args:
-        profile, run_folder, method, checkpoint: as `open_method`.
-        parts: how many tasks at most.
-
-    Raises:
-        DataError: as `open_method`; or the method has no text space, or there is no video.
-    """
-    opened, collection = (
-        open_method(profile, run_folder, method=method, checkpoint=checkpoint),
-        open_collection(profile, device=best_device()),
-    )
-    check_searchable(opened, collection)
-    folder = index_folder(run_folder, opened, collection)
-    missing = not_indexed(folder, collection.video_uids, store=collection.store)
-    tasks = []
-    for number in range(min(parts, len(missing))):
-        uids = tuple(missing[number::parts])
-        key = Fingerprint().json(["search index", str(folder.resolve()), number, parts]).digits(32)
-        name = f"search index, part {number + 1} of {min(parts, len(missing))}"
-        tasks.append(Task(name, key, IndexPart(profile, run_folder, method, checkpoint, uids)))
-    return tasks
 
 
 def _table(answers: Sequence[Answer]) -> list[str]:

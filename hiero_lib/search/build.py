@@ -1,73 +1,39 @@
-"""The index of a collection on disk: a file of spans for each video, made once and whenever its features change.
-
-The spans are those that the explorer shows and the export writes.
+"""The index of a collection: its videos' files brought up to date, joined, and opened.
 
 ``<run>/search/<method>-<key>/<video>.safetensors``; the key is a hash of everything but the features that decides
-what the spans are. A video's file appears when it is complete, so an interrupted build goes on where it stopped.
+what the spans are. Beside them, ``all/`` holds the spans of the whole collection (`hiero_lib.search.merged`), which a
+start maps without reading features or files of videos: it looks at the size and time of change of the features alone.
+Where these are others, the content decides, and what has another content is made again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import functools
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import file_slug, safe_name
-from hiero_lib.base.fingerprint import Fingerprint
+from hiero_lib.base.locks import claimed
 from hiero_lib.base.progress import quiet
+from hiero_lib.data.feature_survey import stamps_of
 from hiero_lib.data.features import FeatureStore
-from hiero_lib.hierarchy.collection import Collection, Phrases, named_hierarchy, phrases_of
-from hiero_lib.hierarchy.video import VideoHierarchy
+from hiero_lib.hierarchy.collection import Collection
 from hiero_lib.methods.method import Method
 from hiero_lib.search.index import SearchIndex
-from hiero_lib.search.table import FORMAT, SpanTable, join, read_table, source_of, table_of, write_table
+from hiero_lib.search.merged import BrokenTables, Made, Merged, merge
+from hiero_lib.search.nearest import choose
+from hiero_lib.search.table import SpanTable, join, read_table, source_of
+from hiero_lib.search.update import BuildReport, Make, index_folder, make_index, video_file
 
-_BUILT_BY = 2  # raise it when the same weights give other spans
-
-
-@dataclass(frozen=True)
-class BuildReport:
-    """Videos of the index: made or made again now, kept as they are, and left out with the reason why, by uid."""
-
-    made: int
-    kept: int
-    left_out: Mapping[str, str] = field(default_factory=dict)
-
-
-def hierarchy_table(hierarchy: VideoHierarchy) -> SpanTable:
-    """The spans of one video, all levels, with their mean features in the text space."""
-    spans = [(level.level, span) for level in hierarchy.levels for span in level.spans]
-    return table_of(
-        hierarchy.video_uid,
-        np.concatenate([level.span_x.numpy() for level in hierarchy.levels]),
-        level=np.array([level for level, _ in spans]),
-        thread=np.array([span.label for _, span in spans]),
-        start_s=np.array([span.start_s for _, span in spans]),
-        end_s=np.array([span.end_s for _, span in spans]),
-        labels=[level.names.get(span.label, "") for level in hierarchy.levels for span in level.spans],
-    )
-
-
-def index_folder(run_folder: str | Path, method: Method, collection: Collection) -> Path:
-    """Where the index of a method lies in a run; narrations are decisive, for the spans are named after them."""
-    profile, egoclip = collection.profile, collection.egoclip
-    decisive = [
-        FORMAT,
-        _BUILT_BY,
-        dataclasses.asdict(profile.hierarchy),
-        method.fingerprint,
-        method.thread_graph,
-        profile.model.depth,
-        egoclip and egoclip.folder.name,
-    ]
-    decisive += [profile.features.stride_frames, profile.features.fps, profile.features.folder]
-    key = Fingerprint().json(decisive).digits(8)
-    return Path(run_folder) / "search" / f"{file_slug(method.name)}-{key}"
+_ALL = "all"
+_READERS = 16  # threads: over a network, files are waited for
+_LOOK_AGAIN_S = 0.3
+_SAID_FROM = 100_000  # spans, whose joining takes a while
 
 
 def open_index(
@@ -76,6 +42,7 @@ def open_index(
     method: Method,
     *,
     video_uids: Sequence[str] | None = None,
+    make: Make | None = None,
     say: Callable[[str], None] = quiet,
     left_out: dict[str, str] | None = None,
 ) -> SearchIndex:
@@ -85,32 +52,39 @@ def open_index(
         run_folder: ``outputs/<run>``.
         collection: the videos.
         method: whose features are searched.
-        video_uids: only these; None: all that have features.
+        video_uids: only these, joined in memory; None: all that have features.
+        make: makes the files that are missing; None: this process does.
         say: receives a line for each video that has to be indexed.
         left_out: receives the videos whose features cannot be used, and why; None: one of them is an error.
 
     Raises:
         DataError: the method has no text space, there is no video (left), or features cannot be used.
+        OSError: the index cannot be written.
     """
-    uids = list(collection.video_uids if video_uids is None else video_uids)
+    everything = collection.video_uids
+    uids = list(everything if video_uids is None else dict.fromkeys(video_uids))
     check_searchable(method, collection, uids)
     folder = index_folder(run_folder, method, collection)
 
-    @functools.cache
-    def vocabulary() -> Phrases:
-        return phrases_of(method, collection.vocabulary())
+    def make_here(needed: Sequence[str]) -> BuildReport:
+        return make_index(run_folder, collection, method, video_uids=needed, say=say)
 
-    def hierarchy_of(uid: str) -> VideoHierarchy:
-        return named_hierarchy(collection, method, uid, vocabulary=vocabulary())
-
-    report = update_index(folder, uids, store=collection.store, hierarchy_of=hierarchy_of, say=say)
-    if report.left_out and (left_out is None or len(report.left_out) == len(uids)):
-        uid, why = next(iter(report.left_out.items()))
-        more = f" (and {len(report.left_out) - 1} more videos)" if len(report.left_out) > 1 else ""
+    make = make or make_here
+    kept = Merged.read(folder / _ALL) if uids == everything else None
+    state = _state(folder, uids, collection.store, kept)
+    report = make(state.needed) if state.needed else BuildReport(0, 0)
+    bad = {**state.left_out, **report.left_out}
+    if bad and (left_out is None or len(bad) == len(uids)):
+        uid, why = next(iter(bad.items()))
+        more = f" (and {len(bad) - 1} more videos)" if len(bad) > 1 else ""
         raise DataError(f"cannot be indexed{more}: {why}", field="video_uid", value=uid)
     if left_out is not None:
-        left_out |= report.left_out
-    return load_index(folder, [uid for uid in uids if uid not in report.left_out])
+        left_out |= bad
+    made = {uid: made for uid, made in state.made.items() if uid not in bad}
+    if uids != everything:
+        return SearchIndex(_joined(folder, list(made), make))
+    spans, digits = _open_merged(folder, made, make, say)
+    return SearchIndex(spans, choose(spans.vectors, folder / _ALL / f"faiss-{digits}"))
 
 
 def check_searchable(method: Method, collection: Collection, video_uids: Sequence[str] | None = None) -> None:
@@ -122,70 +96,115 @@ def check_searchable(method: Method, collection: Collection, video_uids: Sequenc
         raise DataError(problem, file=collection.profile.name, field="features.text_projection")
 
 
-def update_index(
-    folder: str | Path,
-    video_uids: Sequence[str],
-    *,
-    store: FeatureStore,
-    hierarchy_of: Callable[[str], VideoHierarchy],
-    say: Callable[[str], None] = quiet,
-) -> BuildReport:
-    """Make the files that are missing, damaged, or made of other features.
-
-    Args:
-        folder: from `index_folder`.
-        video_uids: the collection.
-        store: its features, whose content says whether a file is still good.
-        hierarchy_of: video -> its hierarchy; called only where the file has to be made.
-        say: receives a line for each video that is made.
-
-    Returns:
-        how many were made; a video whose features are missing or cannot be used keeps no other from being done.
-
-    Raises:
-        OSError: the index cannot be written.
-    """
-    made, left_out = 0, dict[str, str]()
-    for number, uid in enumerate(video_uids, start=1):
-        path = _file(folder, uid)
-        try:
-            source = store.identity(uid)
-            table = None if source_of(path) == source else hierarchy_table(hierarchy_of(uid))
-        except (DataError, OSError) as error:
-            left_out[uid] = str(error)
-            say(f"left out {number} of {len(video_uids)}: {uid}, {error}")
-            continue
-        if table is not None:
-            write_table(path, table, source=source)
-            made += 1
-            say(f"indexed {number} of {len(video_uids)}: {uid}, {len(table)} spans")
-    return BuildReport(made, len(video_uids) - made - len(left_out), left_out)
-
-
 def not_indexed(folder: str | Path, video_uids: Sequence[str], *, store: FeatureStore) -> list[str]:
-    """The videos whose file `update_index` would make, or whose features it could not use."""
-    found = []
+    """The videos whose file has to be made, or whose features cannot be used."""
+    state = _state(Path(folder), video_uids, store, None)
+    return [uid for uid in video_uids if uid in state.left_out or uid in state.needed]
+
+
+@dataclass(frozen=True)
+class _State:
+    """What is known of videos: what their features are, whose files have to be made, and who cannot be read."""
+
+    made: Mapping[str, Made]
+    needed: list[str]
+    left_out: dict[str, str]
+
+
+def _state(folder: Path, uids: Sequence[str], store: FeatureStore, kept: Merged | None) -> _State:
+    """Look at stamps; where one is not what it was, at the content."""
+    named = stamps_of(store.folder)
+    twice = {uid for uid, count in Counter(Path(name).stem for name in named).items() if count > 1}
+    stamps = {uid: stamp for name, stamp in named.items() if (uid := Path(name).stem) not in twice}
+    known = {} if kept is None else kept.videos
+    unsure = [uid for uid in uids if uid not in known or known[uid].stamp != stamps.get(uid)]
+
+    def look(uid: str) -> Made | str:
+        try:
+            return Made(store.identity(uid), stamps.get(uid, (-1, -1)))
+        except (DataError, OSError) as error:
+            return str(error)
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        looked = dict(zip(unsure, pool.map(look, unsure)))
+        seen = {uid: made for uid, made in looked.items() if isinstance(made, Made)}
+        other = [uid for uid, made in seen.items() if uid not in known or known[uid].source != made.source]
+        sources = dict(zip(other, pool.map(source_of, (video_file(folder, uid) for uid in other))))
+    needed = [uid for uid in other if sources[uid] != seen[uid].source]
+    made = {uid: seen.get(uid) or known[uid] for uid in uids if uid in seen or uid not in looked}
+    return _State(made, needed, {uid: why for uid, why in looked.items() if isinstance(why, str)})
+
+
+def _joined(folder: Path, video_uids: Sequence[str], make: Make) -> SpanTable:
+    """The spans of some videos in memory; a damaged file is made again."""
+    tables = []
     for uid in video_uids:
         try:
-            is_kept = source_of(_file(folder, uid)) == store.identity(uid)
-        except (DataError, OSError):
-            is_kept = False
-        if not is_kept:
-            found.append(uid)
-    return found
+            tables.append(read_table(video_file(folder, uid)))
+        except DataError:
+            _make_again(folder, [uid], make)
+            tables.append(read_table(video_file(folder, uid)))
+    return join(tables)
 
 
-def load_index(folder: str | Path, video_uids: Sequence[str]) -> SearchIndex:
-    """The index of a collection that `update_index` has made.
+def _open_merged(
+    folder: Path, made: Mapping[str, Made], make: Make, say: Callable[[str], None]
+) -> tuple[SpanTable, str]:
+    """The spans of all videos, mapped, and digits of their content; joined where they are not what is there."""
+    damaged = ""
+    while True:
+        kept = Merged.read(folder / _ALL)
+        if kept is not None and _same_content(kept, made):
+            try:
+                spans = kept.open()
+            except DataError as error:
+                if damaged:
+                    raise
+                damaged = str(error)
+                say(f"joined again: {damaged}")
+            else:
+                if kept.videos != made:
+                    with contextlib.suppress(OSError):  # it only saves time
+                        dataclasses.replace(kept, videos=made).write_about(kept.folder)
+                return spans, kept.digits
+        with claimed(folder / f".{_ALL}.lock", what="joining a search index") as ours:
+            if ours:
+                now = Merged.read(folder / _ALL)
+                if now is None or not _same_content(now, made) or damaged:
+                    _merge(folder, made, make, say)
+        if not ours:
+            time.sleep(_LOOK_AGAIN_S)
+
+
+def _same_content(kept: Merged, made: Mapping[str, Made]) -> bool:
+    """Whether the same features of the same videos, in this order, are in it."""
+    return [(uid, one.source) for uid, one in kept.videos.items()] == [(uid, one.source) for uid, one in made.items()]
+
+
+def _merge(folder: Path, made: Mapping[str, Made], make: Make, say: Callable[[str], None]) -> None:
+    tables = {uid: video_file(folder, uid) for uid in made}
+    started = time.monotonic()
+    try:
+        merged = merge(folder / _ALL, tables, made)
+    except BrokenTables as broken:
+        for why in broken.why.values():
+            say(f"made again: {why}")
+        _make_again(folder, list(broken.why), make)
+        try:
+            merged = merge(folder / _ALL, tables, made)
+        except BrokenTables as again:
+            raise next(iter(again.why.values())) from again
+    if merged.spans >= _SAID_FROM:
+        say(f"joined {merged.spans:,} spans of {len(tables):,} videos in {time.monotonic() - started:.0f} s")
+
+
+def _make_again(folder: Path, video_uids: Sequence[str], make: Make) -> None:
+    """Make damaged files anew.
 
     Raises:
-        DataError: the file of a video is missing or broken.
+        DataError: the features of one cannot be used any more.
     """
-    spans = join([read_table(_file(folder, uid)) for uid in video_uids])
-    sampled = np.ascontiguousarray(spans.vectors[:: max(1, len(spans) // 1024)])
-    digits = Fingerprint().json([len(spans), spans.video_uids]).data(sampled.data).digits(12)
-    return SearchIndex(spans, kept_in=Path(folder) / f"faiss-{digits}")
-
-
-def _file(folder: str | Path, video_uid: str) -> Path:
-    return Path(folder) / f"{safe_name(video_uid)}.safetensors"
+    for uid in video_uids:
+        video_file(folder, uid).unlink(missing_ok=True)
+    for uid, why in make(video_uids).left_out.items():
+        raise DataError(f"cannot be indexed: {why}", field="video_uid", value=uid)

@@ -1,15 +1,14 @@
-"""The index of a collection in memory, and its answers to a text."""
+"""The index of a collection, in memory or mapped from a folder, and its answers to a text."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from hiero_lib.search.nearest import Nearest, choose
+from hiero_lib.search.nearest import Exact, Nearest
 from hiero_lib.search.table import SpanTable, normalised
 
 
@@ -30,22 +29,28 @@ class SearchIndex:
     """Spans of a collection, ready to be searched.
 
     Args:
-        spans: as `hiero_lib.search.table.join` sorts them.
-        nearest: made for ``spans.vectors``; None: a matrix product, or faiss beyond a million spans.
-        kept_in: folder in which faiss keeps its trained index.
+        spans: as `hiero_lib.search.table.join` and `hiero_lib.search.merged.merge` sort them.
+        nearest: made for ``spans.vectors``; None: all of them are compared.
+
+    Attributes:
+        levels: of which there are spans.
 
     Raises:
         ValueError: the spans are not sorted by level and video.
     """
 
-    def __init__(self, spans: SpanTable, nearest: Nearest | None = None, *, kept_in: Path | None = None) -> None:
+    def __init__(self, spans: SpanTable, nearest: Nearest | None = None) -> None:
         self.spans = spans
-        self.levels = np.unique(spans.level).tolist()
-        self._block = spans.level.astype(np.int64) * len(spans.video_uids) + spans.video
-        if len(spans) and (np.diff(self._block) < 0).any():
+        videos = len(spans.video_uids)
+        key = np.multiply(spans.level, videos, dtype=np.int64) + spans.video
+        if (key[1:] < key[:-1]).any():
             raise ValueError("spans must be sorted by level and video: join() does")
+        num_levels = int(spans.level[-1]) + 1 if len(spans) else 0
+        self._starts = np.searchsorted(key, np.arange(num_levels * videos + 1))  # of each level and video
+        of_level = self._starts[:: max(videos, 1)]
+        self.levels: list[int] = np.flatnonzero(np.diff(of_level)).tolist()
         self._number = {uid: number for number, uid in enumerate(spans.video_uids)}
-        self._nearest = nearest or choose(spans.vectors, kept_in)
+        self.nearest = nearest or Exact(spans.vectors)
 
     def __len__(self) -> int:
         return len(self.spans)
@@ -79,7 +84,7 @@ class SearchIndex:
             raise ValueError(f"count must be at least 1, not {count}")
         rows = self.rows(level, videos)
         if max_overlap is None:
-            scores, nearest = self._nearest(normalised(query), count, rows)
+            scores, nearest = self.nearest(normalised(query), count, rows)
             return [self._answer(row, score) for score, row in zip(scores.tolist(), nearest.tolist())]
         chosen: list[Answer] = []
         for score, row in self._ranked(normalised(query), 8 * count, rows):
@@ -90,11 +95,11 @@ class SearchIndex:
                     break
         return chosen
 
-    def _ranked(self, query: np.ndarray, first: int, rows: slice | np.ndarray) -> Iterator[tuple[float, int]]:
+    def _ranked(self, query: np.ndarray, first: int, rows: np.ndarray) -> Iterator[tuple[float, int]]:
         """Scores and rows, best first, looked for in growing numbers as they are asked for."""
         seen: set[int] = set()
         for wanted in itertools.accumulate(itertools.repeat(first), lambda total, _: 4 * total):
-            scores, nearest = self._nearest(query, wanted, rows)
+            scores, nearest = self.nearest(query, wanted, rows)
             for score, row in zip(scores.tolist(), nearest.tolist()):
                 if row not in seen:
                     seen.add(row)
@@ -102,27 +107,28 @@ class SearchIndex:
             if len(nearest) < wanted:
                 return
 
-    def rows(self, level: int | None, videos: Collection[str] | None) -> slice | np.ndarray:
-        """Rows of the spans of a level and of some videos (None: of all).
+    def rows(self, level: int | None, videos: Collection[str] | None) -> np.ndarray:
+        """Rows of the spans of a level and of some videos (None: of all): ``[n, 2]``, from and to, increasing.
 
         Raises:
             ValueError: a level or video that is not there.
         """
         if level is not None and level not in self.levels:
             raise ValueError(f"there are spans of levels {self.levels}, not of level {level}")
-        levels = self.levels if level is None else [level]
+        levels = np.array(self.levels if level is None else [level], dtype=np.int64)
         num_videos = len(self.spans.video_uids)
         if videos is None:
-            if level is None:
-                return slice(0, len(self))
-            return slice(*np.searchsorted(self._block, [level * num_videos, (level + 1) * num_videos]).tolist())
-        unknown = sorted(set(videos) - self._number.keys())
-        if unknown:
-            raise ValueError(f"video {unknown[0]!r} is not in the index")
-        numbers = sorted(self._number[uid] for uid in set(videos))
-        starts = np.array([at * num_videos + number for at in levels for number in numbers], dtype=np.int64)
-        ranges = zip(np.searchsorted(self._block, starts), np.searchsorted(self._block, starts + 1))
-        return np.concatenate([np.arange(first, stop) for first, stop in ranges]).astype(np.int64)
+            numbers = np.arange(num_videos)
+        else:
+            unknown = sorted(set(videos) - self._number.keys())
+            if unknown:
+                raise ValueError(f"video {unknown[0]!r} is not in the index")
+            numbers = np.array(sorted(self._number[uid] for uid in set(videos)), dtype=np.int64)
+        blocks = (levels[:, None] * num_videos + numbers).reshape(-1)
+        first, stop = self._starts[blocks], self._starts[blocks + 1]
+        first, stop = first[first < stop], stop[first < stop]
+        apart = first[1:] > stop[:-1]
+        return np.stack([first[np.r_[True, apart][: len(first)]], stop[np.r_[apart, True][: len(stop)]]], axis=1)
 
     def _answer(self, row: int, score: float) -> Answer:
         spans = self.spans

@@ -1,39 +1,39 @@
-"""The rows nearest to a query: a matrix product, or faiss where it is installed and there are very many rows.
+"""The rows nearest to a query: all of them compared, or faiss where it is installed and there are very many rows.
 
 Both are callables of one form, so that another engine can be handed to `hiero_lib.search.index.SearchIndex`.
 """
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
-import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from hiero_lib.base import checksums
-from hiero_lib.base.errors import ConfigError
-from hiero_lib.base.files import atomic_path
+from hiero_lib.base.progress import say_aside
+from hiero_lib.search.vectors import Vectors
 
-EXACT_UP_TO = 1_000_000  # rows; beyond, the matrix product takes more than 100 ms (D 256, one core)
-_LEAST_FAISS = "1.8"
-_FAISS_FILE = "ivf.index"
-_TRAINED_ON = 64  # rows a cell that faiss's k-means sees
-_CELLS_LOOKED_AT = 32
+EXACT_UP_TO = 1_000_000  # rows; of 768 channels, 0.2 s on a core
+LEAST_FAISS = "1.8"
 
 
 class Nearest(Protocol):
-    """Finds the best rows of a matrix that it was made for."""
+    """Finds the best rows of the vectors that it was made for."""
 
-    def __call__(self, query: np.ndarray, count: int, rows: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Scores and row numbers ``[m]``, best first, ``m <= count``.
+    @property
+    def about(self) -> str:
+        """How, in a few words."""
+
+    def __call__(self, query: np.ndarray, count: int, ranges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Cosines and row numbers ``[m]``, best first, ``m <= count``.
 
         Args:
             query: ``[D]`` float32 of length 1.
             count: how many.
-            rows: only these; increasing row numbers, or a slice.
+            ranges: only these rows: ``[n, 2]`` int64, from and to, increasing, without overlaps.
         """
 
 
@@ -42,25 +42,45 @@ def faiss_is_installed() -> bool:
     return importlib.util.find_spec("faiss") is not None
 
 
-def choose(vectors: np.ndarray, kept_in: Path | None = None) -> Nearest:
-    """The matrix product up to a million rows, and wherever faiss is missing; faiss beyond."""
-    if len(vectors) > EXACT_UP_TO and faiss_is_installed():
-        return with_faiss(vectors, kept_in)
-    return exact(vectors)
+def choose(vectors: Vectors, kept_in: Path | None = None, say: Callable[[str], None] = say_aside) -> Nearest:
+    """All rows compared, up to a million of them; beyond, faiss where it is installed.
+
+    Args:
+        vectors: to be searched.
+        kept_in: folder in which faiss keeps its index; None: all rows are compared, however many.
+        say: receives what is trained, and what faiss would do where it is missing.
+    """
+    if len(vectors) > EXACT_UP_TO and kept_in is not None:
+        if faiss_is_installed():
+            from hiero_lib.search.inverted import with_faiss
+
+            return with_faiss(vectors, kept_in, say=say)
+        say(
+            f"all {len(vectors):,} spans are compared with each text; with faiss (pip install "
+            f"'faiss-cpu>={LEAST_FAISS}') it would be a few of them, and milliseconds"
+        )
+    return Exact(vectors)
 
 
-def exact(vectors: np.ndarray) -> Nearest:
-    """Scores of all rows by one matrix product with ``vectors [R, D]``; of equal scores the lower row is first."""
+@dataclass(frozen=True)
+class Exact:
+    """Compares all rows; of equal scores the lower row is first."""
 
-    def nearest(query: np.ndarray, count: int, rows: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        scores = vectors[rows] @ query
-        best = _best(scores, count)
-        return scores[best], np.arange(len(vectors))[rows][best] if isinstance(rows, slice) else rows[best]
+    vectors: Vectors
 
-    return nearest
+    @property
+    def about(self) -> str:
+        """How it searches."""
+        return "all spans compared"
+
+    def __call__(self, query: np.ndarray, count: int, ranges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Nearest`."""
+        scores = self.vectors.scores(query, ranges)
+        best = best_of(scores, count)
+        return scores[best], _rows_at(ranges, best)
 
 
-def _best(scores: np.ndarray, count: int) -> np.ndarray:
+def best_of(scores: np.ndarray, count: int) -> np.ndarray:
     """Positions of the ``count`` highest scores, highest first, the lower position first among equals."""
     candidates = np.arange(len(scores))
     if count < len(scores):
@@ -69,53 +89,8 @@ def _best(scores: np.ndarray, count: int) -> np.ndarray:
     return candidates[np.argsort(-scores[candidates], kind="stable")][:count]
 
 
-def with_faiss(vectors: np.ndarray, kept_in: Path | None = None) -> Nearest:
-    """Inner products through faiss's inverted file: about sqrt(R) cells, of which the best 32 are looked at.
-
-    Scores are exact, but a row in another cell is missed; `exact` misses none.
-
-    Args:
-        vectors: ``[R, D]`` float32 of length 1.
-        kept_in: folder that keeps the trained index; read when it is there and not damaged. Its name must tell the
-            vectors apart.
-
-    Raises:
-        ConfigError: faiss is not installed.
-    """
-    if not faiss_is_installed():
-        hint = f"pip install 'faiss-cpu>={_LEAST_FAISS}'"
-        raise ConfigError("the package faiss-cpu is not installed", field="faiss", hint=hint)
-    faiss: Any = importlib.import_module("faiss")
-    index: Any
-    if kept_in is not None and kept_in.is_dir() and checksums.damage(kept_in) is None:
-        index = faiss.read_index(str(kept_in / _FAISS_FILE))
-    else:
-        index = _train(faiss, vectors)
-        if kept_in is not None:
-            with atomic_path(kept_in) as temporary:
-                temporary.mkdir()
-                faiss.write_index(index, str(temporary / _FAISS_FILE))
-                checksums.seal(temporary)
-
-    def nearest(query: np.ndarray, count: int, rows: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if isinstance(rows, slice):
-            start, stop, _ = rows.indices(len(vectors))
-            selector: Any = faiss.IDSelectorRange(start, stop)
-        else:
-            selector = faiss.IDSelectorBatch(rows.astype(np.int64))
-        settings = faiss.SearchParametersIVF(nprobe=min(_CELLS_LOOKED_AT, index.nlist), sel=selector)
-        scores, neighbours = index.search(query[None], min(count, len(vectors)), params=settings)
-        kept = neighbours[0] >= 0
-        return scores[0][kept], neighbours[0][kept]
-
-    return nearest
-
-
-def _train(faiss: Any, vectors: np.ndarray) -> Any:
-    cells = max(1, round(math.sqrt(len(vectors))))
-    quantizer = faiss.IndexFlatIP(vectors.shape[1])
-    index = faiss.IndexIVFFlat(quantizer, vectors.shape[1], cells, faiss.METRIC_INNER_PRODUCT)
-    seen = np.random.default_rng(0).permutation(len(vectors))[: _TRAINED_ON * cells]
-    index.train(vectors[np.sort(seen)])
-    index.add(vectors)
-    return index
+def _rows_at(ranges: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Row numbers of positions among the rows of ``ranges``."""
+    ends = np.cumsum(ranges[:, 1] - ranges[:, 0])
+    which = np.searchsorted(ends, positions, side="right")
+    return np.asarray(positions - ends[which] + ranges[which, 1], dtype=np.int64)

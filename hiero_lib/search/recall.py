@@ -71,7 +71,7 @@ def recall(
     queries = embed_text(texts).float().cpu().numpy()
     recalls = []
     for level in index.levels:
-        total = int((index.spans.level == level).sum())
+        total = int(np.diff(index.rows(level, None)).sum())
         hits, chances, lengths = [], [], []
         for text, query in zip(texts, queries):
             answers = index.find(query, count=count, level=level)
@@ -123,8 +123,9 @@ def _right_spans(index: SearchIndex, level: int, moments: Sequence[tuple[str, fl
     spans, right = index.spans, set()
     for uid, at in moments:
         if uid in spans.video_uids:
-            rows = np.asarray(index.rows(level, [uid]))
-            right.update(rows[(spans.start_s[rows] <= at) & (at < spans.end_s[rows])].tolist())
+            for first, stop in index.rows(level, [uid]).tolist():
+                inside = (spans.start_s[first:stop] <= at) & (at < spans.end_s[first:stop])
+                right.update((first + np.flatnonzero(inside)).tolist())
     return len(right)
 
 

@@ -69,9 +69,12 @@ def test_search_prints_a_table(
     scores = [float(line.split()[0]) for line in answers]
     assert scores == sorted(scores, reverse=True)
     assert timing.startswith("HiERO: ")
+    assert timing.endswith(" ms (all spans compared)")
     assert "indexed 4 of 4" in said.err
     assert main([*call, "cut the onion", "--video", "v9"]) == 2
     assert "'v9' is not in the index" in capsys.readouterr().err
+    assert main([*call, "--recall", "--workers", "2"]) == 2
+    assert "--recall works alone" in capsys.readouterr().err
     assert main([*call]) == 2
     assert "give a text to search for" in capsys.readouterr().err
     broken = profile_file.parent / "raw/features/tiny/v2.pt"

@@ -10,9 +10,9 @@ import torch
 
 from hiero_lib.data.narrations import Narrations
 from hiero_lib.explorer.span_details import answer_text, details_html, span_at, span_details
-from hiero_lib.search.build import hierarchy_table
 from hiero_lib.search.index import Answer, SearchIndex
 from hiero_lib.search.table import join
+from hiero_lib.search.update import hierarchy_table
 from hiero_lib.viz.rows import level_of
 from tests.helpers.made_up import THREE, record
 

@@ -135,7 +135,10 @@ COMMANDS: dict[str, Command] = {
         ["egomcq", *_TINY, "--run", "r", "--checkpoint", "model"], _tiny_with_model, (*_CACHES, *_RESULTS)
     ),
     "search": Command(
-        ["search", "cuts the onion", *_TINY, "--run", "r", "--checkpoint", "model"], _tiny_with_model, _CACHES
+        ["search", "cuts the onion", *_TINY, "--run", "r", "--checkpoint", "model"],
+        _tiny_with_model,
+        (*_CACHES, r"/all/(about\.json|(vectors|sums|lengths)\.npy)$"),  # stamps; rounding (`survive`, _alike)
+        replaced=(r"/all/",),  # of the videos that could be indexed
     ),
     "export": Command(
         ["export", "v0", *_TINY, "--checkpoint", "model", "--out", "out", "--formats", "json", "csv", "eaf", "html"],

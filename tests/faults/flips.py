@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import shutil
 import sys
@@ -26,7 +27,11 @@ from hiero_lib.data.egoclip import EgoClipIndex
 from hiero_lib.data.text_cache import TextCache
 from hiero_lib.data.token_cache import TokenCache
 from hiero_lib.models.checkpoints import load_model
-from hiero_lib.search import nearest
+from hiero_lib.search.index import SearchIndex
+from hiero_lib.search.inverted import with_faiss
+from hiero_lib.search.merged import Made, Merged, merge
+from hiero_lib.search.table import table_of, write_table
+from hiero_lib.search.vectors import Vectors
 from tests.helpers.tiny import make_checkpoint, make_tiny
 
 TEXTS = [f"#C C cuts {number}" for number in range(64)]
@@ -71,10 +76,22 @@ def _table(folder: Path) -> Any:
     return [arrays["vectors"], arrays["level"], about]
 
 
+def _merged(folder: Path) -> Any:
+    """As the spans of all videos are kept and opened; what is damaged is joined again."""
+    path, files = folder.parent / "v.safetensors", folder / "all"
+    if not path.exists():
+        columns = {"level": np.zeros(700), "thread": np.arange(700) % 4, "start_s": np.arange(700.0)}
+        table = table_of("v", VECTORS, **columns, end_s=np.arange(700.0) + 1, labels=[str(n % 9) for n in range(700)])
+        write_table(path, table, source="v")
+    merged = Merged.read(files) or merge(files, {"v": path}, {"v": Made("v", (1, 2))})
+    index = SearchIndex(merged.open())
+    return [list(map(str, index.find(query, count=3))) for query in VECTORS[:20]]
+
+
 def _faiss(folder: Path) -> Any:
-    found = nearest.with_faiss(VECTORS, folder / "faiss")
+    found = dataclasses.replace(with_faiss(Vectors(VECTORS.astype(np.float16)), folder / "faiss"), exact_up_to=0)
     queries = VECTORS[:20] / np.linalg.norm(VECTORS[:20], axis=1)[:, None]
-    return [found(query, 5, slice(0, 700))[1] for query in queries]
+    return [found(query, 5, np.array([[0, 700]]))[1] for query in queries]
 
 
 def _model(folder: Path) -> Any:
@@ -90,6 +107,7 @@ KEPT: dict[str, Callable[[Path], Any]] = {
     "token cache": _tokens,
     "EgoClip's index": _egoclip,
     "search tables, EgoNLQ's bins": _table,
+    "search, all videos' spans": _merged,
     "faiss's index": _faiss,
     "a model": _model,
 }

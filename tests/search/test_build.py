@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +13,14 @@ import torch
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.config import Profile, load_profile
-from hiero_lib.data.egoclip import open_egoclip
-from hiero_lib.data.paths import DataPaths
+from hiero_lib.data.features import FeatureStore
 from hiero_lib.hierarchy.collection import Collection, named_hierarchy, open_collection
 from hiero_lib.methods.method import HIERO, UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
-from hiero_lib.search.build import index_folder, not_indexed, open_index, update_index
+from hiero_lib.search import build, merged, nearest
+from hiero_lib.search.build import not_indexed, open_index
+from hiero_lib.search.index import SearchIndex
+from hiero_lib.search.update import index_folder, make_index
 from tests.helpers.tiny import make_checkpoint, make_tiny
 
 CPU = torch.device("cpu")
@@ -68,67 +73,7 @@ def test_the_index_holds_the_spans_of_every_level_and_is_made_once(
     said.clear()
     again = open_index(tmp_path, collection, methods[HIERO], say=said.append)
     assert said == []
-    np.testing.assert_array_equal(again.spans.vectors, spans.vectors)
-
-
-def test_an_interrupted_build_goes_on_and_changed_features_are_indexed_again(
-    collection: Collection, methods: dict[str, Method], tmp_path: Path
-) -> None:
-    folder = index_folder(tmp_path, methods[HIERO], collection)
-    asked: list[str] = []
-
-    def hierarchy_of(uid: str):
-        if len(asked) == 2:
-            raise KeyboardInterrupt
-        asked.append(uid)
-        return named_hierarchy(collection, methods[HIERO], uid)
-
-    with pytest.raises(KeyboardInterrupt):
-        update_index(folder, collection.video_uids, store=collection.store, hierarchy_of=hierarchy_of)
-    assert sorted(path.name for path in folder.iterdir()) == ["v0.safetensors", "v1.safetensors"]
-    (folder / "v0.safetensors").write_bytes(b"half")
-    asked.clear()
-    report = update_index(
-        folder,
-        ["v0", "v1", "v2"],
-        store=collection.store,
-        hierarchy_of=lambda uid: asked.append(uid) or named_hierarchy(collection, methods[HIERO], uid),
-    )
-    assert (report.made, report.kept, asked) == (2, 1, ["v0", "v2"])
-
-    path = collection.store.path("v1")
-    torch.save(torch.load(path, weights_only=True)[:-9], path)  # shorter features
-    said: list[str] = []
-    open_index(tmp_path, collection, methods[HIERO], video_uids=["v0", "v1"], say=said.append)
-    assert len(said) == 1
-    assert "v1" in said[0]
-
-
-def test_other_weights_have_an_index_of_their_own(
-    collection: Collection, methods: dict[str, Method], tmp_path: Path
-) -> None:
-    import dataclasses
-
-    other = dataclasses.replace(methods[HIERO], fingerprint="other")
-    assert index_folder(tmp_path, other, collection) != index_folder(tmp_path, methods[HIERO], collection)
-    assert index_folder(tmp_path, methods[HIERO], collection).name.startswith("hiero-")
-
-
-def test_other_narrations_have_an_index_of_their_own(
-    collection: Collection, methods: dict[str, Method], tmp_path: Path
-) -> None:
-    import dataclasses
-    import shutil
-
-    paths = DataPaths.at(tmp_path / "data")
-    paths.annotations.mkdir(parents=True)
-    shutil.copy(DataPaths.at(collection.profile.data_root).egoclip, paths.egoclip)
-    with paths.egoclip.open("a") as stream:
-        stream.write("\n")
-    others = dataclasses.replace(collection, egoclip=open_egoclip(paths))
-    mute = dataclasses.replace(collection, egoclip=None)
-    folders = {index_folder(tmp_path, methods[HIERO], videos) for videos in (collection, others, mute)}
-    assert len(folders) == 3
+    np.testing.assert_array_equal(again.spans.vectors.half, spans.vectors.half)
 
 
 def test_what_cannot_be_searched_is_refused(
@@ -167,3 +112,146 @@ def test_what_is_missing_of_an_index(collection: Collection, methods: dict[str, 
     assert not_indexed(folder, uids, store=collection.store) == ["v1", "v3"]
     (folder / "v2.safetensors").write_bytes(b"damaged")
     assert not_indexed(folder, [*uids, "v9"], store=collection.store) == ["v1", "v2", "v3", "v9"]
+
+
+def test_a_second_start_reads_neither_features_nor_files_of_videos(
+    collection: Collection, methods: dict[str, Method], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_index(tmp_path, collection, methods[HIERO])
+    with monkeypatch.context() as patched:
+        for module, name in ((build, "read_table"), (merged, "read_table"), (build, "source_of")):
+            patched.setattr(module, name, lambda path: pytest.fail(f"{path} is read"))
+        patched.setattr(type(collection.store), "identity", lambda self, uid: pytest.fail(f"{uid} is read"))
+        again = open_index(tmp_path, collection, methods[HIERO])
+    np.testing.assert_array_equal(again.spans.vectors.half, first.spans.vectors.half)
+
+    path = collection.store.path("v3")
+    looked: list[str] = []
+    identity = type(collection.store).identity
+
+    def look(self: FeatureStore, uid: str) -> str:
+        looked.append(uid)
+        return identity(self, uid)
+
+    os.utime(path, (1e9, 1e9))  # copied to another disk: another time, the same content
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            type(collection.store), "identity", lambda self, uid: looked.append(uid) or identity(self, uid)
+        )
+        patched.setattr(build, "merge", None)
+        open_index(tmp_path, collection, methods[HIERO])
+        open_index(tmp_path, collection, methods[HIERO])
+    assert looked == ["v3"]  # the second time its new time is known
+
+
+def test_other_content_of_the_same_size_and_videos_that_come_and_go_are_seen(
+    collection: Collection, methods: dict[str, Method], tmp_path: Path
+) -> None:
+    said: list[str] = []
+    features = tmp_path / "features"
+    shutil.copytree(collection.store.folder, features)
+    moved = dataclasses.replace(collection, store=FeatureStore(features, dim=collection.store.expected_dim))
+    first = open_index(tmp_path, moved, methods[HIERO])
+    path = moved.store.path("v3")
+    torch.save(torch.load(path, weights_only=True).flip(0), path)
+    again = open_index(tmp_path, moved, methods[HIERO], say=said.append)
+    assert len(said) == 1
+    assert "v3" in said[0]
+    assert not np.array_equal(again.spans.vectors.half, first.spans.vectors.half)
+    shutil.copy(moved.store.path("v0"), features / "v9.pt")
+    path.unlink()
+    index = open_index(tmp_path, moved, methods[HIERO], say=said.append)
+    assert index.spans.video_uids == ("v0", "v1", "v2", "v9")
+    assert len(said) == 2
+    some = open_index(tmp_path, moved, methods[HIERO], video_uids=["v9", "v1"], say=said.append)
+    assert some.spans.video_uids == ("v9", "v1")
+    assert len(said) == 2
+    query = index.spans.vectors[3]
+    assert some.find(query) == index.find(query, videos=["v1", "v9"])
+
+
+def test_what_is_damaged_is_made_again_and_said(
+    collection: Collection, methods: dict[str, Method], tmp_path: Path
+) -> None:
+    said: list[str] = []
+    first = open_index(tmp_path, collection, methods[HIERO])
+    folder = index_folder(tmp_path, methods[HIERO], collection)
+    for name, words in (
+        ("all/start_s.npy", "joined again"),
+        ("all/vectors.npy", "joined again"),
+        ("all/about.json", ""),
+    ):
+        flip(folder / name)
+        again = open_index(tmp_path, collection, methods[HIERO], say=said.append)
+        np.testing.assert_array_equal(again.spans.vectors.half, first.spans.vectors.half)
+        assert (len(said) == 1 and words in said[0]) if words else not said
+        said.clear()
+    flip(folder / "v1.safetensors")
+    shutil.rmtree(folder / "all")
+    again = open_index(tmp_path, collection, methods[HIERO], say=said.append)
+    np.testing.assert_array_equal(again.spans.vectors.half, first.spans.vectors.half)
+    assert [line.partition(":")[0] for line in said] == ["made again", "indexed 1 of 1"]
+    flip(folder / "v1.safetensors")
+    said.clear()
+    open_index(tmp_path, collection, methods[HIERO], video_uids=["v1"], say=said.append)
+    assert said == [f"indexed 1 of 1: v1, {int((first.spans.video == 1).sum())} spans"]
+
+
+def flip(path: Path) -> None:
+    """Change the lowest bit of the last byte."""
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def test_whoever_makes_the_files_is_told_which_are_missing(
+    collection: Collection, methods: dict[str, Method], tmp_path: Path
+) -> None:
+    asked: list[list[str]] = []
+
+    def make(uids):
+        asked.append(list(uids))
+        return make_index(tmp_path, collection, methods[HIERO], video_uids=uids)
+
+    make_index(tmp_path, collection, methods[HIERO], video_uids=["v2"])
+    open_index(tmp_path, collection, methods[HIERO], make=make)
+    open_index(tmp_path, collection, methods[HIERO], make=make)
+    assert asked == [["v0", "v1", "v3"]]
+
+
+def test_very_many_spans_go_through_faiss_whose_index_is_of_this_content(
+    collection: Collection, methods: dict[str, Method], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, dim = tmp_path / "features", collection.profile.features.dim
+    features.mkdir()
+    for number in range(8):  # enough for faiss, which learns from 256 spans
+        x = torch.randn(300, dim, generator=torch.Generator().manual_seed(number))
+        torch.save(x, features / f"v{number}.pt")
+    moved = dataclasses.replace(collection, store=FeatureStore(features, dim=dim))
+    monkeypatch.setattr(nearest, "EXACT_UP_TO", 100)
+    index = open_index(tmp_path, moved, methods[HIERO])
+    again = open_index(tmp_path, moved, methods[HIERO])
+    assert "% of the best 5 found" in again.nearest.about
+    query = index.spans.vectors[3]
+    assert again.find(query) == index.find(query) == SearchIndex(index.spans).find(query)
+    folder = index_folder(tmp_path, methods[HIERO], moved) / "all"
+    (kept,) = folder.glob("faiss-*")
+    (features / "v3.pt").unlink()
+    open_index(tmp_path, moved, methods[HIERO])
+    assert [path.name for path in folder.glob("faiss-*")] != [kept.name]
+    some = open_index(tmp_path, moved, methods[HIERO], video_uids=["v0"])
+    assert some.nearest.about == "all spans compared"
+
+
+def test_what_cannot_be_noted_is_looked_at_again(
+    collection: Collection, methods: dict[str, Method], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = open_index(tmp_path, collection, methods[HIERO])
+    os.utime(collection.store.path("v0"), (1e9, 1e9))
+
+    def refuse(self: object, folder: Path) -> None:
+        raise PermissionError(13, "read-only", str(folder))
+
+    monkeypatch.setattr(merged.Merged, "write_about", refuse)
+    again = open_index(tmp_path, collection, methods[HIERO])
+    np.testing.assert_array_equal(again.spans.vectors.half, index.spans.vectors.half)

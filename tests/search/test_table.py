@@ -3,7 +3,16 @@ import pytest
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.kept import write_kept
-from hiero_lib.search.table import SpanTable, join, normalised, read_table, source_of, table_of, write_table
+from hiero_lib.search.table import (
+    SpanTable,
+    join,
+    normalised,
+    read_table,
+    source_of,
+    spans_by_level,
+    table_of,
+    write_table,
+)
 
 
 def made(uid: str, count: int, *, dim: int = 8, seed: int = 0, levels: int = 2) -> SpanTable:
@@ -32,8 +41,10 @@ def test_a_file_holds_what_was_written(tmp_path) -> None:
     assert list(read.labels) == list(table.labels)
     for name in ("video", "level", "thread", "start_s", "end_s"):
         np.testing.assert_array_equal(getattr(read, name), getattr(table, name))
-    assert read.vectors.dtype == np.float32
-    np.testing.assert_allclose((read.vectors * table.vectors).sum(1), 1, atol=1e-5)
+    np.testing.assert_array_equal(read.vectors.half, table.vectors.half)
+    np.testing.assert_allclose((read.vectors[:] * table.vectors[:]).sum(1), 1, atol=1e-5)
+    counts, dim = spans_by_level(path)
+    assert (counts.tolist(), dim) == ([4, 3], 8)
     assert [p.name for p in tmp_path.iterdir()] == ["v.safetensors"]
 
 
@@ -43,8 +54,8 @@ def test_join_sorts_by_level_video_and_start_and_keeps_rows_together() -> None:
     assert joined.video_uids == ("b", "a")
     keys = list(zip(joined.level, joined.video, joined.start_s))
     assert keys == sorted(keys)
-    of = {label: vector for table in tables for label, vector in zip(table.labels, table.vectors)}
-    for label, vector in zip(joined.labels, joined.vectors):
+    of = {label: vector for table in tables for label, vector in zip(table.labels, table.vectors.half)}
+    for label, vector in zip(joined.labels, joined.vectors.half):
         np.testing.assert_array_equal(vector, of[label])
 
 
@@ -62,6 +73,8 @@ def test_a_broken_or_foreign_file_is_an_error_that_names_it(tmp_path) -> None:
     assert source_of(path) is None
     with pytest.raises(DataError, match="checksum does not hold"):
         read_table(path)
+    with pytest.raises(DataError, match=r"v\.safetensors: not readable"):
+        spans_by_level(path)
     write_kept(path, {"x": np.zeros(2)}, about={"format": "other"})
     assert source_of(path) is None
     with pytest.raises(DataError, match="value 'other'"):

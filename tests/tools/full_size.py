@@ -25,6 +25,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.tools import full_size_search
+
 VIDEOS, NARRATIONS, TEXTS = 8_000, 3_847_723, 2_300_000
 DIM, TEXT_DIM = 256, 768
 _ROOT = Path(__file__).parents[2]
@@ -117,7 +119,13 @@ sys.exit(status)
     size = sum(path.stat().st_size for path in files)
     counted = f"{len(files)} file{'s' if len(files) > 1 else ''}"
     rows.append(("the text cache", "6.8 GB in 141 files", f"{size / 1e9:.2f} GB in {counted}"))
-    return rows
+    return rows + full_size_search.rows(folder, share, search_child)
+
+
+def search_child(code: str) -> tuple[float, int, str]:
+    """Run code as `tests.tools.full_size_search` asks for it."""
+    cost = child(code)
+    return cost.seconds, cost.resident, cost.said
 
 
 def make(folder: Path, share: float) -> Path:
@@ -247,7 +255,7 @@ def child(code: str, *, memory: float | None = None) -> Cost:
     peak = [int(line.split()[1]) for line in said.splitlines() if line.startswith("peak ")]
     lines = [line for line in said.splitlines() if not line.startswith("peak ")]
     told = [line for line in lines if "headers read" in line or "narrations" in line or " steps, " in line]
-    return Cost(seconds, cpu_s, peak[-1], told[-1] if told else "")
+    return Cost(seconds, cpu_s, peak[-1], (told or lines or [""])[-1])
 
 
 @contextlib.contextmanager
