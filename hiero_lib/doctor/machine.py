@@ -173,12 +173,13 @@ def report(machine: dict[str, Any], chunk: ChunkTime, costs: list[Cost]) -> str:
     if "training_memory_gb" in machine:
         lines.insert(2, f"memory of training: about {machine['training_memory_gb']:.1f} GB in float32")
     for cost in costs:
-        took = "-" if cost.seconds is None else _readable(cost.seconds)
+        took = "-" if cost.seconds is None else readable(cost.seconds)
         lines.append(f"{cost.notebook}  {took:>9}  {cost.how}")
     return "\n".join(lines)
 
 
-def _readable(seconds: float) -> str:
+def readable(seconds: float) -> str:
+    """Seconds in the largest unit of which there is one: ``1.5 h``."""
     for unit, scale in (("days", 86400), ("h", 3600), ("min", 60)):
         if seconds >= scale:
             return f"{seconds / scale:.1f} {unit}"

@@ -28,11 +28,13 @@ class RunFolder:
         profile: its settings.
         folder: ``outputs/<run>``, which exists.
         started: when the notebook that works in it began, in seconds since 1970.
+        remark: what no figure of it may be read without, for example that its models are hardly trained.
     """
 
     profile: Profile
     folder: Path
     started: float = field(default_factory=time.time)
+    remark: str = ""
 
     @property
     def seconds(self) -> float:
@@ -41,8 +43,9 @@ class RunFolder:
 
     @property
     def data_name(self) -> str:
-        """For titles of figures: whose data this is."""
-        return "the generated sample" if self.profile.is_sample else self.profile.name
+        """For titles of figures: whose data this is, with the remark."""
+        name = "the generated sample" if self.profile.is_sample else self.profile.name
+        return f"{name} ({self.remark})" if self.remark else name
 
     def model_folder(self, backbone: str) -> Path:
         """Where a model of this run is trained: a folder for each way of training it.
