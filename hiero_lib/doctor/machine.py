@@ -130,6 +130,7 @@ def expected_costs(profile: Profile, segments: dict[str, int], chunk: ChunkTime)
         forwards("05", "all", "all videos once at most, for one model"),
         forwards("06", "all", "all videos once, to search in them; their clustering at every level on top"),
         Cost("07", None, "a drawn video of 40 s: under a minute; your own: its features, for the most part"),
+        Cost("08", None, "reads results that are there: seconds"),
     ]
 
 

@@ -92,6 +92,15 @@ def test_the_fixed_order_of_cells(path: Path) -> None:
 
 
 @each_notebook
+def test_each_asks_a_question_and_says_what_to_look_at_and_what_to_change(path: Path) -> None:
+    title, *texts = [cell.source for cell in read(path).cells if cell.cell_type == "markdown"]
+    assert re.search(r"^\*\*The question:\*\* .+\?$", title, flags=re.MULTILINE)
+    assert any(re.search(r"\*\*[Ll]ook (at|here)", text) for text in texts)
+    assert texts[-1].startswith("**Change one thing:**")
+    assert not any(re.match(r"# ", text) for text in texts)  # one title
+
+
+@each_notebook
 def test_parameters_are_literals_with_a_comment_each(path: Path) -> None:
     source = code_cells(path)[2].source
     assert list(notebook_parameters(path))[:4] == ["profile", "run", "outputs", "settings"]

@@ -48,7 +48,7 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
 
     results = json.loads(path.read_text())
     sections = ["data", "training", "egomcq", "threads", "egonlq", "egonlq_levels", "egoprocel"]
-    sections += ["step_grounding", "step_localization", "search", "explorer", "own_video"]
+    sections += ["step_grounding", "step_localization", "search", "explorer", "own_video", "compare"]
     assert list(results["sections"]) == sections
     assert {outcome["status"] for outcome in results["notebooks"].values()} == {"done"}
     egomcq = results["sections"]["egomcq"]
@@ -82,6 +82,9 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
     assert own["how"] == "threads of a small model trained on this video alone, on its 24 narrations"
     assert all(Path(file).is_file() for file in own["files"])
 
+    assert results["sections"]["compare"]["extra"]["runs"] == ["tiny"]
+    assert (path.parent / "compare.md").read_text().startswith("# Results of run `tiny`")
+
     searched = {row["method"] for row in results["sections"]["search"]["rows"]}
     assert searched == methods | gains
     assert results["sections"]["explorer"]["extra"]["videos_searched"] == 10
@@ -109,6 +112,7 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
         "step_localization_1.png",
         "step_localization_2.png",
         "own_video.png",
+        "compare.png",
         *(f"{name}.png" for name in ("hierarchy", "lanes", "tree", "similarity", "query")),
     }
     for name in results["notebooks"]:
