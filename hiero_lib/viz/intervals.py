@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MINUS = " minus "  # in the name of a difference between two methods
 _BAND = 0.5  # of a row, over which the dots of several runs are spread
 _COLUMNS = 3
+_GAP = 72  # pixels between two rows of panels, for ticks and the next title
 _QUOTED = "published, on the real data"
 
 
@@ -181,13 +182,14 @@ def _plotly(rows: Sequence[str], panels: Sequence[DotPanel], *, title: str, them
     from plotly.subplots import make_subplots
 
     down, across = _places(panels)
+    height = down * _row_height(panels) * len(rows) + (down - 1) * _GAP
     figure = make_subplots(
         rows=down,
         cols=across,
         shared_yaxes=True,
         subplot_titles=[markup(panel.title) for panel in panels],
         horizontal_spacing=0.04,
-        vertical_spacing=0.24 / down,
+        vertical_spacing=_GAP / height if down > 1 else 0,
     )
     groups = _groups(panels)
     legend, listed = _needs_legend(rows, groups), set[str]()
@@ -231,7 +233,7 @@ def _plotly(rows: Sequence[str], panels: Sequence[DotPanel], *, title: str, them
             figure.add_vline(x=0, line={"color": theme.text, "width": 1}, **place)
     figure.update_annotations(font_size=13)
     figure.update_layout(
-        **page_layout(title, theme, height=130 + down * (64 + _row_height(panels) * len(rows)), top=96),
+        **page_layout(title, theme, height=height + 96 + 64, top=96),
         hovermode="closest",
     )
     return figure
