@@ -21,7 +21,7 @@ from hiero_lib.results.run import RunFolder, trained_models
 from hiero_lib.sources.sample import make_sample
 from hiero_lib.training.loop import run_training
 
-EPOCHS = 10  # at most; the sample's profile has 30
+EPOCHS = 8  # at most; the sample's profile has 30
 ENDING = "-short-training"  # of the run's name
 BACKBONES: tuple[Backbone, ...] = ("probe", "hiero")
 
