@@ -195,9 +195,9 @@ def test_results_are_figures_with_the_table_folded_below(run: RunFolder, display
     record(run.folder, "b", rows, profile=run.profile, seconds=1)
     notebook.show_results(run, "b", metrics=["R1@0.3"])
     methods, differences, table = displayed
-    assert [note.text for note in methods.layout.annotations] == ["R1@0.3"]
+    assert [note.text for note in methods.layout.annotations] == ["R1@0.3, %"]
     assert methods.layout.title.text == "B on the generated sample"
-    assert differences.layout.title.text == "B on the generated sample, differences in points"
+    assert differences.layout.title.text == "B on the generated sample, differences"
     assert table.startswith("<details><summary>")
     assert "# Results of run" not in table
     assert "mAP&#64;0.1" in table

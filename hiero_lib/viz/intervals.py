@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hiero_lib.results.entries import PUBLISHED, REAL, Entry
-from hiero_lib.viz.page import Engine, drawn, markup, page_layout, print_axes, print_page, shortened
+from hiero_lib.viz.page import Engine, drawn, legend_below, markup, page_layout, print_axes, print_page, shortened
 from hiero_lib.viz.palette import THEMES, Theme, ThemeName, method_color, thread_color
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MINUS = " minus "  # in the name of a difference between two methods
 _BAND = 0.5  # of a row, over which the dots of several runs are spread
-_COLUMNS = 3
+_COLUMNS = 2  # a notebook's page may be 600 pixels wide
 _GAP = 72  # pixels between two rows of panels, for ticks and the next title
 _QUOTED = "published, on the real data"
 
@@ -160,8 +160,12 @@ def _hover(entry: Entry, percent: float, *, several: bool) -> str:
 
 def _places(panels: Sequence[DotPanel]) -> tuple[int, int]:
     """Rows and columns of panels."""
-    columns = 2 if len(panels) == 4 else min(len(panels), _COLUMNS)
+    columns = min(len(panels), _COLUMNS)
     return -(-len(panels) // columns), columns
+
+
+def _unit(zero: bool) -> str:
+    return ", points" if zero else ", %"
 
 
 def _groups(panels: Sequence[DotPanel]) -> list[str]:
@@ -187,7 +191,7 @@ def _plotly(rows: Sequence[str], panels: Sequence[DotPanel], *, title: str, them
         rows=down,
         cols=across,
         shared_yaxes=True,
-        subplot_titles=[markup(panel.title) for panel in panels],
+        subplot_titles=[markup(f"{panel.title}{_unit(zero)}") for panel in panels],
         horizontal_spacing=0.04,
         vertical_spacing=_GAP / height if down > 1 else 0,
     )
@@ -218,7 +222,7 @@ def _plotly(rows: Sequence[str], panels: Sequence[DotPanel], *, title: str, them
                 **place,
             )
             listed.add(group)
-        figure.update_xaxes(ticksuffix="" if zero else " %", gridcolor=theme.grid, zeroline=False, nticks=6, **place)
+        figure.update_xaxes(gridcolor=theme.grid, zeroline=False, nticks=6, tickangle=0, **place)
         figure.update_yaxes(
             range=[len(rows) - 0.5, -0.5],
             tickvals=list(range(len(rows))),
@@ -235,6 +239,7 @@ def _plotly(rows: Sequence[str], panels: Sequence[DotPanel], *, title: str, them
     figure.update_layout(
         **page_layout(title, theme, height=height + 96 + 64, top=96),
         hovermode="closest",
+        legend=legend_below(),
     )
     return figure
 
@@ -259,8 +264,7 @@ def _matplotlib(
             axes.axvline(0, color=theme.text, linewidth=0.8)
         axes.set_yticks(range(len(rows)), rows if number % across == 0 else [""] * len(rows))
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_title(panel.title, loc="left", color=theme.text, fontsize=9)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}" if zero else f"{value:g} %")
+        axes.set_title(f"{panel.title}{_unit(zero)}", loc="left", color=theme.text, fontsize=9)
         axes.locator_params(axis="x", nbins=5)
         axes.grid(color=theme.grid, linewidth=0.5)
         print_axes(axes, theme)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.viz.page import Engine, drawn, markup, page_layout
+from hiero_lib.viz.page import Engine, drawn, legend_below, markup, page_layout
 from hiero_lib.viz.palette import THEMES, Theme, ThemeName, method_color, thread_color
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ class Panel:
 _PANELS: dict[str, str] = {  # key of an event -> title
     "vna": "L_vna: segments and narrations",
     "ft": "L_ft: functional threads",
-    "egomcq_inter": "EgoMCQ inter-video accuracy (%)",
-    "egomcq_intra": "EgoMCQ intra-video accuracy (%)",
+    "egomcq_inter": "EgoMCQ inter-video, %",
+    "egomcq_intra": "EgoMCQ intra-video, %",
     "loss": "loss: the weighted sum",
     "ft_self": "L_ft: share that a node gives itself",
     "lr": "learning rate",
@@ -295,9 +295,10 @@ def _plotly(panels: Sequence[Panel], *, title: str, theme: Theme) -> PlotlyFigur
             automargin=True,
             **place,
         )
-    figure.update_layout(
-        **page_layout(title, theme, height=110 + 250 * rows, top=96), showlegend=_needs_legend(panels)
-    )
+    figure.update_annotations(font_size=13)
+    page = page_layout(title, theme, height=150 + 250 * rows, top=96)
+    page["margin"]["b"] += 40  # the title of the axis above, the legend below
+    figure.update_layout(**page, showlegend=_needs_legend(panels), legend=legend_below())
     return figure
 
 

@@ -71,7 +71,7 @@ class Results:
         title = f"Run {results['run']} on the generated sample"
         return {
             "measures": plot_intervals(lines, title=title, **look),
-            "differences": plot_intervals(lines, title=f"{title}, in points", differences=True, **look),
+            "differences": plot_intervals(lines, title=f"{title}, differences", differences=True, **look),
             "training": plot_training(training_logs([results]), title=title, **look),
         }
 

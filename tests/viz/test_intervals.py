@@ -110,3 +110,12 @@ def test_nothing_to_draw_and_an_unknown_engine_are_refused() -> None:
 def test_the_colours_of_methods_are_by_the_names_that_runs_give_them() -> None:
     assert None not in {method_color(name) for name in (UNTRAINED, PROBE, HIERO)}
     assert method_color("uniform pieces") is None
+
+
+def test_titles_say_the_unit() -> None:
+    for differences, unit in ((False, ", %"), (True, ", points")):
+        plotly = plot_intervals(entries("r"), title="x", differences=differences)
+        printed = plot_intervals(entries("r"), title="x", differences=differences, engine="matplotlib")
+        titles = [note.text for note in plotly.layout.annotations]
+        assert titles == [axes.get_title(loc="left") for axes in printed.axes]
+        assert all(title.endswith(unit) for title in titles)
