@@ -174,10 +174,15 @@ def show_written(run: RunFolder) -> None:
 
 
 def _link(paths: Sequence[Path], run_folder: Path) -> str:
-    """A link to the first of the files that a browser shows, from the folder of the notebook that is open."""
+    """A link to the first of the files that a browser shows, from the folder of the notebook that is open.
+
+    Colab's pages do not reach the files of its machine: there its name.
+    """
     shown = [path for kind in (".html", ".png", ".md") for path in paths if path.suffix == kind]
     if not shown:
         return ""
+    if "COLAB_RELEASE_TAG" in os.environ:
+        return _as_text(shown[0].name)
     here = run_folder if in_batch() else Path(__file__).resolve().parent.parent / "notebooks"
     return f"[{_as_text(shown[0].name)}]({quote(os.path.relpath(shown[0], here).replace(os.sep, '/'))})"
 

@@ -179,7 +179,10 @@ def test_what_was_written_is_a_line_a_folder_with_its_size_and_a_link(
     monkeypatch.setenv("HIERO_COMMAND", "reproduce")  # the notebook that is looked at is the copy in the run's folder
     show_written(run)
     show_written(RunFolder(run.profile, run.folder, started=time.time() + 5))
-    by_hand, in_batch, nothing = (text.splitlines()[2:] for text in displayed)
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "x")
+    show_written(run)
+    by_hand, in_batch, nothing, on_colab = (text.splitlines()[2:] for text in displayed)
+    assert on_colab[1].endswith("| a &amp;b.png |")
     assert in_batch == [
         "| `run.json` | 4 kB |  |",
         "| `figures/`, 21 files | 2 kB | [a &amp;b.png](figures/a%20%26b.png) |",
