@@ -161,6 +161,8 @@ def show_written(run: RunFolder) -> None:
     by_folder: dict[str, list[Path]] = {}
     for path in written:
         inside = path.relative_to(run.folder)
+        if inside.parts[0].startswith("."):  # work in progress
+            continue
         by_folder.setdefault(f"{inside.parts[0]}/" if len(inside.parts) > 1 else "", []).append(path)
     rows = []
     for folder, paths in sorted(by_folder.items()):

@@ -175,6 +175,8 @@ def test_what_was_written_is_a_line_a_folder_with_its_size_and_a_link(
         folder.mkdir(parents=True)
         (folder / "x.bin").write_bytes(b"x" * 100)
     (run.folder / "figures" / "a &b.png").write_bytes(b"x" * 400)
+    (run.folder / ".running").mkdir()
+    (run.folder / ".running" / "02.ipynb").write_bytes(b"x")  # reproduce's own, while the notebook runs
     show_written(run)
     monkeypatch.setenv("HIERO_COMMAND", "reproduce")  # the notebook that is looked at is the copy in the run's folder
     show_written(run)

@@ -124,10 +124,15 @@ def thread_rows(levels: list[HierarchyLevel]) -> list[tuple[int, int, int, str]]
     return rows
 
 
-def narrations_in(batch: Batch) -> Narrations:
-    """What is narrated in a batch of one chunk, in the order of time."""
+def chunk_start_s(batch: Batch, features: FeatureConfig) -> float:
+    """Where a batch of one chunk begins in its video, in seconds."""
+    return float(batch.pos.min()) - features.stride_s / 2
+
+
+def narrations_in(batch: Batch, *, start_s: float = 0.0) -> Narrations:
+    """What is narrated in a batch of one chunk, in the order of time, which is counted from ``start_s`` on."""
     told = sorted(zip(batch.narration_time.tolist(), batch.narration_texts[0]))
-    return Narrations([time for time, _ in told], [text for _, text in told])
+    return Narrations([time - start_s for time, _ in told], [text for _, text in told])
 
 
 def loss_rows(forward: ForwardPass, batch: Batch, profile: Profile) -> list[tuple[str, float, float, str]]:

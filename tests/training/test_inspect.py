@@ -13,6 +13,7 @@ from hiero_lib.config import Profile, load_profile
 from hiero_lib.models.checkpoints import build_model, card_of, save_model
 from hiero_lib.training.inspect import (
     batch_rows,
+    chunk_start_s,
     first_batch,
     level_rows,
     loss_rows,
@@ -130,3 +131,12 @@ def test_what_is_narrated_in_a_batch_rises_in_time(tmp_path: Path) -> None:
     told = narrations_in(batch)
     assert list(told.times) == sorted(batch.narration_time.tolist())
     assert sorted(told.texts) == sorted(batch.narration_texts[0])
+    later = narrations_in(batch, start_s=0.5)
+    assert later.times == pytest.approx([time - 0.5 for time in told.times])
+
+
+def test_a_chunk_begins_where_its_first_segment_does(tmp_path: Path) -> None:
+    profile = tiny(tmp_path)
+    batch = first_batch(profile)
+    first = int(batch.first_index[0])
+    assert chunk_start_s(batch, profile.features) == pytest.approx(first * profile.features.stride_s, abs=1e-4)

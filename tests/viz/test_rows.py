@@ -68,3 +68,4 @@ def test_the_networks_own_threads_are_rows_the_coarsest_on_top() -> None:
     assert [row.name for row in rows] == ["trained, level 2", "trained, level 1"]
     assert rows[0].spans == [Span(0.0, 4.0, 1)]
     assert rows[1].spans == [Span(0.0, 2.0, 0), Span(2.0, 4.0, 2)]
+    assert network_rows([segments, pooled], stride_s=1.0, start_s=-3.0)[0].spans[0] == Span(3.0, 5.0, 0)
