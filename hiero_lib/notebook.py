@@ -147,7 +147,8 @@ def show_results(run: RunFolder, section: str, *, metrics: Sequence[str] | None 
     for benchmark, lines in by_benchmark(entries(of_section)).items():
         for differences in (False, True):
             if interval_panels(lines, metrics=metrics, differences=differences)[1]:
-                title = f"{benchmark} on {run.data_name}" + ", differences" * differences
+                name = benchmark.split(" (")[0]  # what the measure is stands in the notebook's text
+                title = f"{name} on {run.data_name}" + ", differences" * differences
                 display(plot_intervals(lines, title=title, metrics=metrics, differences=differences))
     _, _, below = table(of_section).partition("\n")  # the first line is a title, and the notebook has one
     folded = f"<details><summary>All values, and how they were made</summary>\n\n{below}\n</details>"

@@ -195,8 +195,9 @@ def test_what_was_written_is_a_line_a_folder_with_its_size_and_a_link(
 
 
 def test_results_are_figures_with_the_table_folded_below(run: RunFolder, displayed: list[Any]) -> None:
-    rows = [Row("B", "HiERO", metric, Metric(0.5, 3, 0, (0.4, 0.6))) for metric in ("mAP@0.1", "R1@0.3")]
-    rows += [Row("B", "HiERO minus linear probe", "R1@0.3", Metric(0.1, 3)), Row("B", "P", "R1@0.3", None, 0.2)]
+    long = "B (in hundredths)"
+    rows = [Row(long, "HiERO", metric, Metric(0.5, 3, 0, (0.4, 0.6))) for metric in ("mAP@0.1", "R1@0.3")]
+    rows += [Row(long, "HiERO minus linear probe", "R1@0.3", Metric(0.1, 3)), Row(long, "P", "R1@0.3", None, 0.2)]
     record(run.folder, "b", rows, profile=run.profile, seconds=1)
     notebook.show_results(run, "b", metrics=["R1@0.3"])
     methods, differences, table = displayed

@@ -236,11 +236,10 @@ def _plotly(rows: Sequence[str], panels: Sequence[DotPanel], *, title: str, them
         if zero:
             figure.add_vline(x=0, line={"color": theme.text, "width": 1}, **place)
     figure.update_annotations(font_size=13)
-    figure.update_layout(
-        **page_layout(title, theme, height=height + 96 + 64, top=96),
-        hovermode="closest",
-        legend=legend_below(),
-    )
+    foot = 72 if legend else 40
+    page = page_layout(title, theme, height=height + 96 + foot, top=96)
+    page["margin"]["b"] = foot
+    figure.update_layout(**page, hovermode="closest", legend=legend_below())
     return figure
 
 
