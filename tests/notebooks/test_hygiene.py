@@ -98,6 +98,7 @@ def test_each_asks_a_question_and_says_what_to_look_at_and_what_to_change(path: 
     assert any(re.search(r"\*\*[Ll]ook (at|here)", text) for text in texts)
     assert texts[-1].startswith("**Change one thing:**")
     assert not any(re.match(r"# ", text) for text in texts)  # one title
+    assert not re.search(r"\w@\w", re.sub(r"`[^`]*`", "", "".join(texts)))  # R1@0.3 becomes a link to a mail address
 
 
 @each_notebook
