@@ -28,12 +28,9 @@ BACKBONES: tuple[Backbone, ...] = ("probe", "hiero")
 
 def short_run(run: RunFolder) -> RunFolder:
     """The run beside ``run`` that a short training works in; nothing is written."""
-    full = run.profile.training.epochs
-    epochs = min(EPOCHS, full)
-    training = dataclasses.replace(run.profile.training, epochs=epochs)
-    remark = f"short training, {epochs} of {full} epochs"
+    training = dataclasses.replace(run.profile.training, epochs=min(EPOCHS, run.profile.training.epochs))
     folder = run.folder.with_name(run.folder.name + ENDING)
-    return RunFolder(dataclasses.replace(run.profile, training=training), folder, remark=remark)
+    return RunFolder(dataclasses.replace(run.profile, training=training), folder, remark="short training")
 
 
 def train_short(run: RunFolder, *, say: Callable[[str], None] = say) -> RunFolder:
@@ -53,14 +50,15 @@ def train_short(run: RunFolder, *, say: Callable[[str], None] = say) -> RunFolde
         raise ConfigError(problem, field="profile.is_sample", value=run.profile.is_sample)
     short = short_run(run)
     root = DataPaths.at(run.profile.data_root)
+    epochs = f"{short.profile.training.epochs} of {run.profile.training.epochs} epochs"
     say(f"{run.folder.name} has no trained models; notebook 01 trains them, in minutes.")
     if _is_trained(short):
-        say(f"Those of an earlier short training stand in: {short.remark}, in {short.folder}")
+        say(f"Those of an earlier short training stand in, {epochs}, in {short.folder}")
         return dataclasses.replace(short, started=run.started)
     sample = "" if root.egoclip.is_file() else "the sample is made (some 15 s), then "
     say(
-        f"For now {sample}both are trained for {short.profile.training.epochs} epochs, which takes about a minute on"
-        f" two CPU cores. They, and all that this notebook writes, go to {short.folder}: {short.remark}, no result."
+        f"For now {sample}the probe and HiERO are trained for {epochs}: about a minute on two CPU cores. They, and all"
+        f' that this notebook writes, go to {short.folder}. Its figures say "short training": they are no results.'
     )
     if sample:
         say(make_sample(root.root, dim=run.profile.features.dim).summary())

@@ -44,8 +44,9 @@ class RunFolder:
     @property
     def data_name(self) -> str:
         """For titles of figures: whose data this is, with the remark."""
-        name = "the generated sample" if self.profile.is_sample else self.profile.name
-        return f"{name} ({self.remark})" if self.remark else name
+        if self.remark:  # short, so that a narrow page does not cut it off
+            return f"{'the sample' if self.profile.is_sample else self.profile.name} ({self.remark})"
+        return "the generated sample" if self.profile.is_sample else self.profile.name
 
     def model_folder(self, backbone: str) -> Path:
         """Where a model of this run is trained: a folder for each way of training it.

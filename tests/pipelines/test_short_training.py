@@ -28,7 +28,7 @@ def test_models_in_a_run_of_their_own_that_says_what_it_is(run: RunFolder, monke
     said: list[str] = []
     short = train_short(run, say=said.append)
     assert short.folder == run.folder.with_name("r-short-training")
-    assert short.data_name == "the generated sample (short training, 2 of 30 epochs)"
+    assert short.data_name == "the sample (short training)"
     assert short.profile == dataclasses.replace(
         run.profile, training=dataclasses.replace(run.profile.training, epochs=2)
     )
@@ -37,7 +37,7 @@ def test_models_in_a_run_of_their_own_that_says_what_it_is(run: RunFolder, monke
     assert list(models) == ["probe", "hiero"]
     assert all(path.is_relative_to(short.folder / "train") and path.is_dir() for path in models.values())
     assert said[0] == "r has no trained models; notebook 01 trains them, in minutes."
-    assert "takes about a minute" in said[1]
+    assert "2 of 30 epochs: about a minute" in said[1]
     assert str(short.folder) in said[1]
     assert "the sample is made" not in said[1]
 
@@ -62,7 +62,7 @@ def test_other_settings_or_a_lost_model_are_trained_anew(run: RunFolder, monkeyp
 def test_a_shorter_training_stays_as_short(run: RunFolder) -> None:
     training = dataclasses.replace(run.profile.training, epochs=2)
     asked = dataclasses.replace(run, profile=dataclasses.replace(run.profile, training=training))
-    assert short_run(asked).remark == "short training, 2 of 2 epochs"
+    assert short_run(asked).profile.training.epochs == 2
     assert not short_run(asked).folder.exists()
 
 
@@ -81,7 +81,7 @@ def test_the_sample_is_made_where_it_is_missing_and_real_data_are_refused(
     with pytest.raises(DataError, match="no more"):
         train_short(dataclasses.replace(run, profile=absent), say=said.append)
     assert asked == [(tmp_path / "none", 12)]
-    assert "the sample is made (some 15 s), then both are trained" in said[1]
+    assert "the sample is made (some 15 s), then the probe and HiERO are trained" in said[1]
     real = dataclasses.replace(run, profile=dataclasses.replace(run.profile, is_sample=False))
     with pytest.raises(ConfigError, match="of the sample alone"):
         train_short(real)
