@@ -57,7 +57,7 @@ def train_short(run: RunFolder, *, say: Callable[[str], None] = say) -> RunFolde
         return dataclasses.replace(short, started=run.started)
     sample = "" if root.egoclip.is_file() else "the sample is made (some 15 s), then "
     say(
-        f"For now {sample}the probe and HiERO are trained for {epochs}: about a minute on two CPU cores. They, and all"
+        f"For now {sample}the probe and HiERO are trained for {epochs}: about a minute on two CPU cores. They and all"
         f' that this notebook writes, go to {short.folder}. Its figures say "short training": they are no results.'
     )
     if sample:
