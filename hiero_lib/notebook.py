@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from hiero_lib.base.versions import version_of
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from hiero_lib.results.run import RunFolder
 
 _NOT_ON_COLAB = {"jupyterlab"}  # it breaks Colab's own server
-_LISTED = 12  # files of a folder; of more, their number is told
+_CODE = re.compile(r"(`[^`]*`)")  # in markdown, which shows it as it is
 
 
 def install_missing(requirements: str | Path | None = None) -> list[str]:
@@ -127,33 +128,66 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     display(Markdown("\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)))
 
 
-def show_results(run: RunFolder, section: str) -> None:
-    """Display one section of the run's results as ``results.md`` has it."""
+def show_results(run: RunFolder, section: str, *, metrics: Sequence[str] | None = None) -> None:
+    """Display one section of the run's results: figures, and folded below all values as ``results.md`` has them.
+
+    Args:
+        run: of this notebook.
+        section: of its ``results.json``.
+        metrics: the measures that the figures show; None: all.
+    """
     from IPython.display import Markdown, display
 
+    from hiero_lib.results.entries import by_benchmark, entries
     from hiero_lib.results.record import load, table
+    from hiero_lib.viz.intervals import interval_panels, plot_intervals
 
     results = load(run.folder)
     of_section = {**results, "notebooks": {}, "sections": {section: results["sections"][section]}}
-    display(Markdown(_no_address(table(of_section))))
+    for benchmark, lines in by_benchmark(entries(of_section)).items():
+        for differences in (False, True):
+            if interval_panels(lines, metrics=metrics, differences=differences)[1]:
+                name = benchmark.split(" (")[0]  # what the measure is stands in the notebook's text
+                title = f"{name} on {run.data_name}" + ", differences" * differences
+                display(plot_intervals(lines, title=title, metrics=metrics, differences=differences))
+    _, _, below = table(of_section).partition("\n")  # the first line is a title, and the notebook has one
+    folded = f"<details><summary>All values, and how they were made</summary>\n\n{below}\n</details>"
+    display(Markdown(_no_address(folded)))
 
 
 def show_written(run: RunFolder) -> None:
-    """Display which files of the run this notebook has written; folders of many are summed up."""
+    """Display what this notebook has written of the run: a line a folder, with its size and a file of it to open."""
     written = [path for path in sorted(run.folder.rglob("*")) if path.is_file()]
     written = [path for path in written if path.stat().st_mtime >= run.started]
-    by_folder: dict[Path, list[Path]] = {}
+    by_folder: dict[str, list[Path]] = {}
     for path in written:
-        by_folder.setdefault(path.parent.relative_to(run.folder), []).append(path)
+        inside = path.relative_to(run.folder)
+        if inside.parts[0].startswith("."):  # work in progress
+            continue
+        by_folder.setdefault(f"{inside.parts[0]}/" if len(inside.parts) > 1 else "", []).append(path)
     rows = []
-    for folder, paths in by_folder.items():
-        sizes = [path.stat().st_size for path in paths]
-        if len(paths) > _LISTED:
-            rows.append([f"`{folder}/`, {len(paths)} files", _size(sum(sizes))])
-        else:
-            rows += [[f"`{path.relative_to(run.folder)}`", _size(size)] for path, size in zip(paths, sizes)]
+    for folder, paths in sorted(by_folder.items()):
+        what = f"`{folder}`, {len(paths)} files" if folder else ", ".join(f"`{path.name}`" for path in paths)
+        rows.append([what, _size(sum(path.stat().st_size for path in paths)), _link(paths, run.folder)])
+    from IPython.display import Markdown, display
+
+    lines = [["in the run's folder", "size", "to open"], ["---"] * 3, *rows]
     print(f"in {run.folder}:")
-    show_table(["file", "size"], rows)
+    display(Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines)))
+
+
+def _link(paths: Sequence[Path], run_folder: Path) -> str:
+    """A link to the first of the files that a browser shows, from the folder of the notebook that is open.
+
+    Colab's pages do not reach the files of its machine: there its name.
+    """
+    shown = [path for kind in (".html", ".png", ".md") for path in paths if path.suffix == kind]
+    if not shown:
+        return ""
+    if "COLAB_RELEASE_TAG" in os.environ:
+        return _as_text(shown[0].name)
+    here = run_folder if in_batch() else Path(__file__).resolve().parent.parent / "notebooks"
+    return f"[{_as_text(shown[0].name)}]({quote(os.path.relpath(shown[0], here).replace(os.sep, '/'))})"
 
 
 def require_data(run: RunFolder, section: str, needed: Iterable[str | Path]) -> None:
@@ -217,6 +251,28 @@ def check_results(
     print(f"Complete: {path}, section {section!r}, {len(recorded['rows'])} rows, {run.seconds:.0f} s")
 
 
+def with_models(run: RunFolder) -> RunFolder:
+    """The run itself, where notebook 01 has trained its models; on the sample else one beside it, trained for a
+    minute (`hiero_lib.pipelines.short_training`), so that a notebook that is opened alone has something to show.
+
+    In a batch nothing stands in for anything: there the models are there, or it is an error.
+
+    Raises:
+        IncompleteResults: there are no models, and none can be trained in a minute; says what to run, and how long
+            that takes on this machine.
+    """
+    from hiero_lib.doctor.advice import training_advice
+    from hiero_lib.pipelines.short_training import train_short
+    from hiero_lib.results.record import load
+    from hiero_lib.results.run import IncompleteResults
+
+    if "training" in load(run.folder)["sections"] or in_batch():
+        return run
+    if run.profile.is_sample:
+        return train_short(run)
+    raise IncompleteResults(training_advice(run.profile, run.folder))
+
+
 def run_methods(run: RunFolder, *, device: torch.device, which: str = "last") -> dict[str, Method]:
     """The untrained features and the models that notebook 01 trained in this run, by the name that tables give them.
 
@@ -238,7 +294,7 @@ def in_batch() -> bool:
 
 def _cell(value: object) -> str:
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    parts = re.split(r"(`[^`]*`)", " ".join(text.splitlines()).replace("|", "\\|"))  # code, which is as it is
+    parts = _CODE.split(" ".join(text.splitlines()).replace("|", "\\|"))
     plain = (_as_text(part) if number % 2 == 0 else part for number, part in enumerate(parts))
     return _no_address("".join(plain))
 
@@ -250,8 +306,9 @@ def _as_text(text: str) -> str:
 
 
 def _no_address(text: str) -> str:
-    """Markdown in which ``R1@0.3`` does not become a link to a mail address."""
-    return re.sub(r"(R\d)@(\d)", r"\1&#64;\2", text)
+    """Markdown in which ``R1@0.3`` and ``mAP@0.1`` do not become links to mail addresses; code is left as it is."""
+    parts = _CODE.split(text)
+    return "".join(part.replace("@", "&#64;") if number % 2 == 0 else part for number, part in enumerate(parts))
 
 
 def _size(size: float) -> str:

@@ -7,8 +7,11 @@ import sys
 import time
 import types
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from IPython.display import Markdown
 
 from hiero_lib import notebook
 from hiero_lib.base.errors import ConfigError, DownloadError, EndOfNotebook
@@ -152,22 +155,59 @@ def test_the_closing_check_is_not_content_with_an_older_run(run: RunFolder) -> N
         check_results(later, "egomcq")
 
 
-def test_what_was_written_is_listed_with_its_size(
-    run: RunFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def displayed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What a notebook's cell displays; markdown as its text."""
+    shown: list[Any] = []
+
+    def display(what: Any) -> None:
+        shown.append(what.data if isinstance(what, Markdown) else what)
+
+    monkeypatch.setattr("IPython.display.display", display)
+    return shown
+
+
+def test_what_was_written_is_a_line_a_folder_with_its_size_and_a_link(
+    run: RunFolder, displayed: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown: list[list[list[str]]] = []
-    monkeypatch.setattr(notebook, "show_table", lambda header, rows: shown.append([list(row) for row in rows]))
-    (run.folder / "sub").mkdir()
-    (run.folder / "sub" / "a.bin").write_bytes(b"x" * 1234)
-    show_written(run)
     for number in range(20):
-        (run.folder / "many").mkdir(exist_ok=True)
-        (run.folder / "many" / f"{number}.bin").write_bytes(b"x" * 100)
+        folder = run.folder / "figures" / f"{number}"
+        folder.mkdir(parents=True)
+        (folder / "x.bin").write_bytes(b"x" * 100)
+    (run.folder / "figures" / "a &b.png").write_bytes(b"x" * 400)
+    (run.folder / ".running").mkdir()
+    (run.folder / ".running" / "02.ipynb").write_bytes(b"x")  # reproduce's own, while the notebook runs
     show_written(run)
-    ours = [["`run.json`", "4 kB"], ["`sub/a.bin`", "1 kB"]]
-    assert shown == [ours, [["`many/`, 20 files", "2 kB"], *ours]]
+    monkeypatch.setenv("HIERO_COMMAND", "reproduce")  # the notebook that is looked at is the copy in the run's folder
+    show_written(run)
     show_written(RunFolder(run.profile, run.folder, started=time.time() + 5))
-    assert shown[2] == []
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "x")
+    show_written(run)
+    by_hand, in_batch, nothing, on_colab = (text.splitlines()[2:] for text in displayed)
+    assert on_colab[1].endswith("| a &amp;b.png |")
+    assert in_batch == [
+        "| `run.json` | 4 kB |  |",
+        "| `figures/`, 21 files | 2 kB | [a &amp;b.png](figures/a%20%26b.png) |",
+    ]
+    link = by_hand[1].split("](")[1].split(")")[0]
+    assert (Path("notebooks") / unquote(link)).resolve() == run.folder / "figures" / "a &b.png"
+    assert nothing == []
+
+
+def test_results_are_figures_with_the_table_folded_below(run: RunFolder, displayed: list[Any]) -> None:
+    long = "B (in hundredths)"
+    rows = [Row(long, "HiERO", metric, Metric(0.5, 3, 0, (0.4, 0.6))) for metric in ("mAP@0.1", "R1@0.3")]
+    rows += [Row(long, "HiERO minus linear probe", "R1@0.3", Metric(0.1, 3)), Row(long, "P", "R1@0.3", None, 0.2)]
+    record(run.folder, "b", rows, profile=run.profile, seconds=1)
+    notebook.show_results(run, "b", metrics=["R1@0.3"])
+    methods, differences, table = displayed
+    assert [note.text for note in methods.layout.annotations] == ["R1@0.3, %"]
+    assert methods.layout.title.text == "B on the generated sample"
+    assert differences.layout.title.text == "B on the generated sample, differences"
+    assert table.startswith("<details><summary>")
+    assert "# Results of run" not in table
+    assert "mAP&#64;0.1" in table
+    assert "R1@0.3" not in table
 
 
 @pytest.mark.parametrize(
@@ -180,8 +220,26 @@ def test_what_was_written_is_listed_with_its_size(
         ("$x$ & y", "&#36;x&#36; &amp; y"),
         ("`run/<a>.pt`, 3 files", "`run/<a>.pt`, 3 files"),
         ("R1@0.3", "R1&#64;0.3"),
+        ("mAP@0.1, a `b@c.d`", "mAP&#64;0.1, a `b@c.d`"),
         (0.123456, "0.1235"),
     ],
 )
 def test_a_cell_of_a_table_is_text(text: object, shown: str) -> None:
     assert notebook._cell(text) == shown
+
+
+def test_models_of_the_run_or_a_short_training_or_what_to_do(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = RunFolder(run.profile, tmp_path / "short")
+    monkeypatch.setattr("hiero_lib.pipelines.short_training.train_short", lambda _: stand_in)
+    monkeypatch.setattr("hiero_lib.doctor.advice.training_advice", lambda *_: "run notebook 01: 3 h")
+    assert notebook.with_models(run) is stand_in
+    real = RunFolder(load_profile("egovlp"), run.folder)
+    with pytest.raises(IncompleteResults, match="run notebook 01: 3 h"):
+        notebook.with_models(real)
+    monkeypatch.setenv("HIERO_COMMAND", "reproduce")  # in a batch nothing stands in for anything
+    assert notebook.with_models(run) is run
+    monkeypatch.delenv("HIERO_COMMAND")
+    record(run.folder, "training", [], profile=run.profile, seconds=1)
+    assert notebook.with_models(run) is run

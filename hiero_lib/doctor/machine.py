@@ -130,6 +130,7 @@ def expected_costs(profile: Profile, segments: dict[str, int], chunk: ChunkTime)
         forwards("05", "all", "all videos once at most, for one model"),
         forwards("06", "all", "all videos once, to search in them; their clustering at every level on top"),
         Cost("07", None, "a drawn video of 40 s: under a minute; your own: its features, for the most part"),
+        Cost("08", None, "reads results that are there: seconds"),
     ]
 
 
@@ -173,12 +174,13 @@ def report(machine: dict[str, Any], chunk: ChunkTime, costs: list[Cost]) -> str:
     if "training_memory_gb" in machine:
         lines.insert(2, f"memory of training: about {machine['training_memory_gb']:.1f} GB in float32")
     for cost in costs:
-        took = "-" if cost.seconds is None else _readable(cost.seconds)
+        took = "-" if cost.seconds is None else readable(cost.seconds)
         lines.append(f"{cost.notebook}  {took:>9}  {cost.how}")
     return "\n".join(lines)
 
 
-def _readable(seconds: float) -> str:
+def readable(seconds: float) -> str:
+    """Seconds in the largest unit of which there is one: ``1.5 h``."""
     for unit, scale in (("days", 86400), ("h", 3600), ("min", 60)):
         if seconds >= scale:
             return f"{seconds / scale:.1f} {unit}"

@@ -63,6 +63,15 @@ def with_names(
     return dataclasses.replace(hierarchy, levels=tuple(levels))
 
 
+def longest_name(hierarchy: VideoHierarchy, *, level: int) -> str | None:
+    """What the thread is called that takes most of the video at this level, of those that have a name; else None."""
+    found = next((of for of in hierarchy.levels if of.level == level), None)
+    if found is None:
+        return None
+    seconds = {thread: length for thread, length in found.seconds().items() if thread in found.names}
+    return found.names[max(seconds, key=seconds.__getitem__)] if seconds else None
+
+
 def phrase(text: str) -> str:
     """An Ego4D narration as a name: ``#C C washes #unsure.`` -> ``washes something``.
 

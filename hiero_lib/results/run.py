@@ -28,11 +28,13 @@ class RunFolder:
         profile: its settings.
         folder: ``outputs/<run>``, which exists.
         started: when the notebook that works in it began, in seconds since 1970.
+        remark: what no figure of it may be read without, for example that its models are hardly trained.
     """
 
     profile: Profile
     folder: Path
     started: float = field(default_factory=time.time)
+    remark: str = ""
 
     @property
     def seconds(self) -> float:
@@ -41,7 +43,9 @@ class RunFolder:
 
     @property
     def data_name(self) -> str:
-        """For titles of figures: whose data this is."""
+        """For titles of figures: whose data this is, with the remark."""
+        if self.remark:  # short, so that a narrow page does not cut it off
+            return f"{'the sample' if self.profile.is_sample else self.profile.name} ({self.remark})"
         return "the generated sample" if self.profile.is_sample else self.profile.name
 
     def model_folder(self, backbone: str) -> Path:

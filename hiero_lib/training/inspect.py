@@ -6,6 +6,7 @@ Everything is what training computes in its first step with this chunk alone, be
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -13,8 +14,10 @@ from torch_geometric.data import Batch
 
 from hiero_lib.config import FeatureConfig, Profile
 from hiero_lib.data.egoclip import EgoClipDataset
+from hiero_lib.data.narrations import Narrations
 from hiero_lib.data.segments import FOLLOW_BATCH
-from hiero_lib.models.checkpoints import build_model, card_of
+from hiero_lib.models.alignment import AlignedModel
+from hiero_lib.models.checkpoints import build_model, card_of, load_model
 from hiero_lib.models.hiero import HierarchyLevel
 from hiero_lib.models.text_encoders import load_text_encoder
 from hiero_lib.training.batches import chunk_order, read_chunks
@@ -53,16 +56,31 @@ def first_batch(profile: Profile) -> Batch:
     return Batch.from_data_list([item], follow_batch=list(FOLLOW_BATCH))
 
 
+def trained_pass(profile: Profile, checkpoint: str | Path, batch: Batch, *, device: torch.device) -> ForwardPass:
+    """What :func:`untrained_pass` gives once a model is trained: its weights, and the same random numbers.
+
+    Raises:
+        DataError: as :func:`hiero_lib.models.checkpoints.load_model`.
+    """
+    encoder = None if profile.text.frozen else load_text_encoder(profile.text, data_root=profile.data_root)
+    model, _ = load_model(checkpoint, text_encoder=encoder)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():
+        return _first_step(model.to(device), profile, batch.to(device))
+
+
+def _first_step(model: AlignedModel, profile: Profile, batch: Batch) -> ForwardPass:
+    torch.manual_seed(mix_seed(profile.training.seed, 0, 0))
+    return ForwardPass(*model.train()(batch, narrations_of(batch)))
+
+
 def untrained_pass(profile: Profile, batch: Batch, *, device: torch.device) -> ForwardPass:
     """HiERO as training begins with it (the same weights, dropout active), applied to a batch; without gradients."""
     card = card_of(profile, "hiero")
     with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():
         encoder = None if profile.text.frozen else load_text_encoder(profile.text, data_root=profile.data_root)
         torch.manual_seed(profile.training.seed)
-        model = build_model(card, text_dim=profile.text.dim, text_encoder=encoder).to(device).train()
-        torch.manual_seed(mix_seed(profile.training.seed, 0, 0))
-        batch = batch.to(device)
-        return ForwardPass(*model(batch, narrations_of(batch)))
+        model = build_model(card, text_dim=profile.text.dim, text_encoder=encoder).to(device)
+        return _first_step(model, profile, batch.to(device))
 
 
 def batch_rows(batch: Batch) -> list[tuple[str, str, str]]:
@@ -104,6 +122,17 @@ def thread_rows(levels: list[HierarchyLevel]) -> list[tuple[int, int, int, str]]
         sizes = level.assignments.unique(return_counts=True)[1].sort(descending=True).values.tolist()
         rows.append((level.level, len(level.x), len(sizes), ", ".join(map(str, sizes))))
     return rows
+
+
+def chunk_start_s(batch: Batch, features: FeatureConfig) -> float:
+    """Where a batch of one chunk begins in its video, in seconds."""
+    return float(batch.pos.min()) - features.stride_s / 2
+
+
+def narrations_in(batch: Batch, *, start_s: float = 0.0) -> Narrations:
+    """What is narrated in a batch of one chunk, in the order of time, which is counted from ``start_s`` on."""
+    told = sorted(zip(batch.narration_time.tolist(), batch.narration_texts[0]))
+    return Narrations([time - start_s for time, _ in told], [text for _, text in told])
 
 
 def loss_rows(forward: ForwardPass, batch: Batch, profile: Profile) -> list[tuple[str, float, float, str]]:

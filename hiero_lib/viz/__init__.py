@@ -6,10 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hiero_lib.viz.intervals import plot_intervals
     from hiero_lib.viz.levels import plot_levels
     from hiero_lib.viz.map import plot_map
     from hiero_lib.viz.query import plot_query
-    from hiero_lib.viz.rows import hierarchy_rows, level_of, truth_beside
+    from hiero_lib.viz.rows import hierarchy_rows, level_of, network_rows, truth_beside
     from hiero_lib.viz.similarity import plot_similarity
     from hiero_lib.viz.threads import plot_threads
     from hiero_lib.viz.timeline import plot_timeline
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = [
     "hierarchy_rows",
     "level_of",
+    "network_rows",
+    "plot_intervals",
     "plot_levels",
     "plot_map",
     "plot_query",
@@ -28,7 +31,7 @@ __all__ = [
     "truth_beside",
 ]
 
-_ROWS = {"hierarchy_rows", "level_of", "truth_beside"}
+_ROWS = {"hierarchy_rows", "level_of", "network_rows", "truth_beside"}
 
 
 def __getattr__(name: str) -> Any:

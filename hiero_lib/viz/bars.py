@@ -26,18 +26,20 @@ class TimelineRow:
         names: what a label is called, where it has a name; else a thread goes by its number.
         threads: the labels are activity threads, and a thread of the same number has the same colour in every row.
             False for other spans, such as key-steps: neutral shades, which no thread can be taken for.
+        kind: what one of the labels is, where it is no thread but has its colours: "key-step", "step".
     """
 
     name: str
     spans: Sequence[Span]
     names: Mapping[int, str] = field(default_factory=dict)
     threads: bool = True
+    kind: str = "thread"
 
     def label_name(self, label: int) -> str:
         """What hover, legend and bars call a label."""
         if label in self.names:
             return self.names[label]
-        return "none" if label < 0 else f"{'thread' if self.threads else 'span'} {label}"
+        return "none" if label < 0 else f"{self.kind if self.threads else 'span'} {label}"
 
 
 @dataclass(frozen=True)
@@ -97,5 +99,10 @@ def legend_names(rows: Sequence[TimelineRow]) -> dict[int, str]:
         for label in {span.label for span in row.spans}:
             if label in row.names and label not in names:
                 names[label] = f"{label} {row.names[label]}" if label >= 0 else row.names[label]
-    drawn = sorted({span.label for row in rows if row.threads for span in row.spans})
-    return {label: names.get(label, f"thread {label}" if label >= 0 else "none") for label in drawn}
+    drawn = {span.label: row.label_name(span.label) for row in rows if row.threads for span in row.spans}
+    return {label: names.get(label, drawn[label]) for label in sorted(drawn)}
+
+
+def legend_title(rows: Sequence[TimelineRow]) -> str:
+    """What the coloured labels are: "threads", "key-steps"."""
+    return ", ".join(dict.fromkeys(f"{row.kind}s" for row in rows if row.threads)) or "threads"

@@ -106,14 +106,17 @@ def _bars(panel: GroundingPanel, theme: Theme) -> list[_Bar]:
 
 
 def _heading(panel: GroundingPanel) -> str:
-    """The query, and how well each method's first answer fits."""
-    text = textwrap.shorten(panel.query, 90, placeholder="…")
-    if panel.truth is None:
-        return text
-    fits = [
-        f"{name} {temporal_iou(spans[0], panel.truth) if spans else 0.0:.2f}" for name, spans in panel.answers.items()
-    ]
-    return f"{text}   (IoU of the first answer: {', '.join(fits)})"
+    """The query."""
+    return textwrap.shorten(panel.query, 90, placeholder="…")
+
+
+def _row_names(panel: GroundingPanel) -> list[str]:
+    """The truth and the methods, with how well the first answer of each fits."""
+    names = ["truth"]
+    for name, spans in panel.answers.items():
+        fit = temporal_iou(spans[0], panel.truth) if spans and panel.truth is not None else 0.0
+        names.append(name if panel.truth is None else f"{name}, IoU {fit:.2f}")
+    return names
 
 
 def _clocks(span: Interval) -> str:
@@ -151,12 +154,13 @@ def _plotly(panels: Sequence[GroundingPanel], *, title: str, theme: Theme) -> Pl
         )
         if panel.truth is not None:
             figure.add_vrect(*panel.truth, fillcolor=theme.text, opacity=0.08, line_width=0, layer="below", **place)
-        ticks = tick_times(panel.duration_s, most=16)
+        ticks = tick_times(panel.duration_s, most=9)
         last = time_title(panel.duration_s) if number == len(panels) else None
         figure.update_xaxes(
             range=[0, panel.duration_s],
             tickvals=ticks,
             ticktext=[clock(tick) for tick in ticks],
+            tickangle=0,
             title_text=last,
             gridcolor=theme.grid,
             zeroline=False,
@@ -165,9 +169,10 @@ def _plotly(panels: Sequence[GroundingPanel], *, title: str, theme: Theme) -> Pl
         figure.update_yaxes(
             range=[len(rows) - 0.5, -0.5],
             tickvals=list(range(len(rows))),
-            ticktext=[markup(row) for row in rows],
+            ticktext=[markup(row) for row in _row_names(panel)],
             showgrid=False,
             zeroline=False,
+            automargin=True,
             **place,
         )
     figure.update_annotations(font_size=13, x=0, xanchor="left")
@@ -208,7 +213,7 @@ def _matplotlib(panels: Sequence[GroundingPanel], *, title: str, theme: Theme) -
             )
         ticks = tick_times(panel.duration_s, most=14)
         axes.set_xticks(ticks, [clock(tick) for tick in ticks])
-        axes.set_yticks(range(len(rows)), rows)
+        axes.set_yticks(range(len(rows)), _row_names(panel))
         axes.set(xlim=(0, panel.duration_s), ylim=(len(rows) - 0.5, -0.5))
         axes.tick_params(colors=theme.text, labelsize=8)
         axes.tick_params(axis="y", length=0)

@@ -101,6 +101,11 @@ def page_layout(title: str, theme: Theme, *, height: int, note: str = "", top: i
     }
 
 
+def legend_below() -> dict[str, Any]:
+    """Plotly's legend in lines at the foot of the page, so that it takes no width; 64 pixels are there for it."""
+    return {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+
+
 def modebar(theme: Theme) -> dict[str, Any]:
     """Plotly's buttons: on the page's own colour, since they lie over the title where there is little room.
 

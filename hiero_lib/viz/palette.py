@@ -23,6 +23,8 @@ THREAD_COLORS: tuple[str, ...] = (
 NO_THREAD_COLOR = "#8C8C8C"
 """For a negative label: background, or a segment that belongs to no thread."""
 
+_METHODS = ("untrained features", "linear probe", "HiERO")  # as `hiero_lib.methods.method` names them
+
 ThemeName = Literal["light", "dark"]
 
 
@@ -54,6 +56,11 @@ def thread_color(label: int) -> str:
         return NO_THREAD_COLOR
     color = THREAD_COLORS[label % len(THREAD_COLORS)]
     return _greyed(color) if label // len(THREAD_COLORS) % 2 else color
+
+
+def method_color(name: str) -> str | None:
+    """The colour of a method or of its training, by the name that tables give it; None for any other name."""
+    return thread_color(_METHODS.index(name)) if name in _METHODS else None
 
 
 def _greyed(color: str) -> str:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from hiero_lib.hierarchy.spans import match_labels, relabelled
+from hiero_lib.hierarchy.spans import match_labels, relabelled, spans_of
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 from hiero_lib.viz.bars import TimelineRow
+
+if TYPE_CHECKING:
+    from hiero_lib.models.hiero import HierarchyLevel
 
 
 def thread_name(level: LevelThreads, thread: int) -> str:
@@ -28,6 +33,24 @@ def level_of(hierarchy: VideoHierarchy, level: int) -> LevelThreads:
 def hierarchy_rows(hierarchy: VideoHierarchy) -> list[TimelineRow]:
     """One row a level, the coarsest uppermost, for `hiero_lib.viz.timeline.plot_timeline`."""
     return [TimelineRow(f"level {level.level}", level.spans, level.names) for level in reversed(hierarchy.levels)]
+
+
+def network_rows(
+    levels: Sequence[HierarchyLevel], *, stride_s: float, start_s: float = 0.0, name: str = "level"
+) -> list[TimelineRow]:
+    """The threads that the network itself found in one video or chunk, a row a level, the coarsest uppermost.
+
+    Args:
+        levels: of a batch of one; the segments have no row, for nothing is clustered there.
+        stride_s: seconds of a segment.
+        start_s: of a chunk in its video, from where on time is counted.
+        name: of a row, before the level's number.
+    """
+    rows = []
+    for level in sorted(levels[1:], key=lambda level: -level.level):
+        threads, pos = level.assignments.cpu().numpy(), level.pos.cpu().numpy() - start_s
+        rows.append(TimelineRow(f"{name} {level.level}", spans_of(threads, pos, stride_s * 2**level.level)))
+    return rows
 
 
 def truth_beside(truth: TimelineRow, level: LevelThreads) -> TimelineRow:

@@ -17,6 +17,7 @@ from hiero_lib.viz.bars import (
     Bar,
     TimelineRow,
     legend_names,
+    legend_title,
     tick_opacity,
     timeline_bars,
 )
@@ -157,7 +158,7 @@ def _plotly(
         dragmode="zoom",
         hovermode="closest",
         uniformtext={"mode": "hide", "minsize": 10},
-        legend={"title": {"text": "threads"}, "traceorder": "normal"},
+        legend={"title": {"text": markup(legend_title(rows))}, "traceorder": "normal"},
         xaxis=time_axis(end_s, theme),
         xaxis2={
             **{"range": [0, end_s], "showline": False, "zeroline": False},
@@ -194,9 +195,8 @@ def _plotly(
 def _screen_text(bar: Bar, end_s: float) -> str:
     """A bar's text, or its thread's number where the text cannot fit a page of usual width (800 pixels of bars)."""
     fits = 6 * len(bar.text) <= 800 * bar.span.length_s / end_s
-    if bar.number and not fits:
-        return bar.number
-    return f"\u00a0{bar.text}\u00a0" if bar.text else ""  # a blank on either side keeps off the neighbours
+    text = bar.number if bar.number and not fits else bar.text
+    return f"\u00a0{text}\u00a0" if text else ""  # a blank on either side: 1 beside 2 is not read as 12
 
 
 def bar_trace(bars: Sequence[Bar], *, labels_until_s: float | None = None, **options: Any) -> Any:

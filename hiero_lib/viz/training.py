@@ -1,5 +1,6 @@
-"""The training curve: live in a notebook while a model trains, and from a metrics log afterwards.
+"""The training curve: live in a notebook while models train, and from their metrics logs afterwards.
 
+Several trainings are drawn into the same panels, a colour each; L_ft, which is a hundredth of L_vna, has its own.
 A log is JSON Lines, one event a line: a training event has ``step`` and ``loss`` (and what else is there of
 ``epoch``, ``vna``, ``ft``, ``ft_self``, ``lr``, ``grad_norm``), a validation event has ``step`` and ``egomcq_inter``,
 ``egomcq_intra`` as fractions. A value that was not measured is absent or null.
@@ -12,14 +13,14 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.viz.page import Engine, drawn, markup, page_layout
-from hiero_lib.viz.palette import THEMES, THREAD_COLORS, Theme, ThemeName
+from hiero_lib.viz.page import Engine, drawn, legend_below, markup, page_layout
+from hiero_lib.viz.palette import THEMES, Theme, ThemeName, method_color, thread_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +41,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes over the training steps."""
+    """One pair of axes over the training steps: one measure, a line a training."""
 
     title: str
     series: tuple[Series, ...]
@@ -52,22 +53,23 @@ class Panel:
         block = max(line.block for line in self.series)
         return "step" if block == 1 else f"step (each point the mean of {block})"
 
-    @property
-    def needs_legend(self) -> bool:
-        """False where the title says what the only line is."""
-        return [line.name for line in self.series] != [self.title]
 
-
-_PANELS: tuple[tuple[str, dict[str, str], bool], ...] = (
-    ("loss", {"loss": "loss", "vna": "L_vna", "ft": "L_ft"}, False),
-    ("EgoMCQ accuracy (%)", {"egomcq_inter": "inter-video", "egomcq_intra": "intra-video"}, False),
-    ("L_ft: share that a node gives itself", {"ft_self": "a node's own share"}, False),
-    ("learning rate", {"lr": "learning rate"}, True),
-    ("gradient norm", {"grad_norm": "gradient norm"}, True),
-)
+_PANELS: dict[str, str] = {  # key of an event -> title
+    "vna": "L_vna: segments and narrations",
+    "ft": "L_ft: functional threads",
+    "egomcq_inter": "EgoMCQ inter-video, %",
+    "egomcq_intra": "EgoMCQ intra-video, %",
+    "loss": "loss: the weighted sum",
+    "ft_self": "L_ft: share that a node gives itself",
+    "lr": "learning rate",
+    "grad_norm": "gradient norm",
+}
+_LIVE = ("vna", "ft", "egomcq_inter", "egomcq_intra")
 _PERCENT = {"egomcq_inter", "egomcq_intra"}
-_LIVE_PANELS = ("loss", "EgoMCQ accuracy (%)")
-_KEYS = {key for _, keys, _ in _PANELS for key in keys}
+_LOG_SCALE = {"lr", "grad_norm"}
+_ABSENT_IF_ZERO = {"ft", "ft_self"}  # of a training without L_ft
+Logs = Mapping[str, str | Path]
+"""Name of a training -> its metrics log."""
 
 
 def read_metrics(metrics_file: str | Path) -> list[dict[str, Any]]:
@@ -98,7 +100,7 @@ def read_metrics(metrics_file: str | Path) -> list[dict[str, Any]]:
             raise DataError("an event must be a JSON object", file=path, field=f"line {number}", value=event)
         if not isinstance(event.get("step"), int) or isinstance(event["step"], bool):
             raise DataError("step must be a whole number", file=path, field=f"line {number}", value=event)
-        for key in _KEYS & event.keys():
+        for key in _PANELS.keys() & event.keys():
             if isinstance(event[key], bool) or not isinstance(event[key], (int, float, type(None))):
                 raise DataError(f"{key} must be a number", file=path, field=f"line {number}", value=event[key])
         events.append(event)
@@ -107,39 +109,54 @@ def read_metrics(metrics_file: str | Path) -> list[dict[str, Any]]:
     return events
 
 
-def training_panels(events: Iterable[Mapping[str, Any]], *, most_points: int = 1500) -> list[Panel]:
+def training_panels(
+    events: Mapping[str, Iterable[Mapping[str, Any]]],
+    *,
+    keys: Collection[str] = tuple(_PANELS),
+    most_points: int = 1500,
+) -> list[Panel]:
     """What both engines draw: the panels that have values, each series in the order of its steps.
 
     A series of more than ``most_points`` values is drawn as the means of equal blocks, each at its last step (the
     last block may be shorter), so that the figure of a long run stays small and its axis says so.
 
     A step that was logged twice (a run that was killed and resumed from an earlier checkpoint) counts with its
-    last values. Values that are null or not finite are left out of the lines.
+    last values. Values that are null or not finite are left out of the lines, and so is the L_ft of a training that
+    has none (0 throughout).
+
+    Args:
+        events: by the name of the training.
+        keys: of the panels.
+        most_points: of a series.
     """
-    by_series: dict[str, dict[int, float]] = {key: {} for key in _KEYS}
-    for event in events:
-        for key in _KEYS & event.keys():
-            if event[key] is not None:
-                by_series[key][int(event["step"])] = float(event[key]) * (100 if key in _PERCENT else 1)
+    logs = {name: list(of_training) for name, of_training in events.items()}
     panels = []
-    for title, names, log_scale in _PANELS:
+    for key in (key for key in _PANELS if key in keys):
         series = []
-        for color, (key, name) in zip(THREAD_COLORS, names.items()):
-            points = sorted((step, value) for step, value in by_series[key].items() if math.isfinite(value))
-            if points:
+        for number, (name, of_training) in enumerate(logs.items()):
+            points = _points(of_training, key)
+            if points and not (key in _ABSENT_IF_ZERO and not any(value for _, value in points)):
                 block = -(-len(points) // most_points)
                 blocks = [points[i : i + block] for i in range(0, len(points), block)]
                 means = [math.fsum(value for _, value in part) / len(part) for part in blocks]
+                color = method_color(name) or thread_color(number)
                 series.append(Series(name, [part[-1][0] for part in blocks], means, color, block))
         if series:
-            log = log_scale and all(value > 0 for line in series for value in line.values)
-            panels.append(Panel(title, tuple(series), log))
+            log = key in _LOG_SCALE and all(value > 0 for line in series for value in line.values)
+            panels.append(Panel(_PANELS[key], tuple(series), log))
     return panels
+
+
+def _points(events: Sequence[Mapping[str, Any]], key: str) -> list[tuple[int, float]]:
+    """Steps with their last values."""
+    scale = 100 if key in _PERCENT else 1
+    values = {int(event["step"]): float(event[key]) * scale for event in events if event.get(key) is not None}
+    return sorted((step, value) for step, value in values.items() if math.isfinite(value))
 
 
 @overload
 def plot_training(
-    metrics_file: str | Path,
+    logs: Logs,
     *,
     engine: Literal["plotly"] = "plotly",
     title: str = "Training",
@@ -147,15 +164,15 @@ def plot_training(
 ) -> PlotlyFigure: ...
 @overload
 def plot_training(
-    metrics_file: str | Path, *, engine: Literal["matplotlib"], title: str = "Training", theme: ThemeName = "light"
+    logs: Logs, *, engine: Literal["matplotlib"], title: str = "Training", theme: ThemeName = "light"
 ) -> MatplotlibFigure: ...
 def plot_training(
-    metrics_file: str | Path, *, engine: Engine = "plotly", title: str = "Training", theme: ThemeName = "light"
+    logs: Logs, *, engine: Engine = "plotly", title: str = "Training", theme: ThemeName = "light"
 ) -> PlotlyFigure | MatplotlibFigure:
-    """Draw a run's metrics log: losses, EgoMCQ accuracy, learning rate and gradient norm, those that it has.
+    """Draw the logs of trainings: losses, EgoMCQ accuracy, learning rate and gradient norm, those that they have.
 
     Args:
-        metrics_file: JSON Lines, see `read_metrics`.
+        logs: by the name of the training, JSON Lines each, see `read_metrics`.
         engine: plotly for looking, matplotlib for print.
         title: stands above the figure; say there when the data is the sample.
         theme: light or dark page.
@@ -164,9 +181,9 @@ def plot_training(
         DataError: as `read_metrics` does, or when no event has anything to draw.
         ValueError: the engine is neither of the two.
     """
-    panels = training_panels(read_metrics(metrics_file))
+    panels = training_panels({name: read_metrics(file) for name, file in logs.items()})
     if not panels:
-        raise DataError("no event has a loss or an accuracy", file=metrics_file)
+        raise DataError("no event has a loss or an accuracy", file=", ".join(map(str, logs.values())))
     return drawn(
         engine,
         lambda: _plotly(panels, title=title, theme=THEMES[theme]),
@@ -175,10 +192,11 @@ def plot_training(
 
 
 class LiveLossCurve:
-    """Collects the events of a training run; in a notebook, it also draws them, always in the same place.
+    """Collects the events of trainings; in a notebook, it also draws them, always in the same place.
 
-    Hand it to ``run_training(..., on_log=curve)``, and call `draw` once after training: the last events may have
-    fallen into the pause between two drawings. Outside a notebook nothing is drawn or imported.
+    Hand one training after the other to it, ``run_training(..., on_log=curve.of("HiERO"))``, and call `draw` once
+    at the end: the last events may have fallen into the pause between two drawings. Outside a notebook nothing is
+    drawn or imported.
 
     Args:
         every_s: seconds between two drawings.
@@ -187,20 +205,25 @@ class LiveLossCurve:
     """
 
     def __init__(self, *, every_s: float = 4.0, title: str = "Training", theme: ThemeName = "light") -> None:
-        self.events: list[dict[str, Any]] = []
+        self.events: dict[str, list[dict[str, Any]]] = {}
         self.every_s, self.title, self.theme = every_s, title, theme
         self._drawn_at = -math.inf
         self._display: Any = None
 
-    def __call__(self, event: Mapping[str, Any]) -> None:
-        """Take one event; draw if the last drawing is old enough. A validation event is always drawn."""
-        self.events.append(dict(event))
-        if "egomcq_inter" in event or time.monotonic() - self._drawn_at >= self.every_s:
-            self.draw()
+    def of(self, name: str) -> Callable[[Mapping[str, Any]], None]:
+        """What takes the events of one training; draws if the last drawing is old enough, and at a validation."""
+        collected = self.events.setdefault(name, [])
+
+        def add(event: Mapping[str, Any]) -> None:
+            collected.append(dict(event))
+            if "egomcq_inter" in event or time.monotonic() - self._drawn_at >= self.every_s:
+                self.draw()
+
+        return add
 
     def draw(self) -> None:
         """Draw now what has been collected: losses and EgoMCQ accuracy. Does nothing outside a notebook."""
-        panels = [panel for panel in training_panels(self.events) if panel.title in _LIVE_PANELS]
+        panels = training_panels(self.events, keys=_LIVE)
         if not panels or not in_notebook():
             return
         from IPython.display import Image, display
@@ -223,6 +246,11 @@ def in_notebook() -> bool:
     return shell is not None and hasattr(shell, "kernel")
 
 
+def _needs_legend(panels: Sequence[Panel]) -> bool:
+    """False where there is one training, which the title names."""
+    return len({line.name for panel in panels for line in panel.series}) > 1
+
+
 def _columns(panels: Sequence[Panel]) -> int:
     return min(len(panels), 2)
 
@@ -238,8 +266,9 @@ def _plotly(panels: Sequence[Panel], *, title: str, theme: Theme) -> PlotlyFigur
         cols=columns,
         subplot_titles=[markup(panel.title) for panel in panels],
         horizontal_spacing=0.09,
-        vertical_spacing=0.2,
+        vertical_spacing=0.36 / rows,
     )
+    listed: set[str] = set()
     for index, panel in enumerate(panels):
         place = {"row": index // columns + 1, "col": index % columns + 1}
         for series in panel.series:
@@ -250,13 +279,13 @@ def _plotly(panels: Sequence[Panel], *, title: str, theme: Theme) -> PlotlyFigur
                     name=markup(series.name),
                     mode="lines+markers" if len(series.steps) < 50 else "lines",
                     line={"color": series.color, "width": 2},
-                    showlegend=panel.needs_legend,
-                    legendgroup=panel.title,
-                    legendgrouptitle={"text": markup(panel.title)},
+                    showlegend=series.name not in listed,
+                    legendgroup=series.name,
                     hovertemplate="step %{x}: %{y:.4g}<extra>" + markup(series.name) + "</extra>",
                 ),
                 **place,
             )
+            listed.add(series.name)
         figure.update_xaxes(title_text=panel.step_title, matches="x", gridcolor=theme.grid, zeroline=False, **place)
         figure.update_yaxes(
             type="log" if panel.log_scale else "linear",
@@ -266,9 +295,10 @@ def _plotly(panels: Sequence[Panel], *, title: str, theme: Theme) -> PlotlyFigur
             automargin=True,
             **place,
         )
-    figure.update_layout(
-        **page_layout(title, theme, height=110 + 280 * rows, top=96), legend={"groupclick": "toggleitem"}
-    )
+    figure.update_annotations(font_size=13)
+    page = page_layout(title, theme, height=150 + 250 * rows, top=96)
+    page["margin"]["b"] += 40  # the title of the axis above, the legend below
+    figure.update_layout(**page, showlegend=_needs_legend(panels), legend=legend_below())
     return figure
 
 
@@ -303,7 +333,7 @@ def _matplotlib(panels: Sequence[Panel], *, title: str, theme: Theme) -> Matplot
         axes.grid(color=theme.grid, linewidth=0.5)
         for side in axes.spines:
             axes.spines[side].set_visible(False)
-        if panel.needs_legend:
+        if index == 0 and _needs_legend(panels):
             axes.legend(fontsize=8, frameon=False, labelcolor=theme.text)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=theme.text, parse_math=False)
     return figure

@@ -53,9 +53,9 @@ def test_the_description_and_its_report(tmp_path: Path) -> None:
     minute = ChunkTime(chunk_s=60.0, segments=112, forward_s=0.25, training_s=1.0)
     lines = report(description, minute, expected_costs(profile, {"all": 112 * 4 * 3600}, minute)).splitlines()
     assert "memory of training: about 1.2 GB in float32" in lines
-    assert "of 60 s of video this profile's backbone takes 0.250 s, 1.000 s in training" in lines[-9]
-    assert lines[-8:-6] == [
+    assert "of 60 s of video this profile's backbone takes 0.250 s, 1.000 s in training" in lines[-10]
+    assert lines[-9:-7] == [
         "00          -  reading headers and annotations: seconds to minutes",
         "01   5.0 days  30 epochs of all segments, the backbone alone; text, loss and the probe on top",
     ]
-    assert lines[-3].startswith("05      1.0 h  ")
+    assert lines[-4].startswith("05      1.0 h  ")

@@ -1,10 +1,12 @@
+import dataclasses
+
 import pytest
 import torch
 
-from hiero_lib.hierarchy.names import phrase, with_names
+from hiero_lib.hierarchy.names import longest_name, phrase, with_names
 from hiero_lib.hierarchy.video import video_hierarchy
 from hiero_lib.models.hiero import HierarchyLevel
-from tests.helpers.made_up import record
+from tests.helpers.made_up import THREE, record
 
 EYE = torch.eye(4)
 
@@ -88,3 +90,15 @@ def test_a_narration_without_words_names_nothing() -> None:
     found = with_names(hierarchy, ["#C C ...", ".", "#C C cuts"], torch.randn(3, 2), times=[0.1, 0.2, 1.5])
     assert list(found.levels[0].names.values()) == ["cuts"]
     assert with_names(hierarchy, ["."], torch.randn(1, 2)).levels[0].names == {}
+
+
+def test_the_longest_name_is_of_the_longest_thread_that_has_one() -> None:
+    hierarchy = record(THREE)
+    coarsest = hierarchy.levels[-1]
+    assert longest_name(hierarchy, level=coarsest.level) is None
+    assert longest_name(hierarchy, level=99) is None
+    seconds = coarsest.seconds()
+    by_length = sorted(seconds, key=seconds.__getitem__)
+    named = dataclasses.replace(coarsest, names={thread: f"does {thread}" for thread in by_length[:-1]})
+    hierarchy = dataclasses.replace(hierarchy, levels=(*hierarchy.levels[:-1], named))
+    assert longest_name(hierarchy, level=coarsest.level) == f"does {by_length[-2]}"

@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 
 import hiero_lib
 from hiero_lib.pipelines.reproduce import NOTEBOOKS, notebook_parameters
+from tests.tools import badges
 
 REPOSITORY = NOTEBOOKS.parent
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
@@ -29,16 +30,9 @@ def code_cells(path: Path) -> list[NotebookNode]:
     return [cell for cell in read(path).cells if cell.cell_type == "code"]
 
 
-def constants(path: Path) -> dict[str, str]:
-    """The repository and version that the bootstrap cell names."""
-    found = re.findall(r'^(HIERO_\w+) = "([^"]+)"', code_cells(path)[0].source, flags=re.MULTILINE)
-    return dict(found)
-
-
-def badge(path: Path) -> str:
-    """The badge's Markdown, as the constants of the bootstrap cell ask for."""
-    names = constants(path)
-    where = f"{names['HIERO_REPOSITORY']}/blob/{names['HIERO_VERSION']}/notebooks/{path.name}"
+def badge(path: Path, repository: str) -> str:
+    """The badge's Markdown."""
+    where = f"{repository}/blob/v{hiero_lib.__version__}/notebooks/{path.name}"
     return f"[![Open in Colab]({BADGE})](https://colab.research.google.com/github/{where})"
 
 
@@ -57,8 +51,10 @@ def test_no_leftovers_of_a_run(path: Path) -> None:
         assert cell.outputs == []
         assert cell.execution_count is None
     for cell in notebook.cells:
-        assert set(cell.metadata) <= {"tags", "jupyter"}, cell.id
-        collapsed = {"jupyter": {"source_hidden": True}, "tags": ["hide-input"]}  # what sets up, not what is read
+        assert set(cell.metadata) <= {"tags", "jupyter", "cellView"}, cell.id
+        # What sets up, and is not read: JupyterLab's way to collapse it, Jupyter Book's and Colab's.
+        collapsed = {"jupyter": {"source_hidden": True}, "tags": ["hide-input"], "cellView": "form"}
+        assert cell.source.startswith("# @title ") == (cell.id in {"bootstrap", "imports"}), cell.id
         assert (cell.metadata == collapsed) == (cell.id in {"bootstrap", "imports"}), cell.id
 
 
@@ -96,6 +92,16 @@ def test_the_fixed_order_of_cells(path: Path) -> None:
 
 
 @each_notebook
+def test_each_asks_a_question_and_says_what_to_look_at_and_what_to_change(path: Path) -> None:
+    title, *texts = [cell.source for cell in read(path).cells if cell.cell_type == "markdown"]
+    assert re.search(r"^\*\*The question:\*\* .+\?$", title, flags=re.MULTILINE)
+    assert any(re.search(r"\*\*[Ll]ook (at|here)", text) for text in texts)
+    assert texts[-1].startswith("**Change one thing:**")
+    assert not any(re.match(r"# ", text) for text in texts)  # one title
+    assert not re.search(r"\w@\w", re.sub(r"`[^`]*`", "", "".join(texts)))  # R1@0.3 becomes a link to a mail address
+
+
+@each_notebook
 def test_parameters_are_literals_with_a_comment_each(path: Path) -> None:
     source = code_cells(path)[2].source
     assert list(notebook_parameters(path))[:4] == ["profile", "run", "outputs", "settings"]
@@ -106,11 +112,27 @@ def test_parameters_are_literals_with_a_comment_each(path: Path) -> None:
     assert not any(isinstance(node, ast.Tuple) for node in ast.walk(ast.parse(source)))  # papermill: to a string
 
 
-@each_notebook
-def test_badges_and_versions_agree(path: Path) -> None:
-    assert constants(path)["HIERO_VERSION"] == f"v{hiero_lib.__version__}"
-    assert badge(path) in read(path).cells[0].source
-    assert badge(path) in (REPOSITORY / "README.md").read_text("utf-8")
+def test_one_address_and_one_version_everywhere() -> None:
+    """`python -m tests.tools.badges` writes them."""
+    named = {path.name: badges.places(path.read_text("utf-8")) for path in badges.texts()}
+    assert list(named) == ["README.md", *(path.name for path in PATHS)]
+    ((repository, version),) = set.union(*named.values())
+    assert version == f"v{hiero_lib.__version__}"
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    for path in PATHS:
+        assert badge(path, repository) in read(path).cells[0].source
+        assert badge(path, repository) in readme
+        assert f'HIERO_REPOSITORY = "{repository}"' in code_cells(path)[0].source
+
+
+def test_another_address_changes_every_place_and_nothing_else() -> None:
+    for path in badges.texts():
+        before = path.read_text("utf-8")
+        ((repository, version),) = badges.places(before)
+        after = badges.addressed(before, "you/x-y.z", "v9.9.9")
+        assert badges.places(after) == {("you/x-y.z", "v9.9.9")}
+        assert repository not in after
+        assert badges.addressed(after, repository, version) == before
 
 
 def test_the_readme_has_both_commands_and_no_broken_link() -> None:

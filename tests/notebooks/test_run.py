@@ -9,8 +9,9 @@ import nbformat
 import pytest
 
 from hiero_lib.config import load_profile
-from hiero_lib.pipelines.reproduce import NOTEBOOKS, NotebookFailed, reproduce
+from hiero_lib.pipelines.reproduce import NOTEBOOKS, REPOSITORY, NotebookFailed, reproduce
 from hiero_lib.results.record import record
+from hiero_lib.sources.sample import make_sample
 from tests.helpers.tiny import add_goalstep, make_checkpoint, make_tiny
 
 TINY = {
@@ -48,7 +49,7 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
 
     results = json.loads(path.read_text())
     sections = ["data", "training", "egomcq", "threads", "egonlq", "egonlq_levels", "egoprocel"]
-    sections += ["step_grounding", "step_localization", "search", "explorer", "own_video"]
+    sections += ["step_grounding", "step_localization", "search", "explorer", "own_video", "compare"]
     assert list(results["sections"]) == sections
     assert {outcome["status"] for outcome in results["notebooks"].values()} == {"done"}
     egomcq = results["sections"]["egomcq"]
@@ -82,6 +83,9 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
     assert own["how"] == "threads of a small model trained on this video alone, on its 24 narrations"
     assert all(Path(file).is_file() for file in own["files"])
 
+    assert results["sections"]["compare"]["extra"]["runs"] == ["tiny"]
+    assert (path.parent / "compare.md").read_text().startswith("# Results of run `tiny`")
+
     searched = {row["method"] for row in results["sections"]["search"]["rows"]}
     assert searched == methods | gains
     assert results["sections"]["explorer"]["extra"]["videos_searched"] == 10
@@ -109,6 +113,7 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
         "step_localization_1.png",
         "step_localization_2.png",
         "own_video.png",
+        "compare.png",
         *(f"{name}.png" for name in ("hierarchy", "lanes", "tree", "similarity", "query")),
     }
     for name in results["notebooks"]:
@@ -155,3 +160,21 @@ def test_a_notebook_without_its_forerunner_says_which_to_run(tmp_path: Path) -> 
     settings = {"data_root": str(tmp_path)}
     with pytest.raises(NotebookFailed, match="run notebook 01 first"):
         reproduce("sample", run="r", only="02", outputs=tmp_path, settings=settings, say=print)
+
+
+@pytest.mark.slow
+def test_a_notebook_opened_alone_trains_beside_the_run_and_says_so(tmp_path: Path) -> None:
+    import papermill
+
+    make_sample(tmp_path / "data", num_videos=8, minutes=(1.0, 1.5))
+    small = {name: value for name, value in TINY.items() if name.startswith(("model.", "alignment.", "training."))}
+    parameters = {"run": "r", "outputs": str(tmp_path), "settings": small | {"data_root": str(tmp_path / "data")}}
+    executed = tmp_path / "02.ipynb"
+    source = NOTEBOOKS / "02_egomcq.ipynb"
+    papermill.execute_notebook(
+        source, executed, parameters, cwd=REPOSITORY, kernel_name="python3", progress_bar=False
+    )
+    assert not (tmp_path / "r" / "results.json").exists()  # the run itself was not measured
+    results = json.loads((tmp_path / "r-short-training" / "results.json").read_text())
+    assert list(results["sections"]) == ["training", "egomcq", "threads"]
+    assert "EgoMCQ on the sample (short training)" in executed.read_text()

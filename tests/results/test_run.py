@@ -55,6 +55,7 @@ def test_a_figure_is_kept_for_the_screen_and_for_print(run: RunFolder) -> None:
 
 def test_titles_say_whose_data_it_is(run: RunFolder) -> None:
     assert run.data_name == "the generated sample"
+    assert dataclasses.replace(run, remark="short training").data_name == "the sample (short training)"
     real = dataclasses.replace(run, profile=dataclasses.replace(run.profile, is_sample=False))
     assert real.data_name == "tiny"
 

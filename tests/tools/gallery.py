@@ -25,8 +25,12 @@ from hiero_lib.hierarchy.names import with_names
 from hiero_lib.hierarchy.video import VideoHierarchy, video_hierarchy
 from hiero_lib.pipelines.finished_run import open_method
 from hiero_lib.pipelines.reproduce import NOTEBOOKS
+from hiero_lib.results.compare import headlines, training_logs
+from hiero_lib.results.record import load
+from hiero_lib.viz.intervals import plot_intervals
 from hiero_lib.viz.page import Engine, Figure
 from hiero_lib.viz.palette import THEMES, ThemeName
+from hiero_lib.viz.training import plot_training
 from tests.helpers.every_figure import every_figure
 from tests.helpers.lab import CHROMIUM_FLAGS, chromium, open_notebook, run_all_cells
 from tests.tools.speed import figures as two_hours
@@ -54,6 +58,24 @@ class Subject:
         )
 
 
+@dataclass(frozen=True)
+class Results:
+    """A run whose measures and trainings are drawn."""
+
+    run_folder: Path
+
+    def figures(self, theme: ThemeName, engine: Engine) -> dict[str, Figure]:
+        """Name -> figure."""
+        results = load(self.run_folder)
+        lines, look = headlines([results]), {"theme": theme, "engine": engine}
+        title = f"Run {results['run']} on the generated sample"
+        return {
+            "measures": plot_intervals(lines, title=title, **look),
+            "differences": plot_intervals(lines, title=f"{title}, differences", differences=True, **look),
+            "training": plot_training(training_logs([results]), title=title, **look),
+        }
+
+
 def of_the_run(run_folder: Path) -> Subject:
     """The first narrated video of the sample, as notebook 06 shows it."""
     profile = load_profile("sample")
@@ -74,7 +96,7 @@ def of_two_hours() -> Subject:
     return Subject("made-up features of two hours", named_ones, narrations, features[0])
 
 
-def draw_in_browser(browser: Browser, subject: Subject, name: str, folder: Path) -> None:
+def draw_in_browser(browser: Browser, subject: Subject | Results, name: str, folder: Path) -> None:
     """Every plotly figure, at each width and theme."""
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "plotly.js").write_text(plotly.offline.get_plotlyjs(), encoding="utf-8")
@@ -94,7 +116,7 @@ def draw_in_browser(browser: Browser, subject: Subject, name: str, folder: Path)
                 page.close()
 
 
-def draw_for_print(subject: Subject, name: str, folder: Path) -> None:
+def draw_for_print(subject: Subject | Results, name: str, folder: Path) -> None:
     """Every matplotlib figure, as `export` writes it."""
     for theme in PAGES:
         for figure, drawn in subject.figures(theme, "matplotlib").items():
@@ -153,7 +175,7 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        for name, subject in (("sample", of_the_run(run)), ("long", of_two_hours())):
+        for name, subject in (("sample", of_the_run(run)), ("long", of_two_hours()), ("results", Results(run))):
             draw_in_browser(browser, subject, name, folder)
             draw_for_print(subject, name, folder)
         browser.close()

@@ -19,20 +19,11 @@ from playwright.sync_api import Locator, Page
 
 from hiero_lib.base.files import read_json, write_text
 from hiero_lib.pipelines.reproduce import NOTEBOOKS
+from hiero_lib.results.compare import HEADLINES
 
 README = NOTEBOOKS.parent / "README.md"
 PICTURES = NOTEBOOKS / "figures"
 STILLS = ("threads", "lanes", "tree")
-COLUMNS = (  # section of results.json, its metric, and what the README calls it
-    ("egomcq", "inter-video accuracy", "EgoMCQ inter"),
-    ("egomcq", "intra-video accuracy", "EgoMCQ intra"),
-    ("egonlq", "R1@0.3", "EgoNLQ R1, IoU 0.3"),
-    ("egoprocel", "F1, average", "EgoProceL F1"),
-    ("step_grounding", "R1@0.3", "step grounding R1, IoU 0.3"),
-    ("step_localization", "mAP, average", "step localisation mAP"),
-    ("threads", "level 2", "threads (ARI)"),
-    ("search", "recall at 5, level 0", "search, recall at 5"),
-)
 METHODS = (
     "untrained features",
     "linear probe",
@@ -45,10 +36,10 @@ FRAME_MS, FRAME_WIDTH, MOST_HEIGHT = 1600, 820, 1050
 
 def results_table(results: Mapping[str, Any]) -> str:
     """Markdown: a line a method, a column a measure, in percent with the 95 % interval (or the spread of seeds)."""
-    lines = [["", *(title for *_, title in COLUMNS)], ["---"] * (len(COLUMNS) + 1)]
+    lines = [["", *(title for *_, title in HEADLINES)], ["---"] * (len(HEADLINES) + 1)]
     for method in METHODS:
         lines.append(
-            [method, *(_cell(results["sections"], method, section, metric) for section, metric, _ in COLUMNS)]
+            [method, *(_cell(results["sections"], method, section, metric) for section, metric, _ in HEADLINES)]
         )
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -10,12 +10,16 @@ import pytest
 import torch
 
 from hiero_lib.config import Profile, load_profile
+from hiero_lib.models.checkpoints import build_model, card_of, save_model
 from hiero_lib.training.inspect import (
     batch_rows,
+    chunk_start_s,
     first_batch,
     level_rows,
     loss_rows,
+    narrations_in,
     thread_rows,
+    trained_pass,
     untrained_pass,
 )
 from hiero_lib.training.loop import run_training
@@ -103,3 +107,36 @@ def test_levels_and_threads_are_described(tmp_path: Path) -> None:
     alone = load_profile(tmp_path / "data/tiny.yaml", {"model.threads": False})
     forward = untrained_pass(alone, first_batch(alone), device=CPU)
     assert thread_rows(forward.levels) == [(1, 30, 1, "30"), (2, 15, 1, "15")]
+
+
+def test_the_same_chunk_after_training(tmp_path: Path) -> None:
+    """An untrained model that was saved and loaded makes of it what it made before; a trained one does not."""
+    profile = tiny(tmp_path)
+    batch = first_batch(profile)
+    before = loss_rows(untrained_pass(profile, batch, device=CPU), batch, profile)
+    trained = run_training(profile, tmp_path / "run", max_steps=3)
+    after = loss_rows(trained_pass(profile, trained.last_checkpoint, batch, device=CPU), batch, profile)
+    assert after[0][1] < before[0][1]
+    assert [row[2] for row in after] == [row[2] for row in before]  # of equal features: the same pairs
+    torch.manual_seed(profile.training.seed)
+    card = card_of(profile, "hiero")
+    folder = tmp_path / "untrained"
+    folder.mkdir()
+    save_model(folder, build_model(card, text_dim=profile.text.dim), card)
+    assert loss_rows(trained_pass(profile, folder, batch, device=CPU), batch, profile) == before
+
+
+def test_what_is_narrated_in_a_batch_rises_in_time(tmp_path: Path) -> None:
+    batch = first_batch(tiny(tmp_path))
+    told = narrations_in(batch)
+    assert list(told.times) == sorted(batch.narration_time.tolist())
+    assert sorted(told.texts) == sorted(batch.narration_texts[0])
+    later = narrations_in(batch, start_s=0.5)
+    assert later.times == pytest.approx([time - 0.5 for time in told.times])
+
+
+def test_a_chunk_begins_where_its_first_segment_does(tmp_path: Path) -> None:
+    profile = tiny(tmp_path)
+    batch = first_batch(profile)
+    first = int(batch.first_index[0])
+    assert chunk_start_s(batch, profile.features) == pytest.approx(first * profile.features.stride_s, abs=1e-4)

@@ -6,6 +6,7 @@ from hiero_lib.viz.bars import (
     Bar,
     TimelineRow,
     legend_names,
+    legend_title,
     timeline_bars,
 )
 from hiero_lib.viz.page import clock, tick_times
@@ -72,3 +73,12 @@ def test_the_legend_names_each_thread_once() -> None:
     ]
     assert legend_names(rows) == {-1: "none", 2: "2 wash", 8: "thread 8"}
     assert list(legend_names(rows)) == [-1, 2, 8]
+    assert legend_title(rows) == "threads"
+
+
+def test_the_legend_says_key_steps_where_they_are_key_steps() -> None:
+    rows = [TimelineRow("truth", [Span(0, 1, 0), Span(1, 2, 3)], {0: "cut"}, kind="key-step")]
+    assert legend_title(rows) == "key-steps"
+    assert legend_names(rows) == {0: "0 cut", 3: "key-step 3"}
+    assert legend_title([*rows, TimelineRow("x", [])]) == "key-steps, threads"
+    assert legend_title([TimelineRow("x", [], threads=False)]) == "threads"

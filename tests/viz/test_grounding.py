@@ -28,14 +28,16 @@ def test_the_spans_of_each_panel_are_drawn(engine, spans):
     assert spans(figure) == [[(30, 40), (10, 20), (0, 4), (31, 39), (30, 50)], [(1, 2)]]
 
 
-def test_headings_say_how_well_the_first_answers_fit():
-    fits = "(IoU of the first answer: untrained features 0.00, HiERO 0.80)"
+def test_headings_are_queries_and_rows_say_how_well_the_first_answers_fit():
     interactive = plot_grounding([PANEL, TEST_PANEL], title="a <b>", theme="dark")
     printed = plot_grounding([PANEL, TEST_PANEL], title="a <b>", theme="dark", engine="matplotlib")
-    headings = [note.text for note in interactive.layout.annotations]
-    assert headings == [f"Where is &lt;it&gt;, at &#36;5?   {fits}", "And here?"]
-    assert [axes.get_title(loc="left") for axes in printed.axes] == [f"Where is <it>, at $5?   {fits}", "And here?"]
-    assert interactive.layout.title.text == "a &lt;b&gt;"
+    assert [note.text for note in interactive.layout.annotations] == ["Where is &lt;it&gt;, at &#36;5?", "And here?"]
+    assert [axes.get_title(loc="left") for axes in printed.axes] == ["Where is <it>, at $5?", "And here?"]
+    rows = [["truth", "untrained features, IoU 0.00", "HiERO, IoU 0.80"], ["truth", "untrained features", "HiERO"]]
+    layout = interactive.layout
+    assert [list(axis.ticktext) for axis in (layout.yaxis, layout.yaxis2)] == rows
+    assert [[label.get_text() for label in axes.get_yticklabels()] for axes in printed.axes] == rows
+    assert layout.title.text == "a &lt;b&gt;"
     assert "IoU 0.50" in interactive.data[0].hovertext[4]
     printed.draw_without_rendering()
 

@@ -7,7 +7,7 @@ from matplotlib.text import Text
 
 from hiero_lib.data.narrations import Narrations
 from hiero_lib.viz.grounding import GroundingPanel, plot_grounding
-from hiero_lib.viz.page import broken, drawn, markup, page_layout, tick_times, time_axis
+from hiero_lib.viz.page import broken, drawn, legend_below, markup, page_layout, tick_times, time_axis
 from hiero_lib.viz.palette import THEMES
 from tests.helpers.every_figure import every_figure
 from tests.helpers.made_up import THREE, record
@@ -90,3 +90,10 @@ def test_texts_from_data_are_text_in_every_figure() -> None:
         texts = _strings(json.loads(figure.to_json(validate=False)))
         assert any("&lt;img" in text for text in texts), name
         assert not [text for text in texts if "<img" in text or '"%{x}"' in text or "$" in text], name
+
+
+def test_a_legend_below_takes_no_width() -> None:
+    import plotly.graph_objects as go
+
+    legend = go.Figure(layout={"legend": legend_below()}).layout.legend
+    assert (legend.orientation, legend.yref, legend.y) == ("h", "container", 0)

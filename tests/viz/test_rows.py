@@ -1,11 +1,13 @@
 import dataclasses
 
 import pytest
+import torch
 
 from hiero_lib.hierarchy.spans import Span
+from hiero_lib.models.hiero import HierarchyLevel
 from hiero_lib.viz.bars import TimelineRow
 from hiero_lib.viz.palette import thread_color
-from hiero_lib.viz.rows import hierarchy_rows, level_of, thread_name, truth_beside
+from hiero_lib.viz.rows import hierarchy_rows, level_of, network_rows, thread_name, truth_beside
 from hiero_lib.viz.timeline import plot_timeline
 from tests.helpers.made_up import THREE, record
 from tests.viz.test_timeline import BARS
@@ -49,3 +51,21 @@ def test_names_of_threads_and_levels() -> None:
     assert [thread_name(named, thread) for thread in (0, 1, -1)] == ["thread 0", "1 washes", "no thread"]
     with pytest.raises(ValueError, match=r"one of \[0\], not 4"):
         level_of(record([[0, 1]]), 4)
+
+
+def nodes(level: int, pos: list[float], assignments: list[int]) -> HierarchyLevel:
+    of_one = torch.zeros(len(pos), dtype=torch.int64)
+    return HierarchyLevel(
+        level, of_one[:, None].float(), torch.tensor(pos), of_one, of_one, torch.tensor(assignments)
+    )
+
+
+def test_the_networks_own_threads_are_rows_the_coarsest_on_top() -> None:
+    segments = nodes(0, [0.5, 1.5, 2.5, 3.5], [-1, -1, -1, -1])
+    pooled = nodes(1, [1.0, 3.0], [0, 2])
+    coarse = nodes(2, [2.0], [1])
+    rows = network_rows([segments, pooled, coarse], stride_s=1.0, name="trained, level")
+    assert [row.name for row in rows] == ["trained, level 2", "trained, level 1"]
+    assert rows[0].spans == [Span(0.0, 4.0, 1)]
+    assert rows[1].spans == [Span(0.0, 2.0, 0), Span(2.0, 4.0, 2)]
+    assert network_rows([segments, pooled], stride_s=1.0, start_s=-3.0)[0].spans[0] == Span(3.0, 5.0, 0)

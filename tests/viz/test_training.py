@@ -9,6 +9,7 @@ from matplotlib.colors import to_hex
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.viz import training
+from hiero_lib.viz.palette import method_color
 from hiero_lib.viz.training import LiveLossCurve, plot_training, read_metrics, training_panels
 
 STEPS = [
@@ -26,67 +27,94 @@ def log(tmp_path):
     return path
 
 
-def plotly_lines(figure) -> dict[str, tuple[list, list]]:
-    return {trace.name: (list(trace.x), list(trace.y)) for trace in figure.data}
+def plotly_lines(figure) -> list[tuple[str, list, list]]:
+    return [(trace.name, list(trace.x), list(trace.y)) for trace in figure.data]
 
 
-def matplotlib_lines(figure) -> dict[str, tuple[list, list]]:
+def matplotlib_lines(figure) -> list[tuple[str, list, list]]:
     lines = [line for axes in figure.axes for line in axes.get_lines()]
-    return {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in lines}
+    return [(line.get_label(), list(line.get_xdata()), list(line.get_ydata())) for line in lines]
 
 
-@pytest.mark.parametrize(("engine", "lines"), [("plotly", plotly_lines), ("matplotlib", matplotlib_lines)])
+both_engines = pytest.mark.parametrize(
+    ("engine", "lines"), [("plotly", plotly_lines), ("matplotlib", matplotlib_lines)]
+)
+
+
+@both_engines
 def test_lines_are_the_logs_values(log, engine, lines) -> None:
-    assert lines(plot_training(log, engine=engine)) == {
-        "loss": ([1, 2, 3], [3.0, 2.0, 1.0]),
-        "L_vna": ([1, 2, 3], [2.0, 1.0, 0.0]),
-        "L_ft": ([1, 2, 3], [1.0, 1.0, 1.0]),
-        "inter-video": ([3], [62.5]),
-        "intra-video": ([3], [25.0]),
-        "learning rate": ([1, 2, 3], [0.1, 0.01, 0.001]),
-        "gradient norm": ([1, 2, 3], [3.0, 4.0, 5.0]),
-    }
+    assert lines(plot_training({"HiERO": log}, engine=engine)) == [
+        ("HiERO", [1, 2, 3], [2.0, 1.0, 0.0]),
+        ("HiERO", [1, 2, 3], [1.0, 1.0, 1.0]),
+        ("HiERO", [3], [62.5]),
+        ("HiERO", [3], [25.0]),
+        ("HiERO", [1, 2, 3], [3.0, 2.0, 1.0]),
+        ("HiERO", [1, 2, 3], [0.1, 0.01, 0.001]),
+        ("HiERO", [1, 2, 3], [3.0, 4.0, 5.0]),
+    ]
+
+
+@both_engines
+def test_two_trainings_share_the_panels_and_the_probe_has_no_ft(log, tmp_path, engine, lines) -> None:
+    probe = tmp_path / "probe.jsonl"
+    probe.write_text("".join(json.dumps(event | {"ft": 0.0, "ft_self": 0.0}) + "\n" for event in STEPS))
+    drawn = lines(plot_training({"linear probe": probe, "HiERO": log}, engine=engine))
+    assert [name for name, *_ in drawn] == [
+        *("linear probe", "HiERO"),  # L_vna
+        "HiERO",  # L_ft
+        *("HiERO", "HiERO"),  # the probe's log has no validation
+        *("linear probe", "HiERO") * 3,  # loss, rate, norm
+    ]
 
 
 def test_both_engines_agree_on_titles_scales_and_colors(log) -> None:
-    titles = ["loss", "EgoMCQ accuracy (%)", "learning rate", "gradient norm"]
-    plotly = plot_training(log, title="a <b>", theme="dark")
-    printed = plot_training(log, title="a <b>", theme="dark", engine="matplotlib")
+    titles = list(training._PANELS.values())
+    titles.remove("L_ft: share that a node gives itself")  # not in this log
+    logs = {"HiERO": log, "a run": log}
+    plotly = plot_training(logs, title="a <b>", theme="dark")
+    printed = plot_training(logs, title="a <b>", theme="dark", engine="matplotlib")
     assert [note.text for note in plotly.layout.annotations] == titles
     assert [axes.get_title(loc="left") for axes in printed.axes] == titles
     assert plotly.layout.title.text == "a &lt;b&gt;"
     assert printed.get_suptitle() == "a <b>"
-    assert [plotly.layout[f"yaxis{n}"].type for n in ("", 2, 3, 4)] == ["linear", "linear", "log", "log"]
-    assert [axes.get_yscale() for axes in printed.axes] == ["linear", "linear", "log", "log"]
+    numbers = ["", *range(2, 8)]
+    assert [plotly.layout[f"yaxis{n}"].type for n in numbers] == ["linear"] * 5 + ["log"] * 2
+    assert [axes.get_yscale() for axes in printed.axes] == ["linear"] * 5 + ["log"] * 2
     assert {axes.get_xlabel() for axes in printed.axes} == {"step"}
-    assert {plotly.layout[f"xaxis{n}"].title.text for n in ("", 2, 3, 4)} == {"step"}
+    assert {plotly.layout[f"xaxis{n}"].title.text for n in numbers} == {"step"}
     colors = {line.get_label(): to_hex(line.get_color()) for axes in printed.axes for line in axes.get_lines()}
     assert colors == {trace.name: trace.line.color.lower() for trace in plotly.data}
-    assert [axes.get_legend() is not None for axes in printed.axes] == [True, True, False, False]
-    assert [trace.showlegend for trace in plotly.data] == [True] * 5 + [False] * 2
+    assert colors["HiERO"] == method_color("HiERO").lower() != colors["a run"]
+    assert [axes.get_legend() is not None for axes in printed.axes] == [True] + [False] * 6
+    assert [trace.showlegend for trace in plotly.data] == [True] * 2 + [False] * 12
+    assert plotly.layout.showlegend
+    assert not plot_training({"HiERO": log}).layout.showlegend  # the title names it
 
 
 def test_panels_have_only_what_was_logged() -> None:
-    panels = training_panels([{"step": 1, "loss": 2.0}, {"step": 2, "loss": math.nan, "lr": None}])
-    assert [(panel.title, [line.name for line in panel.series]) for panel in panels] == [("loss", ["loss"])]
+    panels = training_panels({"x": [{"step": 1, "loss": 2.0}, {"step": 2, "loss": math.nan, "lr": None}]})
+    assert [(panel.title, [line.name for line in panel.series]) for panel in panels] == [
+        ("loss: the weighted sum", ["x"])
+    ]
     assert panels[0].series[0].steps == [1]
-    assert training_panels([]) == []
+    assert training_panels({"x": []}) == training_panels({}) == []
+    assert training_panels({"x": STEPS}, keys=("ft",))[0].title == "L_ft: functional threads"
 
 
 def test_a_step_that_was_run_again_counts_once_and_a_zero_rate_is_no_log_scale() -> None:
     events = [{"step": 1, "loss": 5.0, "lr": 0.0}, {"step": 2, "loss": 4.0}, {"step": 1, "loss": 3.0}]
-    loss, rate = training_panels(events)
+    loss, rate = training_panels({"x": events})
     assert (loss.series[0].steps, loss.series[0].values) == ([1, 2], [3.0, 4.0])
     assert not rate.log_scale
 
 
 def test_a_long_series_is_drawn_as_means_and_the_axis_says_so() -> None:
     events = [{"step": s, "loss": float(s), "egomcq_inter": 0.5} for s in range(1, 8)]
-    loss, accuracy = training_panels(events, most_points=3)
+    accuracy, loss = training_panels({"x": events}, most_points=3)
     assert (loss.series[0].steps, loss.series[0].values) == ([3, 6, 7], [2.0, 5.0, 7.0])
     assert loss.step_title == "step (each point the mean of 3)"
     assert accuracy.series[0].values == [50.0, 50.0, 50.0]
-    assert training_panels(events, most_points=7)[0].step_title == "step"
+    assert training_panels({"x": events}, most_points=7)[0].step_title == "step"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +131,7 @@ def test_a_bad_line_is_named_not_passed_over(tmp_path, bad_line, field, problem)
     path = tmp_path / "metrics.jsonl"
     path.write_text(f'{{"step": 1, "loss": 1.0}}\n{bad_line}\n{{"step": 5, "loss": 1.0}}\n')
     with pytest.raises(DataError, match=problem) as caught:
-        plot_training(path)
+        plot_training({"x": path})
     assert caught.value.file == path
     assert caught.value.field == field
 
@@ -117,12 +145,12 @@ def test_a_log_without_anything_to_draw_is_refused(tmp_path) -> None:
         read_metrics(path)
     path.write_text('{"step": 1}\n')
     with pytest.raises(DataError, match="no event has"):
-        plot_training(path)
+        plot_training({"x": path})
 
 
 def test_an_unknown_engine_is_refused(log) -> None:
     with pytest.raises(ValueError, match="'bokeh'"):
-        plot_training(log, engine="bokeh")
+        plot_training({"x": log}, engine="bokeh")
 
 
 class Clock:
@@ -161,19 +189,20 @@ def shown(monkeypatch) -> tuple[Display, Clock]:
 def test_in_a_notebook_one_display_is_updated_every_few_seconds(shown) -> None:
     display, clock = shown
     curve = LiveLossCurve(every_s=4.0)
+    take = curve.of("HiERO")
     for now in (100.0, 101.0, 103.9):
         clock.now = now
-        curve(STEPS[0])
+        take(STEPS[0])
     assert (len(display.first), len(display.updates)) == (1, 0)
     clock.now = 104.0
-    curve(STEPS[1])
+    take(STEPS[1])
     assert (len(display.first), len(display.updates)) == (1, 1)
-    curve(VALIDATION)
+    take(VALIDATION)
     assert (len(display.first), len(display.updates)) == (1, 2)
-    curve(STEPS[2])
+    curve.of("linear probe")(STEPS[2])
     curve.draw()
     assert (len(display.first), len(display.updates)) == (1, 3)
-    assert len(curve.events) == 6
+    assert {name: len(events) for name, events in curve.events.items()} == {"HiERO": 5, "linear probe": 1}
     assert display.updates[-1].data.startswith(b"\x89PNG")
     assert display.updates[-1].data != display.updates[-2].data
 
@@ -181,8 +210,8 @@ def test_in_a_notebook_one_display_is_updated_every_few_seconds(shown) -> None:
 def test_outside_a_notebook_events_are_collected_and_nothing_is_imported() -> None:
     code = (
         "import sys; from hiero_lib.viz.training import LiveLossCurve; curve = LiveLossCurve(every_s=0)\n"
-        "curve({'step': 1, 'loss': 2.0}); curve({'step': 2, 'egomcq_inter': 50.0}); curve.draw()\n"
-        "print(len(curve.events), [m for m in ('IPython', 'matplotlib', 'plotly', 'scipy') if m in sys.modules])"
+        "take = curve.of('x'); take({'step': 1}); take({'step': 2, 'egomcq_inter': 50.0}); curve.draw()\n"
+        "print(len(curve.events['x']), [m for m in ('IPython', 'matplotlib', 'plotly', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[0] == "2 []"
@@ -195,7 +224,7 @@ def test_a_real_kernel_shows_one_picture_that_is_replaced(tmp_path) -> None:
     code = (
         "from hiero_lib.viz.training import LiveLossCurve\n"
         "curve = LiveLossCurve(every_s=0)\n"
-        "for step in range(1, 4):\n    curve({'step': step, 'loss': 1 / step})\n"
+        "for step in range(1, 4):\n    curve.of('x')({'step': step, 'vna': 1 / step})\n"
     )
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()

@@ -176,7 +176,7 @@ def keystep_rows(
     first = of_video(results[methods[0]], video_uid)
     n_keysteps = first.video.task.n_keysteps
     names = {BACKGROUND: "background"} | {span.step: span.text for span in first.video.spans if span.text}
-    rows = [TimelineRow("true key-steps", _spans(first, first.truth, {0: BACKGROUND}), names)]
+    rows = [TimelineRow("true key-steps", _spans(first, first.truth, {0: BACKGROUND}), names, kind="key-step")]
     for method in methods:
         entry = of_video(results[method], video_uid)
         free = [int(cluster) for cluster in np.unique(entry.predicted) if cluster not in entry.matched]
@@ -184,7 +184,7 @@ def keystep_rows(
         number |= {cluster: n_keysteps + 1 + index for index, cluster in enumerate(free)}
         called = names | {number[cluster]: "no key-step" for cluster in free}
         spans = _spans(entry, entry.predicted, number)
-        rows.append(TimelineRow(f"{method} (F1 {100 * entry.scores.f1:.0f})", spans, called))
+        rows.append(TimelineRow(f"{method} (F1 {100 * entry.scores.f1:.0f})", spans, called, kind="key-step"))
     return rows
 
 

@@ -54,11 +54,12 @@ def localized_rows(video: StepVideo, results: Mapping[str, LocalizationResult]) 
     for step in video.steps:
         for inner in StepVideo(video.video_uid, step.substeps).all_steps():
             step_of.setdefault(inner.category, number[step.category])
-    rows = [TimelineRow("truth", [Span(s.start_s, s.end_s, number[s.category]) for s in video.steps], names)]
+    truth = [Span(s.start_s, s.end_s, number[s.category]) for s in video.steps]
+    rows = [TimelineRow("truth", truth, names, kind="step")]
     for name, result in results.items():
         pieces = best_labels(result.predictions, video.video_uid)
         spans = [Span(p.start_s, p.end_s, step_of.get(p.label, -1)) for p in pieces]
-        rows.append(TimelineRow(name, spans, names))
+        rows.append(TimelineRow(name, spans, names, kind="step"))
     return rows
 
 

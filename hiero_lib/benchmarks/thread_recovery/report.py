@@ -73,13 +73,12 @@ def thread_table(recovery: ThreadRecovery) -> tuple[list[str], list[list[str]]]:
                 metric = recovery.metric(getattr(level, kind))
                 low, high = metric.interval or (metric.value, metric.value)
                 spans = level.spans if kind == "coherent" else level.plain_spans
-                cells.append(
-                    f"{_hundredths(metric.value)} ({_hundredths(low)} to {_hundredths(high)}); {np.mean(spans):.0f}"
-                )
+                interval = f"({_hundredths(low)} to {_hundredths(high)})"
+                cells.append(f"{_hundredths(metric.value)} {interval}, {np.mean(spans):.0f} spans")
             rows.append(cells)
     true = np.mean(recovery.true_spans["thread"])
     depth = max(len(levels) for levels in recovery.levels.values())
-    return ["method", *(f"level {level}; spans (true: {true:.0f})" for level in range(depth))], rows
+    return ["method", *(f"level {level} (true: {true:.0f} spans)" for level in range(depth))], rows
 
 
 def scale_table(recovery: ThreadRecovery) -> tuple[list[str], list[list[str]]]:

@@ -61,11 +61,11 @@ def test_the_typical_video_is_the_median_one() -> None:
 
 def test_the_table_has_a_line_a_method_and_a_column_a_level() -> None:
     header, rows = thread_table(RECOVERY)
-    assert header == ["method", "level 0; spans (true: 6)", "level 1; spans (true: 6)"]
+    assert header == ["method", "level 0 (true: 6 spans)", "level 1 (true: 6 spans)"]
     assert [row[0] for row in rows] == [HIERO, f"{HIERO}, plain", UNIFORM]
     assert rows[0][1].startswith("52.0 (")
-    assert rows[0][2] == "20.0 (20.0 to 20.0); 7"
-    assert rows[1][2] == "2.0 (2.0 to 2.0); 7"
+    assert rows[0][2] == "20.0 (20.0 to 20.0), 7 spans"
+    assert rows[1][2] == "2.0 (2.0 to 2.0), 7 spans"
 
 
 def test_scales_and_numbers_of_threads_have_a_line_a_method_and_level() -> None:
