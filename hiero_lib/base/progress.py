@@ -67,3 +67,11 @@ class Progress:
         """Finish the bar."""
         if self.bar is not None:
             self.bar.close()
+
+
+def readable(seconds: float) -> str:
+    """Seconds in the largest unit of which there is one: ``1.5 h``."""
+    for unit, scale in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= scale:
+            return f"{seconds / scale:.1f} {unit}"
+    return f"{seconds:.0f} s"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from hiero_lib.base.progress import readable
 from hiero_lib.config import Profile
 from hiero_lib.doctor.examine import examine
-from hiero_lib.doctor.machine import expected_costs, measure, readable
+from hiero_lib.doctor.machine import expected_costs, measure
 
 
 def training_advice(profile: Profile, run_folder: Path) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hiero_lib.base.progress import readable
 from hiero_lib.base.versions import version_of
 from hiero_lib.config import Profile
 
@@ -177,11 +178,3 @@ def report(machine: dict[str, Any], chunk: ChunkTime, costs: list[Cost]) -> str:
         took = "-" if cost.seconds is None else readable(cost.seconds)
         lines.append(f"{cost.notebook}  {took:>9}  {cost.how}")
     return "\n".join(lines)
-
-
-def readable(seconds: float) -> str:
-    """Seconds in the largest unit of which there is one: ``1.5 h``."""
-    for unit, scale in (("days", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= scale:
-            return f"{seconds / scale:.1f} {unit}"
-    return f"{seconds:.0f} s"

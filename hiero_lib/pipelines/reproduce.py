@@ -7,10 +7,10 @@ a marker with a hash of what it was run with; the next call starts at the first 
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
-import os
+import re
 import shlex
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,30 +20,22 @@ from typing import Any
 import yaml
 
 import hiero_lib
-from hiero_lib.base.errors import ConfigError, DataError, EndOfNotebook, known
+from hiero_lib.base.errors import ConfigError, DataError, known
 from hiero_lib.base.files import sha256_of
 from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.locks import exclusive
 from hiero_lib.base.progress import quiet, say
 from hiero_lib.base.sealed import read_sealed, write_sealed
 from hiero_lib.config import Profile, from_dict, load_profile
+from hiero_lib.pipelines.execute import REPOSITORY, NotebookFailed, execute
+from hiero_lib.pipelines.watching import watched
 from hiero_lib.results import record as results
 from hiero_lib.results.kept_profile import check_profile, keep_profile
 from hiero_lib.results.names import run_folder as folder_of_run
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 NOTEBOOKS = REPOSITORY / "notebooks"
 FORMAT = 1  # of the markers of what is done
 _STANDARD_PARAMETERS = ("profile", "run", "outputs", "settings")
-
-
-class NotebookFailed(RuntimeError):
-    """A notebook of the sequence stopped: which, in which cell (its ``In [n]``), with which error."""
-
-    def __init__(self, notebook: str, cell: int | None, source: str, error: str, kept: Path) -> None:
-        self.notebook, self.cell, self.error = notebook, cell, error
-        where = f" in cell In [{cell}] ({source})" if cell is not None else ""
-        super().__init__(f"notebook {notebook} failed{where}: {error}\nThe half-executed notebook is kept: {kept}")
 
 
 @dataclass(frozen=True)
@@ -143,16 +135,30 @@ def _run_steps(
         if _is_done(marker, step, run_folder, say):
             say(f"{prefix}: done before (to run it again, delete {marker})")
             continue
+        about_s = _expected_s(marker, step)
         later = [name for name in numbered if name >= step.name]
         for name in later:
             _marker(run_folder, name).unlink(missing_ok=True)
         results.forget_notebooks(run_folder, later)
-        seconds, missing = _run_and_record(step, run_folder, command)
+        with watched(prefix, about_s=about_s, log=_log(run_folder, step.name), say=say):
+            seconds, missing = _run_and_record(step, run_folder, command)
         done = {"fingerprint": step.fingerprint, "parameters": step.parameters, "seconds": seconds}
         executed = run_folder / f"{step.name}.ipynb"
         write_sealed(marker, done | {"missing": missing, "executed": sha256_of(executed)}, format=FORMAT)
         lacking = f", without results: there is no {', '.join(missing)}" if missing else ""
         say(f"{prefix}: done in {seconds:.0f} s{lacking}")
+
+
+def _expected_s(marker: Path, step: _Step) -> float | None:
+    """Seconds of the notebook's last run here, else what its title says of the sample; None for other data."""
+    with contextlib.suppress(DataError, OSError):
+        seconds = read_sealed(marker, format=FORMAT, what="the marker of a notebook that is done").get("seconds")
+        if isinstance(seconds, int | float):
+            return float(seconds)
+    says = re.search(r"\*\*It costs\*\*.*? about (\d+) (s|minutes?)\b", step.source.read_text("utf-8"))
+    if says is None or not step.config["is_sample"]:
+        return None
+    return int(says[1]) * (1.0 if says[2] == "s" else 60.0)
 
 
 def notebook_parameters(notebook: str | Path) -> dict[str, Any]:
@@ -245,6 +251,10 @@ def _marker(run_folder: Path, name: str) -> Path:
     return run_folder / "done" / f"{name}.json"
 
 
+def _log(run_folder: Path, name: str) -> Path:
+    return run_folder / "logs" / f"{name}.log"
+
+
 def _is_done(marker: Path, step: _Step, run_folder: Path, say: Callable[[str], None]) -> bool:
     """Whether the executed copy is there as it was written, was made from the same notebook with the same parameters,
     and still lacks what it lacked.
@@ -300,7 +310,7 @@ def _run_and_record(step: _Step, run_folder: Path, command: str) -> tuple[float,
     started = time.monotonic()
     outcome: dict[str, Any] = {"status": "done"}
     try:
-        _execute(step, run_folder, command)
+        execute(step.source, step.parameters, run_folder, log=_log(run_folder, step.name), command=command)
     except NotebookFailed as error:
         outcome = {"status": "failed", "cell": error.cell, "error": error.error}
         raise
@@ -313,77 +323,3 @@ def _run_and_record(step: _Step, run_folder: Path, command: str) -> tuple[float,
         written = [name for name, value in sections.items() if value != before.get(name)]
         results.record_notebook(run_folder, step.name, outcome | {"seconds": seconds, "sections": written})
     return seconds, [path for name in written for path in sections[name].get("extra", {}).get("missing", [])]
-
-
-def _execute(step: _Step, run_folder: Path, command: str) -> None:
-    """Run one notebook with papermill; its output streams go to ``<run>/logs/<name>.log`` as they come.
-
-    The executed copy gets its name when it is written whole, a half-executed one too.
-    """
-    target = run_folder / f"{step.name}.ipynb"
-    log = run_folder / "logs" / f"{step.name}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    holder = run_folder / ".running"  # the run is held: what stands there is of one that was killed
-    shutil.rmtree(holder, ignore_errors=True)
-    holder.mkdir(parents=True)
-    temporary = holder / target.name
-    try:
-        _execute_into(temporary, step, log, command, kept=target)
-    finally:
-        if temporary.is_file():
-            os.replace(temporary, target)
-        shutil.rmtree(holder, ignore_errors=True)
-
-
-def _execute_into(temporary: Path, step: _Step, log: Path, command: str, *, kept: Path) -> None:
-    import papermill
-    from nbclient.exceptions import DeadKernelError
-
-    for attempt in (1, 2):
-        with log.open("w", encoding="utf-8") as stream:
-            try:
-                papermill.execute_notebook(
-                    str(step.source),
-                    str(temporary),
-                    parameters=step.parameters,
-                    kernel_manager_class=_this_interpreter(command),
-                    progress_bar=False,
-                    stdout_file=stream,
-                    stderr_file=stream,
-                    cwd=str(REPOSITORY),
-                )
-                return
-            except papermill.PapermillExecutionError as error:
-                if error.ename == EndOfNotebook.__name__:  # no failure: its markers go
-                    ended = papermill.iorw.load_notebook_node(str(temporary))
-                    papermill.iorw.write_ipynb(papermill.execute.remove_error_markers(ended), str(temporary))
-                    return
-                first_line = error.source.strip().splitlines()[0] if error.source.strip() else ""
-                message = f"{error.ename}: {error.evalue}"
-                raise NotebookFailed(step.name, error.exec_count, first_line, message, kept) from error
-            except DeadKernelError as error:
-                message = "the kernel died (out of memory?)"
-                raise NotebookFailed(step.name, None, "", message, kept) from error
-            except RuntimeError as error:  # the kernel did not start: notebooks race for ports, so try once more
-                if attempt == 2:
-                    message = f"the kernel did not start: {error}"
-                    raise NotebookFailed(step.name, None, "", message, kept) from error
-
-
-def _this_interpreter(command: str) -> type:
-    """A kernel manager that starts the Python that runs us, whatever kernels are (or are not) installed.
-
-    Its kernels know the ``command`` that they work for, so that it stands beside what they record.
-    """
-    from ipykernel.kernelspec import get_kernel_dict
-    from jupyter_client import AsyncKernelManager
-    from jupyter_client.kernelspec import KernelSpec
-
-    class ThisInterpreter(AsyncKernelManager):
-        @property
-        def kernel_spec(self) -> KernelSpec:
-            spec = get_kernel_dict()
-            spec["argv"] += ["--log-level=CRITICAL"]  # its talk about sockets would land between our lines
-            return KernelSpec(**spec, env={results.COMMAND_VARIABLE: command})
-
-    return ThisInterpreter

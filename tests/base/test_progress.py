@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from hiero_lib.base.progress import Progress, say, say_aside
+from hiero_lib.base.progress import Progress, readable, say, say_aside
 
 
 @pytest.fixture
@@ -77,3 +77,10 @@ def test_a_bar_where_someone_watches(monkeypatch: pytest.MonkeyPatch, capsys: py
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "steps" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (90, "1.5 min"), (5400, "1.5 h"), (130_000, "1.5 days")]
+)
+def test_times_for_people(seconds: float, text: str) -> None:
+    assert readable(seconds) == text

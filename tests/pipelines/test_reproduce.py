@@ -58,7 +58,9 @@ def run(folder: Path) -> Callable[..., list[str]]:
             say=said.append,
             **keywords,  # type: ignore[arg-type]
         )
-        return said
+        started = [line for line in said if " log: " in line]
+        assert len(started) == sum(": done in " in line or "failed" in line for line in said) or not said
+        return [line for line in said if line not in started]
 
     return _run
 
