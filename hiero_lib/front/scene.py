@@ -51,7 +51,9 @@ def scene(
     if beside is not None:
         value["beside"], more = _beside(*beside, hierarchy)
         threads = sorted({*threads, *more})
-    value["threads"] = {str(thread): {"name": names.get(thread), **_colors(thread_color(thread))} for thread in threads}
+    value["threads"] = {
+        str(thread): {"name": names.get(thread), **_colors(thread_color(thread))} for thread in threads
+    }
     return value
 
 
@@ -73,7 +75,9 @@ def _colors(color: str) -> dict[str, str]:
 def _truth(truth: TimelineRow) -> dict[str, Any]:
     """The truth's colours are the palette's from its other end, so that few are met among the threads."""
     labels = sorted({span.label for span in truth.spans})
-    colors = {label: thread_color(len(THREAD_COLORS) - 4 - label) if label >= 0 else thread_color(-1) for label in labels}
+    colors = {
+        label: thread_color(len(THREAD_COLORS) - 4 - label) if label >= 0 else thread_color(-1) for label in labels
+    }
     return {
         "name": truth.name,
         "spans": [[*_rounded(span), span.label] for span in sorted(truth.spans, key=lambda span: span.start_s)],
