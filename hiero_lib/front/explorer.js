@@ -502,6 +502,8 @@ class App {
 
   showMedia() {
     const media = this.get("media") || {};
+    if (media.pictures && !this.get("pictures") && this.pictured !== media.key) this.do("pictures");
+    this.pictured = media.key;
     if (this.video && this.video.dataset.of === media.key) return;
     this.video = null;
     delete this.stage.dataset.frame;

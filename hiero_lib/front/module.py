@@ -15,14 +15,15 @@ PARTS = ("time.js", "tracks.js", "overview.js", "panels.js", "corrections.js", "
 @cache
 def explorer_js() -> str:
     """The ES module, whose default export has anywidget's ``render``."""
-    return "\n".join(_part(name) for name in PARTS)
+    return "\n".join(part(name) for name in PARTS)
 
 
 @cache
 def explorer_css() -> str:
     """The style sheet; every rule is of the explorer alone."""
-    return _part("explorer.css")
+    return part("explorer.css")
 
 
-def _part(name: str) -> str:
+def part(name: str) -> str:
+    """One of the plain files beside this one."""
     return resources.files("hiero_lib.front").joinpath(name).read_text("utf-8")

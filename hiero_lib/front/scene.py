@@ -5,14 +5,20 @@ All values can be written as JSON; no text in them is markup.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
+
+from torch import Tensor
 
 from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
 from hiero_lib.hierarchy.spans import Span, match_labels, relabelled
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 from hiero_lib.viz.bars import TimelineRow
 from hiero_lib.viz.palette import THREAD_COLORS, text_color_on, thread_color
+from hiero_lib.viz.query import query_curve
+
+_POINTS = 800  # of a curve
 
 
 def scene(
@@ -103,7 +109,7 @@ def _apart(one: Sequence[Span], other: Sequence[Span]) -> list[tuple[float, floa
     edges = sorted({edge for span in (*one, *other) for edge in _rounded(span)})
     found: list[tuple[float, float]] = []
     rows = [0, 0]
-    for start, end in zip(edges, edges[1:]):
+    for start, end in itertools.pairwise(edges):
         labels = []
         for side, spans in enumerate((one, other)):
             while rows[side] < len(spans) and round(spans[rows[side]].end_s, 3) <= start:
@@ -115,4 +121,14 @@ def _apart(one: Sequence[Span], other: Sequence[Span]) -> list[tuple[float, floa
                 found[-1] = (found[-1][0], end)
             else:
                 found.append((start, end))
+    return found
+
+
+def curves(hierarchy: VideoHierarchy, text: Tensor) -> list[dict[str, Any]]:
+    """For each level, the coarsest first: cosine with a text's features ``[D]`` along time."""
+    found = []
+    for level in hierarchy.levels[::-1]:
+        curve = query_curve(level, text, most_points=_POINTS)
+        values = {"times": curve.times.round(2).tolist(), "values": curve.cosine.round(4).tolist()}
+        found.append({"level": level.level, **values})
     return found

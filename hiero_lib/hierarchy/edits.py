@@ -2,7 +2,7 @@
 
 What the model found is the base; a corrected video is the base with operations done one after the other, so that
 undoing is leaving the last one out. Spans follow each other without overlap before and after. Levels are corrected
-each for itself: a thread may then lie in several of the level above, and its parent is the one that covers most of it.
+each for itself: a thread may then lie in several of the level above, and its parent is the one that covers most.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Replace:
-    """A whole level as another program has it: spans in time order, names of threads, rows that are marked as wrong."""
+    """A whole level as another program has it: spans in time order, names of threads, rows marked as wrong."""
 
     level: int
     spans: tuple[Span, ...]

@@ -1,0 +1,67 @@
+"""The anywidget: a session's values as traits of the same names, and what the page does as messages to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hiero_lib.explorer.session import Session
+from hiero_lib.front.module import explorer_css, explorer_js
+
+_MOST_BYTES = 200 * 2**20  # a longer video is not sent to the browser through the kernel
+_FROM_THE_PAGE = ("range", "choice", "level")  # that the page sets by itself
+
+
+def make_widget(session: Session) -> Any:
+    """A widget that shows a session.
+
+    Raises:
+        ImportError: anywidget is not installed.
+    """
+    import anywidget
+    import traitlets
+
+    values = dict.fromkeys(session.state)
+
+    class ExplorerWidget(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
+        """See `hiero_lib.explorer.explorer.Explorer`."""
+
+        _esm = explorer_js()
+        _css = explorer_css()
+
+        def __init__(self) -> None:
+            super().__init__(**session.state)
+            self.on_msg(self._receive)
+            self.observe(self._from_page, names=[name for name in _FROM_THE_PAGE if name in values])
+
+        def take(self, changed: dict[str, Any]) -> None:
+            """Values that the session has changed."""
+            with self.hold_sync():
+                for name, value in changed.items():
+                    setattr(self, name, value)
+
+        def _receive(self, _: Any, message: Any, buffers: Any) -> None:
+            if not isinstance(message, dict):
+                return
+            if message.get("do") == "plotly":
+                from plotly.offline import get_plotlyjs
+
+                self.send({"plotly": get_plotlyjs()})
+            elif message.get("do") == "video":
+                self._send_video()
+            self.take(
+                session.do(message if message.get("do") not in ("plotly", "video") else {"do": "none", **message})
+            )
+
+        def _send_video(self) -> None:
+            video = session.media(session.video_uid).video
+            if video is not None and video.stat().st_size <= _MOST_BYTES:
+                kind = "video/webm" if video.suffix.lower() == ".webm" else "video/mp4"
+                self.send({"video": True, "type": kind, "key": session.video_uid}, buffers=[video.read_bytes()])
+
+        def _from_page(self, change: Any) -> None:
+            if session.state[change["name"]] != change["new"]:
+                session.state[change["name"]] = change["new"]
+
+    traits = {name: traitlets.Any(allow_none=True).tag(sync=True) for name in values}
+    made = type("ExplorerWidget", (ExplorerWidget,), traits)
+    return made()
