@@ -18,7 +18,7 @@ from hiero_lib.search.fit import Fit, fit_of
 from hiero_lib.search.index import Answer, SearchIndex
 from hiero_lib.search.table import join
 
-_OWN = 4  # answers of the video that is shown, at least, where there are so many
+_OWN = 3  # answers of the video that is shown, at least, where there are so many
 
 
 @dataclass(frozen=True)

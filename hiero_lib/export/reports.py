@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import safe_name
 from hiero_lib.base.progress import quiet
 from hiero_lib.data.narrations import add_tag, strip_tag
 from hiero_lib.export.page import write_report
 from hiero_lib.export.record import Query, VideoRecord, one_line
 from hiero_lib.hierarchy.collection import Collection, Phrases, named_hierarchy, phrases_of
+from hiero_lib.hierarchy.corrections import corrections_file, with_corrections
 from hiero_lib.hierarchy.division import ThreadCount
 from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.methods.method import Method
@@ -26,6 +28,7 @@ def video_record(
     queries: Sequence[str] = (),
     num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
     vocabulary: Phrases | None = None,
+    run_folder: Path | None = None,
 ) -> VideoRecord:
     """Everything that is exported of a video.
 
@@ -37,13 +40,24 @@ def video_record(
             with the most seconds first.
         num_threads: as `hiero_lib.hierarchy.video.video_hierarchy`.
         vocabulary: names for a video without narrations; None: the collection's own.
+        run_folder: whose corrections are made (`hiero_lib.hierarchy.corrections`); None: none.
 
     Raises:
-        DataError: the video has no features, or they cannot be used; queries, but the features have no text space.
+        DataError: the video has no features, or they cannot be used; queries, but the features have no text space;
+            corrections that are of another division, as any are with ``num_threads`` of one's own.
     """
     if vocabulary is None and method.text_space and not collection.narrations(video_uid):
         vocabulary = phrases_of(method, collection.vocabulary())
-    hierarchy = named_hierarchy(collection, method, video_uid, vocabulary=vocabulary, num_threads=num_threads)
+
+    def divide(counts: ThreadCount | Sequence[ThreadCount] | None) -> VideoHierarchy:
+        return named_hierarchy(collection, method, video_uid, vocabulary=vocabulary, num_threads=counts)
+
+    file = None if run_folder is None else corrections_file(run_folder, method.name, video_uid)
+    if file is not None and file.exists() and num_threads is not None:
+        problem = "the video has corrections, which belong to the division that they were made for"
+        raise DataError(problem, file=file, field="threads", value=num_threads, hint="Leave the numbers out")
+    found = None if file is None else with_corrections(file, divide)
+    hierarchy = divide(num_threads) if found is None else found[1]
     profile = collection.profile
     return VideoRecord(
         hierarchy,
@@ -54,6 +68,7 @@ def video_record(
         thread_graph=method.thread_graph,
         narrations=collection.narrations(video_uid),
         queries=_queries(method, list(queries) or typical_texts(hierarchy)),
+        operations=() if found is None else found[2].operations,
     )
 
 
@@ -70,9 +85,10 @@ def write_reports(
     method: Method,
     video_uids: Sequence[str],
     *,
+    run_folder: Path | None = None,
     say: Callable[[str], None] = quiet,
 ) -> list[Path]:
-    """Write ``<folder>/<video>.html`` for each video; their paths.
+    """Write ``<folder>/<video>.html`` for each video; their paths. ``run_folder``: whose corrections are made.
 
     Raises:
         DataError: as `video_record`.
@@ -80,7 +96,7 @@ def write_reports(
     vocabulary = phrases_of(method, collection.vocabulary()) if method.text_space else None
     written = []
     for uid in video_uids:
-        record = video_record(collection, method, uid, vocabulary=vocabulary)
+        record = video_record(collection, method, uid, vocabulary=vocabulary, run_folder=run_folder)
         path = Path(folder) / f"{safe_name(uid)}.html"
         write_report(record, path)
         written.append(path)

@@ -1,6 +1,7 @@
 // The explorer: one module for the notebook (anywidget), the served page and the exported one. It asks `model` for
 // values (get, set, save_changes, on) and sends it what is done (send); see hiero_lib/explorer/session.py.
 
+const MOST_LANES = 40; // of the threads with the most seconds, before one asks for all
 const ANSWER_MS = 6000; // without an answer for so long, one is told
 const HELP = [
   ["space", "play, pause"],
@@ -137,6 +138,10 @@ class App {
     this.timeline = new Tracks(this.view, { label: "timeline", on });
     this.lanes = new Tracks(this.view, { label: "threads of the level", axis: false, on });
     this.figures = new Figures(this);
+    this.more = button("", "those of the shortest time, too", () => {
+      this.allLanes = true;
+      this.showLanes();
+    });
     this.stage = make("div", { className: "hx-stage" });
     [this.found, this.about, this.edited] = ["hx-found", "hx-about", "hx-edited"].map((className) => make("div", { className }));
     this.tip = make("div", { className: "hx-tip", hidden: true, "aria-hidden": "true" });
@@ -152,7 +157,7 @@ class App {
       make(
         "div",
         { className: "hx-main" },
-        make("div", { className: "hx-left" }, this.tools, this.overview.node, this.timeline.node, this.figures.tabs, this.lanes.node, this.figures.plot),
+        make("div", { className: "hx-left" }, this.tools, this.overview.node, this.timeline.node, this.figures.tabs, this.lanes.node, this.more, this.figures.plot),
         make("div", { className: "hx-side" }, this.stage, this.found, this.about, this.edited),
       ),
       this.tip,
@@ -214,6 +219,7 @@ class App {
     const other = this.uid !== scene.uid;
     if (other) {
       this.uid = scene.uid;
+      this.allLanes = false;
       this.view.reset(scene.start_s, scene.end_s);
       const range = this.get("range");
       if (range && range.length === 2) this.view.range = [...range];
@@ -285,17 +291,21 @@ class App {
     const of = scene.levels.find((one) => one.level === level);
     const seconds = new Map();
     for (const [start, end, label] of of.spans) seconds.set(label, (seconds.get(label) || 0) + end - start);
-    const lanes = [...seconds.keys()].sort((a, b) => a - b).map((label) => {
+    const most = this.allLanes ? Infinity : MOST_LANES;
+    const longest = [...seconds.keys()].sort((a, b) => seconds.get(b) - seconds.get(a)).slice(0, most);
+    const lanes = longest.sort((a, b) => a - b).map((label) => {
       const row = this.rowOf(scene, { level, spans: of.spans.filter((span) => span[2] === label) });
-      const longest = row.spans.reduce((best, span) => (span[1] - span[0] > best[1] - best[0] ? span : best));
+      const span = row.spans.reduce((best, one) => (one[1] - one[0] > best[1] - best[0] ? one : best));
       return {
         ...row,
         ...{ id: `lane-${label}`, name: this.threadName(label), note: clock(seconds.get(label)), label, movable: false },
         ...{ height: this.pictures ? 36 : 24, swatch: this.thread(label).color, text: () => ["", ""] },
-        picture: (longest[0] + longest[1]) / 2,
+        picture: (span[0] + span[1]) / 2,
       };
     });
     this.lanes.set(lanes);
+    this.more.hidden = seconds.size <= MOST_LANES || this.allLanes || this.figures.tab !== "threads";
+    this.more.textContent = `all ${seconds.size} threads`;
   }
 
   showTools() {

@@ -36,6 +36,7 @@ class Figures {
   async show() {
     const lanes = this.tab === "threads";
     this.app.lanes.node.hidden = !lanes;
+    if (!lanes) this.app.more.hidden = true;
     this.plot.hidden = lanes;
     if (lanes) return;
     const below = this.app.get("below");
