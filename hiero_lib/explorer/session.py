@@ -24,7 +24,6 @@ from hiero_lib.explorer.figures import VIEWS, Looks, draw
 from hiero_lib.explorer.opened import OpenVideo, open_video
 from hiero_lib.explorer.pictures import pictures_file, pictures_of
 from hiero_lib.explorer.span_details import span_details
-from hiero_lib.export.reports import video_record
 from hiero_lib.export.writers import export
 from hiero_lib.front.scene import curves, scene
 from hiero_lib.hierarchy.collection import (
@@ -422,7 +421,12 @@ class Session:
         """Write the page of the video as it is shown, corrections and all."""
         folder = (self.run_folder or Path.cwd()) / "exports"
         record = video_record(self.collection, self.method, self.video_uid, vocabulary=self._vocabulary)
-        record = dataclasses.replace(record, hierarchy=self.hierarchy, operations=tuple(self._video.done))
+        work = {
+            "hierarchy": self.hierarchy,
+            "operations": tuple(self._video.done),
+            "pictures": self.state["pictures"],
+        }
+        record = dataclasses.replace(record, **work)
         (page,) = export(record, folder, formats=["html"])
         self._note(f"Written: {pasted(page)}")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -40,6 +41,7 @@ class VideoRecord:
         narrations: of the video; may be empty.
         queries: texts for the page's similarity panel.
         operations: a person's corrections, which are made in ``hierarchy`` already.
+        pictures: of the video, for the page, as `hiero_lib.front` takes them.
     """
 
     hierarchy: VideoHierarchy
@@ -51,6 +53,7 @@ class VideoRecord:
     narrations: Narrations = NO_NARRATIONS
     queries: tuple[Query, ...] = ()
     operations: tuple[Operation, ...] = ()
+    pictures: Mapping[str, Any] | None = None
 
     @property
     def video_uid(self) -> str:

@@ -14,6 +14,7 @@ from hiero_lib.export.record import Query, VideoRecord, one_line
 from hiero_lib.hierarchy.collection import Collection, Phrases, named_hierarchy, phrases_of
 from hiero_lib.hierarchy.corrections import corrections_file, with_corrections
 from hiero_lib.hierarchy.division import ThreadCount
+from hiero_lib.hierarchy.edits import Operation
 from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.methods.method import Method
 
@@ -57,7 +58,24 @@ def video_record(
         problem = "the video has corrections, which belong to the division that they were made for"
         raise DataError(problem, file=file, field="threads", value=num_threads, hint="Leave the numbers out")
     found = None if file is None else with_corrections(file, divide)
-    hierarchy = divide(num_threads) if found is None else found[1]
+    return record_of(
+        collection,
+        method,
+        divide(num_threads) if found is None else found[1],
+        queries=queries,
+        operations=() if found is None else found[2].operations,
+    )
+
+
+def record_of(
+    collection: Collection,
+    method: Method,
+    hierarchy: VideoHierarchy,
+    *,
+    queries: Sequence[str] = (),
+    operations: Sequence[Operation] = (),
+) -> VideoRecord:
+    """What is exported of a video that is divided, and corrected by ``operations``, already."""
     profile = collection.profile
     return VideoRecord(
         hierarchy,
@@ -66,9 +84,9 @@ def video_record(
         is_sample=profile.is_sample,
         fingerprint=method.fingerprint,
         thread_graph=method.thread_graph,
-        narrations=collection.narrations(video_uid),
+        narrations=collection.narrations(hierarchy.video_uid),
         queries=_queries(method, list(queries) or typical_texts(hierarchy)),
-        operations=() if found is None else found[2].operations,
+        operations=tuple(operations),
     )
 
 

@@ -145,7 +145,7 @@ class App {
     this.stage = make("div", { className: "hx-stage" });
     [this.found, this.about, this.edited] = ["hx-found", "hx-about", "hx-edited"].map((className) => make("div", { className }));
     this.tip = make("div", { className: "hx-tip", hidden: true, "aria-hidden": "true" });
-    this.title = make("h3", { className: "hx-title" });
+    this.title = make("h2", { className: "hx-title" });
     this.working = make("span", { className: "hx-row hx-working" }, this.undo, this.redo, this.exported);
     this.dividing = make("label", { className: "hx-row" }, "threads ", this.count, this.auto);
     this.tools = make("div", { className: "hx-tools" }, this.levels, this.dividing, this.zoom, this.shown, this.beside);
@@ -225,6 +225,7 @@ class App {
       if (range && range.length === 2) this.view.range = [...range];
     }
     this.title.textContent = scene.title;
+    this.title.hidden = Boolean(this.get("still")); // its page has a heading of its own
     this.picker.show();
     this.showRows();
     this.showTools();

@@ -94,7 +94,7 @@ class Picker {
   }
 }
 
-const heading = (text) => make("h4", { className: "hx-heading" }, text);
+const heading = (text) => make("h3", { className: "hx-heading" }, text);
 
 const chip = (app, thread, level) => {
   const node = make("span", { className: "hx-chip" }, app.threadName(thread));
