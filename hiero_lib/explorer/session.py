@@ -24,6 +24,7 @@ from hiero_lib.explorer.figures import VIEWS, Looks, draw
 from hiero_lib.explorer.opened import OpenVideo, open_video
 from hiero_lib.explorer.pictures import pictures_file, pictures_of
 from hiero_lib.explorer.span_details import span_details
+from hiero_lib.export.reports import record_of
 from hiero_lib.export.writers import export
 from hiero_lib.front.scene import curves, scene
 from hiero_lib.hierarchy.collection import (
@@ -420,13 +421,8 @@ class Session:
     def _export(self, message: Mapping[str, Any]) -> None:
         """Write the page of the video as it is shown, corrections and all."""
         folder = (self.run_folder or Path.cwd()) / "exports"
-        record = video_record(self.collection, self.method, self.video_uid, vocabulary=self._vocabulary)
-        work = {
-            "hierarchy": self.hierarchy,
-            "operations": tuple(self._video.done),
-            "pictures": self.state["pictures"],
-        }
-        record = dataclasses.replace(record, **work)
+        record = record_of(self.collection, self.method, self.hierarchy, operations=self._video.done)
+        record = dataclasses.replace(record, pictures=self.state["pictures"])
         (page,) = export(record, folder, formats=["html"])
         self._note(f"Written: {pasted(page)}")
 
