@@ -53,6 +53,10 @@ class App {
     this.root.remove();
   }
 
+  clock(seconds, decimals) {
+    return clock(seconds, decimals);
+  }
+
   get(name) {
     return this.model.get(name);
   }
