@@ -166,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _video(self, uid: str) -> None:
         """The file, or the part of it that a player asks for."""
         known = uid in self.server.session.collection.store
-        path = self.server.session.media(uid).video if known else None
+        path = self.server.session.videos.media(uid).video if known else None
         if path is None:
             self._refuse(HTTPStatus.NOT_FOUND, "there is no such video")
             return

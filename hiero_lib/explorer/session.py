@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,40 +15,35 @@ import torch
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import pasted
-from hiero_lib.data.media import Media, find_media
 from hiero_lib.data.narrations import add_tag
-from hiero_lib.data.paths import DataPaths
 from hiero_lib.explorer.answers import Finder
 from hiero_lib.explorer.figures import VIEWS, Looks, draw
-from hiero_lib.explorer.opened import OpenVideo, open_video
 from hiero_lib.explorer.pictures import pictures_file, pictures_of
 from hiero_lib.explorer.span_details import span_details
+from hiero_lib.explorer.values import (
+    answer_value,
+    counts_value,
+    details_value,
+    edits_value,
+    media_value,
+    verdict_value,
+)
+from hiero_lib.explorer.videos import Videos
 from hiero_lib.export.reports import record_of
 from hiero_lib.export.writers import export
 from hiero_lib.front.scene import curves, scene
 from hiero_lib.hierarchy.collection import (
     Collection,
-    Phrases,
-    divided_video,
-    named,
-    phrases_for,
-    phrases_of,
-    short_uids,
 )
-from hiero_lib.hierarchy.corrections import corrections_file, operation_of
-from hiero_lib.hierarchy.division import MOST_THREADS, ThreadCount
-from hiero_lib.hierarchy.edits import agreement, in_words
-from hiero_lib.hierarchy.spans import Span
+from hiero_lib.hierarchy.corrections import operation_of
+from hiero_lib.hierarchy.division import ThreadCount
+from hiero_lib.hierarchy.edits import in_words
 from hiero_lib.hierarchy.video import VideoHierarchy
-from hiero_lib.methods.levels import read_video
 from hiero_lib.methods.method import Method
 from hiero_lib.search.index import Answer, SearchIndex
 from hiero_lib.viz.bars import TimelineRow
-from hiero_lib.viz.page import clock
-from hiero_lib.viz.rows import level_of, thread_name
+from hiero_lib.viz.rows import level_of
 
-_KEPT_VIDEOS = 8  # that stay open
-_LISTED = 50  # videos of the menu
 _ANSWERS = 12
 
 Besides = Mapping[str, Callable[[str], VideoHierarchy]]
@@ -83,10 +77,9 @@ class Session:
         self.collection, self.method, self.index, self.run_folder = collection, method, index, run_folder
         self.state: dict[str, Any] = {}
         self._changed: set[str] = set()
-        self._num_threads, self._truth, self._besides = num_threads, truth, besides or {}
-        self._uids = collection.video_uids
-        self._short = short_uids(self._uids)
-        self._open: dict[str, OpenVideo] = {}
+        self.videos = Videos(collection, method, run_folder=run_folder, num_threads=num_threads)
+        self._truth, self._besides = truth, besides or {}
+        self._texts: dict[str, torch.Tensor] = {}
         self._beside = ""
         self._answers: tuple[Answer, ...] = ()
         self._finder = Finder(method.embed_text, index, max_overlap=collection.profile.search.max_overlap)
@@ -122,7 +115,8 @@ class Session:
         except (DataError, OSError, KeyError, TypeError, ValueError) as error:
             told = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
             self._note(told or type(error).__name__, "error")
-        self._set(heard=max(int(message.get("id") or 0), 0))
+        number = message.get("id")
+        self._set(heard=number if isinstance(number, int) else 0)
         return {name: self.state[name] for name in sorted(self._changed)}
 
     @property
@@ -135,16 +129,11 @@ class Session:
         """The video that is shown, with its corrections."""
         return self._video.hierarchy
 
-    def media(self, video_uid: str) -> Media:
-        """The file of a video, or frames of it."""
-        profile = self.collection.profile
-        return find_media(DataPaths.at(profile.data_root), video_uid, features=profile.features.folder)
-
     @property
     def title(self) -> str:
         """Above all; says where the data is the sample."""
         sample = " of the generated sample" if self.collection.profile.is_sample else ""
-        return f"{self.method.name}, video {self._short[self.video_uid]}{sample}"
+        return f"{self.method.name}, video {self.videos.short[self.video_uid]}{sample}"
 
     # Values.
 
@@ -158,43 +147,10 @@ class Session:
         self._set(note={"text": text, "kind": kind, "number": ((self.state.get("note") or {}).get("number", 0)) + 1})
 
     def _show_video(self, uid: str) -> None:
-        self.collection.check(uid)
-        if uid not in self._open:
-            while len(self._open) >= _KEPT_VIDEOS:
-                self._open.pop(next(iter(self._open)))
-            self._open[uid] = self._opened(uid)
-        self._video = self._open[uid]
-        media = self.media(uid)
-        shown = {
-            "key": uid,
-            "url": None,
-            "ask": _size(media),
-            "note": media.note,
-            "pictures": bool(media.frames or media.video),
-        }
-        self._set(choice=None, details=None, range=None, media=shown, pictures=None)
+        self._video = self.videos.open(uid)
+        media = media_value(uid, self.videos.media(uid))
+        self._set(choice=None, details=None, range=None, media=media, pictures=None)
         self._show_scene()
-
-    def _opened(self, uid: str) -> OpenVideo:
-        video = read_video(self.collection.store, self.collection.profile, uid, device=self.collection.device)
-        vocabulary = None if self.collection.narrations(uid) else self._vocabulary
-        phrases = phrases_for(self.collection, self.method, uid, vocabulary=vocabulary)
-
-        def divide(counts: Sequence[ThreadCount] | None) -> VideoHierarchy:
-            asked = self._num_threads if counts is None else counts
-            return named(divided_video(self.method, video, self.collection.profile, num_threads=asked), phrases)
-
-        self._phrases[uid] = phrases
-        file = None if self.run_folder is None else corrections_file(self.run_folder, self.method.name, uid)
-        return open_video(divide, method=self.method.name, fingerprint=self.method.fingerprint, file=file)
-
-    @cached_property
-    def _phrases(self) -> dict[str, Phrases | None]:
-        return {}
-
-    @cached_property
-    def _vocabulary(self) -> Phrases | None:
-        return phrases_of(self.method, self.collection.vocabulary()) if self.method.text_space else None
 
     def _show_scene(self) -> None:
         beside = (self._beside, self._besides[self._beside](self.video_uid)) if self._beside else None
@@ -206,49 +162,12 @@ class Session:
             truth=self._truth(self.video_uid),
             beside=beside,
         )
-        self._set(scene=shown, counts=self._counts(), edits=self._edits())
-
-    def _counts(self) -> list[dict[str, Any]]:
-        """Of each level: how many threads, and how many there may be; levels nest, so no fewer than above."""
-        fixed = "There are corrections: undo them to divide anew" if self._video.done or self._video.refused else ""
-        rows = []
-        least = 1
-        for level in reversed(self.hierarchy.levels):
-            count = len(level.seconds())
-            most = max(MOST_THREADS, count)
-            rows.append(
-                {"level": level.level, "count": count, "least": min(least, count), "most": most, "fixed": fixed}
-            )
-            least = count
-        return rows
-
-    def _edits(self) -> dict[str, Any]:
-        video = self._video
-        lines = [in_words(operation) for operation in video.done]
-        found = agreement(video.base, video.hierarchy) if lines else []
-        agreed = [{"level": one.level, "ari": None if one.ari != one.ari else one.ari} for one in found]
-        saved = "" if video.file is None else pasted(video.file)
-        return {
-            "lines": lines,
-            "redo": bool(video.undone),
-            "saved": saved,
-            "agreement": agreed,
-            "refused": video.refused,
-        }
+        self._set(scene=shown, counts=counts_value(self._video), edits=edits_value(self._video))
 
     # Actions.
 
     def _list_videos(self, message: Mapping[str, Any]) -> None:
-        words = str(message["filter"]).lower().split()
-        found = [uid for uid in self._uids if all(word in uid.lower() for word in words)]
-        matches = []
-        for uid in found[:_LISTED]:
-            seconds = self.collection.store.num_segments(uid) * self.collection.profile.features.stride_s
-            told = len(self.collection.narrations(uid))
-            corrected = self.run_folder and corrections_file(self.run_folder, self.method.name, uid).exists()
-            about = [clock(seconds), f"{told} narrations" if told else "", "corrected" if corrected else ""]
-            matches.append({"uid": uid, "name": uid, "about": ", ".join(filter(None, about))})
-        self._set(videos={"matches": matches, "total": len(found)})
+        self._set(videos=self.videos.listed(str(message["filter"])))
 
     def _open_video(self, message: Mapping[str, Any]) -> None:
         uid = str(message["uid"])
@@ -264,38 +183,23 @@ class Session:
         level, start, end = int(message["level"]), float(message["start_s"]), float(message["end_s"])
         self._frame(level, (start + end) / 2)
 
-    def _frame(self, level: int, at_s: float) -> Span:
+    def _frame(self, level: int, at_s: float) -> None:
         """Choose the span of a level that goes on at a second, and find what is like it."""
         narrations = self.collection.narrations(self.video_uid)
         found = span_details(self.hierarchy, level=level, at_s=at_s, narrations=narrations, index=self.index)
-        of, span = level_of(self.hierarchy, level), found.span
-        here = [
-            {"uid": self.video_uid, "name": "", "here": True, "level": level, "start_s": like.start_s}
-            | {"end_s": like.end_s, "title": thread_name(of, like.label), "score": round(score, 4)}
-            for like, score in found.here
-        ]
-        place = {"level": level, "start_s": round(span.start_s, 3), "end_s": round(span.end_s, 3)}
-        like = here + [self._value(answer) for answer in found.elsewhere]
-        self._set(level=level, choice=place | {"label": span.label}, details=place | {"like": like})
-        return span
-
-    def _value(self, answer: Answer) -> dict[str, Any]:
-        here = answer.video_uid == self.video_uid
-        title = f"{answer.thread} {answer.label}" if answer.label else f"thread {answer.thread}"
-        times = {"start_s": round(answer.start_s, 3), "end_s": round(answer.end_s, 3)}
-        whose = {"uid": answer.video_uid, "name": self._short.get(answer.video_uid, answer.video_uid), "here": here}
-        return whose | times | {"level": answer.level, "title": title, "score": round(answer.score, 4)}
+        details = details_value(found, self.hierarchy, self.videos.short)
+        choice = {name: details[name] for name in ("level", "start_s", "end_s")} | {"label": found.span.label}
+        self._set(level=level, choice=choice, details=details)
 
     def _divide(self, message: Mapping[str, Any]) -> None:
         given = message["count"]
         count: ThreadCount = "auto" if given == "auto" else int(given)
         level = level_of(self.hierarchy, int(message["level"])).level
-        bounds = next(one for one in self._counts() if one["level"] == level)
+        bounds = next(one for one in counts_value(self._video) if one["level"] == level)
         if count != "auto" and not bounds["least"] <= count <= bounds["most"]:
             expected = f"{bounds['least']} to {bounds['most']} threads are possible at level {level}"
             raise DataError(expected, field="threads", value=count)
-        phrases = self._phrases.get(self.video_uid)
-        self._video.divide(level, count, lambda hierarchy: named(hierarchy, phrases))
+        self._video.divide(level, count, self.videos.named)
         self._after_a_change()
 
     def _edit(self, message: Mapping[str, Any]) -> None:
@@ -345,30 +249,18 @@ class Session:
             self._set(answers=None)
             return
         query = self._embedded(text)
-        others = {uid: video.hierarchy for uid, video in self._open.items() if uid != self.video_uid}
+        opened = self.videos.opened
+        others = {uid: video.hierarchy for uid, video in opened.items() if uid != self.video_uid}
         found = self._finder.find(query.numpy(), self.hierarchy, others, count=_ANSWERS)
         self._answers = found.items
-        best = found.items[0].score if found.items else 0.0
-        if found.good:
-            note = f"Best cosine {best:.2f}; 95 of 100 unrelated texts find at most {found.threshold:.2f}."
-        else:
-            note = f"No good match: {best:.2f} is what unrelated texts find, too (up to {found.threshold:.2f})."
-        self._set(
-            answers={
-                **{"text": text, "verdict": "good" if found.good else "none", "note": note},
-                "items": [self._value(answer) for answer in found.items],
-                **{"curves": curves(self.hierarchy, query), "threshold": found.threshold},
-            }
-        )
+        items = [answer_value(answer, self.video_uid, self.videos.short) for answer in found.items]
+        value = {"text": text, "items": items, "curves": curves(self.hierarchy, query)}
+        self._set(answers=value | verdict_value(found))
 
     def _embedded(self, text: str) -> torch.Tensor:
         if text not in self._texts:
             self._texts[text] = self.method.embed_text([add_tag(text)])[0].float().cpu()
         return self._texts[text]
-
-    @cached_property
-    def _texts(self) -> dict[str, torch.Tensor]:
-        return {}
 
     def _jump(self, message: Mapping[str, Any]) -> None:
         number = int(message["number"])
@@ -413,7 +305,7 @@ class Session:
 
     def _make_pictures(self, message: Mapping[str, Any]) -> None:
         uid = self.video_uid
-        media = self.media(uid)
+        media = self.videos.media(uid)
         kept = None if self.run_folder is None else pictures_file(self.run_folder, uid, media)
         made = pictures_of(media, start_s=self.hierarchy.start_s, end_s=self.hierarchy.end_s, kept=kept)
         self._set(pictures=None if made is None else made.value())
@@ -425,12 +317,6 @@ class Session:
         record = dataclasses.replace(record, pictures=self.state["pictures"])
         (page,) = export(record, folder, formats=["html"])
         self._note(f"Written: {pasted(page)}")
-
-
-def _size(media: Media) -> str:
-    if media.video is None:
-        return ""
-    return f"{media.video.stat().st_size / 1e6:.0f} MB"
 
 
 _ACTIONS: Mapping[str, Callable[[Session, Mapping[str, Any]], None]] = {

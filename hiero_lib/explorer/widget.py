@@ -53,7 +53,7 @@ def make_widget(session: Session) -> Any:
             )
 
         def _send_video(self) -> None:
-            video = session.media(session.video_uid).video
+            video = session.videos.media(session.video_uid).video
             if video is not None and video.stat().st_size <= _MOST_BYTES:
                 kind = "video/webm" if video.suffix.lower() == ".webm" else "video/mp4"
                 self.send({"video": True, "type": kind, "key": session.video_uid}, buffers=[video.read_bytes()])

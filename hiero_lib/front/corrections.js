@@ -55,7 +55,7 @@ const editsPanel = (app) => {
   if (!edits || app.get("still")) return [];
   if (edits.refused) return [heading("Corrections"), make("p", { className: "hx-verdict hx-none" }, edits.refused)];
   if (!edits.lines.length) return [];
-  const agreement = edits.agreement.map(({ level, ari }) => `level ${level}: ${ari.toFixed(3)}`).join(", ");
+  const agreement = edits.agreement.map(({ level, ari }) => `level ${level}: ${ari === null ? "all marked" : ari.toFixed(3)}`).join(", ");
   const shown = edits.lines.slice(-8);
   const list = make("ol", { className: "hx-edits", start: edits.lines.length - shown.length + 1 }, ...shown.map((line) => make("li", {}, line)));
   return [

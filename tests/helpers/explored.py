@@ -76,9 +76,8 @@ def open_page(browser: Browser, address: str, **options: Any) -> tuple[Page, lis
 
 def app(page: Page, expression: str) -> Any:
     """The value of an expression over ``app``, the explorer of the page."""
-    return page.evaluate(
-        f"() => {{ const app = document.querySelector('.hiero-explorer').parentNode.hieroExplorer; return {expression}; }}"
-    )
+    own = "const app = document.querySelector('.hiero-explorer').parentNode.hieroExplorer;"
+    return page.evaluate(f"() => {{ {own} return {expression}; }}")
 
 
 def eventually(page: Page, expression: str, seconds: float = 10.0) -> Any:
