@@ -23,6 +23,7 @@ class App {
     this.view = new View(0, 1);
     this.off = []; // what ends with the explorer
     this.root = make("section", { className: "hiero-explorer", "data-lm-suppress-shortcuts": "true", "aria-label": "explorer of activity threads" });
+    this.root.tabIndex = -1; // a click anywhere in it brings its keys
     this.build();
     node.append(this.root);
     this.watchTheme();

@@ -34,4 +34,6 @@ const model = {
   off: (name, listener) => listeners.set(name, (listeners.get(name) || []).filter((one) => one !== listener)),
 };
 
-explorer.render({ model, el: document.getElementById("explorer") });
+const place = document.getElementById("explorer");
+explorer.render({ model, el: place });
+place.firstElementChild.focus({ preventScroll: true }); // so that keys work at once
