@@ -10,15 +10,15 @@ const correctionsForm = (app, span) => {
     if (event.key === "Escape") app.focusChosen();
   });
   const threads = app.threadsOf(span.level).filter((thread) => thread !== span.label);
-  const choice = (label, options, action) => {
-    const select = make("select", { className: "hx-input", "aria-label": label }, make("option", { value: "" }, label), ...options.map(([value, text]) => make("option", { value }, text)));
+  const choice = (label, short, options, action) => {
+    const select = make("select", { className: "hx-input", "aria-label": label }, make("option", { value: "" }, short), ...options.map(([value, text]) => make("option", { value }, text)));
     select.addEventListener("change", () => select.value !== "" && action(select.value));
     return select;
   };
   const named = threads.map((thread) => [thread, app.threadName(thread)]);
   const place = { level: span.level, start_s: span.start_s, end_s: span.end_s };
-  const give = choice("this span belongs to…", [["new", "a thread of its own"], ...named], (value) => edit("assign", { ...place, thread: value === "new" ? null : Number(value) }));
-  const merge = choice("merge the thread into…", named, (value) => edit("merge", { level: span.level, thread: span.label, into: Number(value) }));
+  const give = choice("this span belongs to…", "belongs to…", [["new", "a thread of its own"], ...named], (value) => edit("assign", { ...place, thread: value === "new" ? null : Number(value) }));
+  const merge = choice("merge the thread into…", "merge into…", named, (value) => edit("merge", { level: span.level, thread: span.label, into: Number(value) }));
   merge.dataset.key = "merge";
   const inside = app.view.playhead > span.start_s && app.view.playhead < span.end_s;
   const split = make("button", { type: "button", className: "hx-button", disabled: !inside, title: "at the playhead; what follows is a new thread" }, inside ? `split at ${clock(app.view.playhead, 1)}` : "split at the playhead");
