@@ -45,6 +45,7 @@ from hiero_lib.viz.bars import TimelineRow
 from hiero_lib.viz.rows import level_of
 
 _ANSWERS = 12
+_SHORT = 24  # characters of a uid that is a name
 
 Besides = Mapping[str, Callable[[str], VideoHierarchy]]
 """Name of another method or run -> its hierarchy of a video, by uid."""
@@ -133,7 +134,8 @@ class Session:
     def title(self) -> str:
         """Above all; says where the data is the sample."""
         sample = " of the generated sample" if self.collection.profile.is_sample else ""
-        return f"{self.method.name}, video {self.videos.short[self.video_uid]}{sample}"
+        name = self.video_uid if len(self.video_uid) <= _SHORT else self.videos.short[self.video_uid]
+        return f"{self.method.name}, video {name}{sample}"
 
     # Values.
 

@@ -101,7 +101,7 @@ class Tracks {
       const frame = frameOf(this.pictures, row.picture, Math.min(row.height - 2, 34));
       if (frame) name.append(frame);
     }
-    name.append(make("span", { className: "hx-name-text" }, row.name));
+    name.append(make("span", { className: row.height >= 34 ? "hx-name-text hx-two" : "hx-name-text" }, row.name));
     if (row.note) name.append(make("span", { className: "hx-muted" }, row.note));
     return name;
   }
