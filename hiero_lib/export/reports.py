@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import safe_name
 from hiero_lib.base.progress import quiet
 from hiero_lib.data.narrations import add_tag, strip_tag
@@ -45,7 +44,7 @@ def video_record(
 
     Raises:
         DataError: the video has no features, or they cannot be used; queries, but the features have no text space;
-            corrections that are of another division, as any are with ``num_threads`` of one's own.
+            corrections that are of another division, as they are with other ``num_threads``.
     """
     if vocabulary is None and method.text_space and not collection.narrations(video_uid):
         vocabulary = phrases_of(method, collection.vocabulary())
@@ -53,11 +52,11 @@ def video_record(
     def divide(counts: ThreadCount | Sequence[ThreadCount] | None) -> VideoHierarchy:
         return named_hierarchy(collection, method, video_uid, vocabulary=vocabulary, num_threads=counts)
 
+    def asked_for(counts: Sequence[ThreadCount]) -> VideoHierarchy:
+        return divide(counts if num_threads is None else num_threads)
+
     file = None if run_folder is None else corrections_file(run_folder, method.name, video_uid)
-    if file is not None and file.exists() and num_threads is not None:
-        problem = "the video has corrections, which belong to the division that they were made for"
-        raise DataError(problem, file=file, field="threads", value=num_threads, hint="Leave the numbers out")
-    found = None if file is None else with_corrections(file, divide)
+    found = None if file is None else with_corrections(file, asked_for)
     return record_of(
         collection,
         method,
