@@ -66,14 +66,16 @@ def test_notebook_06_is_worked_in_and_reopened(tmp_path: Path) -> None:
         assert app(page, "app.root.dataset.theme") == "dark"  # as JupyterLab
         assert page.locator(".hiero-still").is_hidden()
 
-        # more threads divide the level anew
-        before = app(page, f"app.spansOf({LEVEL}).length")
+        # another number of threads divides the level anew
+        before = app(page, "app.threadsOf(2).length")
+        assert before > 1
+        page.get_by_label("level 2", exact=True).check()
         count = page.get_by_label("number of threads of the level")
-        count.fill(str(int(count.input_value()) + 1))
+        count.fill("1")
         count.press("Enter")
-        eventually(page, f"app.spansOf({LEVEL}).length !== {before}", 20)
+        eventually(page, "app.threadsOf(2).length === 1", 20)
         page.get_by_role("button", name="auto", exact=True).click()
-        eventually(page, f"app.spansOf({LEVEL}).length === {before}", 20)
+        eventually(page, f"app.threadsOf(2).length === {before}", 20)
 
         # a query lists the answers; that of the level where it was told is framed as it says
         box = page.get_by_label("search in plain words")
