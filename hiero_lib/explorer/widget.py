@@ -42,15 +42,16 @@ def make_widget(session: Session) -> Any:
         def _receive(self, _: Any, message: Any, buffers: Any) -> None:
             if not isinstance(message, dict):
                 return
-            if message.get("do") == "plotly":
+            if message.get("do") not in ("plotly", "video"):
+                self.take(session.do(message))
+                return
+            if message["do"] == "plotly":
                 from plotly.offline import get_plotlyjs
 
                 self.send({"plotly": get_plotlyjs()})
-            elif message.get("do") == "video":
+            else:
                 self._send_video()
-            self.take(
-                session.do(message if message.get("do") not in ("plotly", "video") else {"do": "none", **message})
-            )
+            self.take({"heard": message.get("id", 0)})
 
         def _send_video(self) -> None:
             video = session.videos.media(session.video_uid).video
