@@ -55,9 +55,15 @@ def make_widget(session: Session) -> Any:
 
         def _send_video(self) -> None:
             video = session.videos.media(session.video_uid).video
-            if video is not None and video.stat().st_size <= _MOST_BYTES:
-                kind = "video/webm" if video.suffix.lower() == ".webm" else "video/mp4"
-                self.send({"video": True, "type": kind, "key": session.video_uid}, buffers=[video.read_bytes()])
+            if video is None:
+                return
+            if video.stat().st_size > _MOST_BYTES:
+                limit = _MOST_BYTES // 2**20
+                text = f"{video.name} is larger than {limit} MB: `hiero serve` plays it, a notebook does not."
+                self.take({"note": {"text": text, "kind": "error", "number": -1}})
+                return
+            kind = "video/webm" if video.suffix.lower() == ".webm" else "video/mp4"
+            self.send({"video": True, "type": kind, "key": session.video_uid}, buffers=[video.read_bytes()])
 
         def _from_page(self, change: Any) -> None:
             if session.state[change["name"]] != change["new"]:
