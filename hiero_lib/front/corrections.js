@@ -7,7 +7,6 @@ const correctionsForm = (app, span) => {
   name.dataset.key = "rename";
   name.addEventListener("keydown", (event) => {
     if (event.key === "Enter") edit("rename", { thread: span.label, name: name.value });
-    if (event.key === "Escape") app.focusChosen();
   });
   const threads = app.threadsOf(span.level).filter((thread) => thread !== span.label);
   const choice = (label, short, options, action) => {

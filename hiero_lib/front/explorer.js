@@ -109,7 +109,6 @@ class App {
     this.search = make("input", { type: "search", className: "hx-search", "aria-label": "search in plain words" });
     this.search.addEventListener("keydown", (event) => {
       if (event.key === "Enter") this.do("search", { text: this.search.value });
-      if (event.key === "Escape") this.focusChosen();
     });
     this.search.addEventListener("search", () => this.search.value === "" && this.get("query") && this.do("search", { text: "" }));
     this.stored = make("select", { className: "hx-input", hidden: true, "aria-label": "similarity with" });
@@ -598,7 +597,8 @@ class App {
     const target = event.composedPath()[0];
     const writes = target.matches("input:not([type=radio]), select, textarea");
     event.stopPropagation(); // a notebook has keys of its own
-    if (writes && event.key !== "Escape") return;
+    if (event.key === "Escape") this.focusChosen(); // from any field back to the spans
+    if (writes || event.key === "Escape") return;
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
     const field = (name) => {
       const found = this.about.querySelector(`[data-key=${name}]`);
