@@ -124,8 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _part(self, path: str) -> tuple[bytes, str] | None:
         match path:
             case "/":
-                title = html.escape(self.server.session.title)
-                return part("served.html").replace("$title", title).encode(), "text/html; charset=utf-8"
+                return self._page()
             case "/explorer.js":
                 return explorer_js().encode(), "text/javascript; charset=utf-8"
             case "/served.js":
@@ -137,6 +136,10 @@ class _Handler(BaseHTTPRequestHandler):
 
                 return get_plotlyjs().encode(), "text/javascript; charset=utf-8"
         return None
+
+    def _page(self) -> tuple[bytes, str]:
+        title = html.escape(self.server.session.title)
+        return part("served.html").replace("$title", title).encode(), "text/html; charset=utf-8"
 
     def _is_own_host(self) -> bool:
         """Not by another name, which a page elsewhere may have made to lead here."""
@@ -157,11 +160,10 @@ class _Handler(BaseHTTPRequestHandler):
         if not hmac.compare_digest(token.encode(), self.server.token.encode()):
             self._refuse(HTTPStatus.FORBIDDEN, "not the token that hiero printed")
             return
-        self.send_response(HTTPStatus.SEE_OTHER)
-        self.send_header("Location", "/")
-        self.send_header("Set-Cookie", f"{self._cookie}={self.server.token}; HttpOnly; SameSite=Strict; Path=/")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        # The page itself, no redirect: one that another site began would not bring a strict cookie.
+        page, kind = self._page()
+        cookie = f"{self._cookie}={self.server.token}; HttpOnly; SameSite=Strict; Path=/"
+        self._send(page, kind, cookie=cookie)
 
     def _video(self, uid: str) -> None:
         """The file, or the part of it that a player asks for."""
@@ -205,8 +207,10 @@ class _Handler(BaseHTTPRequestHandler):
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         self._send(text.encode("utf-8", "replace"), "application/json")
 
-    def _send(self, content: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
+    def _send(self, content: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK, *, cookie: str = "") -> None:
         self.send_response(status)
+        if cookie:
+            self.send_header("Set-Cookie", cookie)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Cache-Control", "no-store")

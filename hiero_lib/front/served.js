@@ -34,6 +34,7 @@ const model = {
   off: (name, listener) => listeners.set(name, (listeners.get(name) || []).filter((one) => one !== listener)),
 };
 
+history.replaceState(null, "", "/"); // the token is in a cookie now, and need not be in the address
 const place = document.getElementById("explorer");
 explorer.render({ model, el: place });
 place.firstElementChild.focus({ preventScroll: true }); // so that keys work at once

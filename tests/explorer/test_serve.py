@@ -52,8 +52,10 @@ def test_nobody_is_let_in_without_the_token(server) -> None:
     for token in ("", "other", "secretx", "é"):
         assert ask(server, "/state", token=token.encode().decode("latin-1"))[0] == 403
     assert ask(server, "/do", method="POST", body="{}")[0] == 403
-    status, _, headers = ask(server, "/?token=secret")
-    assert status == 303
+    status, content, headers = ask(server, "/?token=secret")
+    assert status == 200
+    assert b"served.js" in content
+    assert b"secret" not in content
     assert "HttpOnly; SameSite=Strict" in headers["Set-Cookie"]
     assert ask(server, "/", token="secret")[0] == 200
 
