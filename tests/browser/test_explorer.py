@@ -87,7 +87,7 @@ def test_notebook_06_is_worked_in_and_reopened(tmp_path: Path) -> None:
         page.get_by_role("menuitem", name=re.compile("^Save Notebook")).first.click()
         page.get_by_role("menuitem", name="Kernel", exact=True).click()
         page.get_by_role("menuitem", name=re.compile("^Restart Kernel…")).first.click()
-        page.get_by_role("button", name="Restart", exact=True).click()
+        page.locator(".jp-Dialog button.jp-mod-accept").click()
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
         if page.locator(".hiero-explorer").count():  # JupyterLab may take dead widgets off the page
             page.locator(".hx-cursor").first.focus()
