@@ -9,7 +9,17 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 
-PARTS = ("time.js", "tracks.js", "overview.js", "panels.js", "corrections.js", "figures.js", "explorer.js")
+PARTS = (
+    "time.js",
+    "tracks.js",
+    "overview.js",
+    "panels.js",
+    "corrections.js",
+    "figures.js",
+    "stage.js",
+    "keys.js",
+    "explorer.js",
+)
 
 
 @cache
