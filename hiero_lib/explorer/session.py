@@ -81,6 +81,7 @@ class Session:
         self.videos = Videos(collection, method, run_folder=run_folder, num_threads=num_threads)
         self._truth, self._besides = truth, besides or {}
         self._texts: dict[str, torch.Tensor] = {}
+        self._divided_beside: tuple[str, str, VideoHierarchy] | None = None
         self._beside = ""
         self._answers: tuple[Answer, ...] = ()
         self._finder = Finder(method.embed_text, index, max_overlap=collection.profile.search.max_overlap)
@@ -155,7 +156,7 @@ class Session:
         self._show_scene()
 
     def _show_scene(self) -> None:
-        beside = (self._beside, self._besides[self._beside](self.video_uid)) if self._beside else None
+        beside = (self._beside, self._hierarchy_beside(self._beside, self.video_uid)) if self._beside else None
         shown = scene(
             self.hierarchy,
             name=self.video_uid,
@@ -165,6 +166,12 @@ class Session:
             beside=beside,
         )
         self._set(scene=shown, counts=counts_value(self._video), edits=edits_value(self._video))
+
+    def _hierarchy_beside(self, name: str, uid: str) -> VideoHierarchy:
+        """Divided once, and kept while it is shown: an edit does not divide it again."""
+        if self._divided_beside is None or self._divided_beside[:2] != (name, uid):
+            self._divided_beside = (name, uid, self._besides[name](uid))
+        return self._divided_beside[2]
 
     # Actions.
 

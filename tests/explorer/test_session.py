@@ -179,6 +179,22 @@ def test_another_method_stands_beside_in_the_numbers_of_its_matches(session: Ses
     assert session.state["scene"]["beside"] is None
 
 
+def test_what_stands_beside_is_divided_once(opened: Opened) -> None:
+    asked: list[str] = []
+
+    def beside(uid: str) -> Any:
+        asked.append(uid)
+        return named_hierarchy(opened.collection, opened.probe, uid)
+
+    session = opened.session(None, besides={"other": beside}, index=False)
+    do(session, "beside", name="other")
+    do(session, "edit", operation="rename", thread=0, name="x")
+    do(session, "undo")
+    assert asked == [session.video_uid]
+    do(session, "open", uid="v5")
+    assert asked[1:] == ["v5"]
+
+
 def test_the_page_is_written_with_the_corrections(session: Session, tmp_path: Path) -> None:
     do(session, "edit", operation="rename", thread=0, name="peels & slices")
     do(session, "export")
