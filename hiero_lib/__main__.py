@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from hiero_lib import __version__
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.signals import Stopped, sigterm_raises
-from hiero_lib.cli import benchmarks, data, runs, slurm, training, videos
+from hiero_lib.cli import benchmarks, data, explorer, runs, slurm, training, videos
 from hiero_lib.cli.parser import Parser, complete
 
 _HINTS = {
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"hiero_lib {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for theme in (data, videos, training, benchmarks, runs, slurm):
+    for theme in (data, videos, explorer, training, benchmarks, runs, slurm):
         theme.add_parsers(commands)
     return parser
 

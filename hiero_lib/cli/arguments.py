@@ -111,6 +111,14 @@ def add_formats(command: argparse.ArgumentParser, default: list[str] | None = No
     command.add_argument("--formats", nargs="+", default=default, metavar="FORMAT", help=help)
 
 
+def add_server(command: argparse.ArgumentParser) -> None:
+    """``--port`` and ``--no-browser`` of a local web page."""
+    command.add_argument("--port", type=whole(0, 65535), default=0, help="of the local page (default: any free one)")
+    command.add_argument(
+        "--no-browser", dest="browser", action="store_false", help="print the address, and open nothing"
+    )
+
+
 def open_profile(options: argparse.Namespace) -> Profile:
     """The profile with its changed settings.
 

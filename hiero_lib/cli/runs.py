@@ -88,6 +88,7 @@ def add_parsers(commands: arguments.Commands) -> None:
         metavar="N",
         help=f"{arguments.THREADS_HELP} (default: hierarchy.coarsest_threads of the profile)",
     )
+    command.add_argument("--uncorrected", action="store_true", help="as the model has it, without your corrections")
 
 
 def _reproduce(options: argparse.Namespace) -> int:
@@ -243,6 +244,7 @@ def _export(options: argparse.Namespace) -> int:
         formats=options.formats or tuple(WRITERS),
         queries=options.queries,
         num_threads=num_threads,
+        corrected=not options.uncorrected,
     )
     print(*written, sep="\n")
     return 0

@@ -45,6 +45,8 @@ def add_parsers(commands: arguments.Commands) -> None:
         help=f"{arguments.THREADS_HELP} (default: hierarchy.coarsest_threads of the profile)",
     )
     arguments.add_formats(command, ["html"])
+    command.add_argument("--serve", action="store_true", help="then open it in the explorer, a local web page")
+    arguments.add_server(command)
 
 
 def _extract(options: argparse.Namespace) -> int:
@@ -118,4 +120,8 @@ def _explore(options: argparse.Namespace) -> int:
     progress.close()
     written = write_report(exploration, num_threads=num_threads, formats=options.formats)
     print(*map(pasted, written), sep="\n")
+    if options.serve:
+        from hiero_lib.pipelines.serving import serve, session_of_video
+
+        serve(session_of_video(exploration, num_threads=num_threads), port=options.port, browser=options.browser)
     return 0

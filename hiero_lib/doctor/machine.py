@@ -18,7 +18,7 @@ from hiero_lib.config import Profile
 
 PACKAGES = (
     *("torch", "torch-geometric", "accelerate", "transformers", "safetensors", "numpy", "scipy", "scikit-learn"),
-    *("polars", "plotly", "ipywidgets", "matplotlib", "papermill", "jupyterlab", "gdown", "requests"),
+    *("polars", "plotly", "ipywidgets", "anywidget", "matplotlib", "papermill", "jupyterlab", "gdown", "requests"),
 )
 
 

@@ -1,11 +1,9 @@
-"""What the explorer says of a span: its narrations, and the spans most like it, here and in other videos."""
+"""What belongs to a span: its narrations, and the spans most like it, here and in other videos."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import torch.nn.functional as F
 
@@ -13,8 +11,6 @@ from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
 from hiero_lib.hierarchy.spans import Span
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 from hiero_lib.search.index import Answer, SearchIndex
-from hiero_lib.viz.page import clock
-from hiero_lib.viz.palette import text_color_on, thread_color
 from hiero_lib.viz.rows import level_of, thread_name
 
 
@@ -79,40 +75,3 @@ def span_details(
             elsewhere = index.find(level_threads.span_x[number].numpy(), count=most, level=level, videos=videos)
     here = tuple((level_threads.spans[i], float(cosine[i])) for i in others)
     return SpanDetails(level, span, thread_name(level_threads, span.label), during, here, tuple(elsewhere))
-
-
-def details_html(
-    details: SpanDetails, *, most_narrations: int = 12, names: Mapping[str, str] = MappingProxyType({})
-) -> str:
-    """The same for a person to read; texts are escaped, ``names`` are shorter ones of videos."""
-    color = thread_color(details.span.label)
-    times = f"{clock(details.span.start_s, decimals=1)} – {clock(details.span.end_s, decimals=1)}"
-    parts = [
-        f"<b>level {details.level}, {times}</b> ({details.span.length_s:.1f} s)<br>"
-        f'<span style="background:{color};color:{text_color_on(color)};padding:1px 6px;border-radius:3px">'
-        f"{html.escape(details.name)}</span>"
-    ]
-    lines = [f"{clock(t, decimals=1)} {html.escape(text)}" for t, text in details.narrations]
-    if len(lines) > most_narrations:
-        left = len(lines) - most_narrations
-        lines = [*lines[:most_narrations], f"and {left} more"]
-    parts.append(_list("Narrated", lines) or "<p>Nothing is narrated during it.</p>")
-    here = [f"{clock(span.start_s)} – {clock(span.end_s)} ({cosine:.2f})" for span, cosine in details.here]
-    parts.append(_list("Most like it in this video", here))
-    other = [f"{html.escape(answer_text(answer, names))}" for answer in details.elsewhere]
-    parts.append(_list("Most like it in other videos", other))
-    return f'<div style="line-height:1.45">{"".join(parts)}</div>'
-
-
-def answer_text(answer: Answer, names: Mapping[str, str] = MappingProxyType({})) -> str:
-    """An answer of the index in one line; ``names`` are shorter ones of videos."""
-    span = f"{clock(answer.start_s)} – {clock(answer.end_s)}"
-    label = f", {answer.label}" if answer.label else ""
-    return f"{names.get(answer.video_uid, answer.video_uid)} {span}, level {answer.level} ({answer.score:.2f}){label}"
-
-
-def _list(title: str, lines: Sequence[str]) -> str:
-    if not lines:
-        return ""
-    items = "".join(f"<li>{line}</li>" for line in lines)
-    return f'<p style="margin:8px 0 2px"><b>{title}</b></p><ul style="margin:0;padding-left:18px">{items}</ul>'

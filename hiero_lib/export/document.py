@@ -13,9 +13,10 @@ from typing import Any
 import hiero_lib
 from hiero_lib.base.files import write_json
 from hiero_lib.export.record import VideoRecord, thread_title
+from hiero_lib.hierarchy.corrections import operation_value
 from hiero_lib.hierarchy.video import tree
 
-VERSION = 1
+VERSION = 2
 
 
 def schema() -> dict[str, Any]:
@@ -38,7 +39,10 @@ def document(record: VideoRecord) -> dict[str, Any]:
             }
             for thread, seconds in level.seconds().items()
         ]
-        spans = [{"start_s": span.start_s, "end_s": span.end_s, "thread": span.label} for span in level.spans]
+        spans = [
+            {"start_s": span.start_s, "end_s": span.end_s, "thread": span.label, "wrong": row in level.wrong}
+            for row, span in enumerate(level.spans)
+        ]
         levels.append({"level": level.level, "stride_s": level.stride_s, "threads": threads, "runs": spans})
     return {
         "format": "hiero_lib.hierarchy",
@@ -65,6 +69,7 @@ def document(record: VideoRecord) -> dict[str, Any]:
             }
             for node in tree(hierarchy)
         ],
+        "corrections": [operation_value(operation) for operation in record.operations],
         "narrations": [{"time_s": time, "text": text} for time, text in record.narrations.without_tags()],
     }
 

@@ -1,6 +1,7 @@
 """ELAN's annotation format (``.eaf``, EAF 3.0) for people who annotate: a tier for each level, and the narrations.
 
 A tier's annotations lie in those of its parent tier ("Included In"), so spans are cut at borders of coarser levels.
+What a person has marked as wrong is in tiers of its own. `hiero_lib.export.readback` reads such a file back.
 """
 
 from __future__ import annotations
@@ -59,7 +60,14 @@ def eaf(record: VideoRecord, *, media: str | None = None, created: datetime.date
         tiers.add(name, spans, kind="threads" if parent is None else "threads within", parent=parent)
         parent = name
     tiers.add("narrations", _narrations(record), kind="narration")
-    for kind, constraint in (("threads", None), ("threads within", "Included_In"), ("narration", None)):
+    kinds = [("threads", None), ("threads within", "Included_In"), ("narration", None)]
+    for level in (level for level in coarse_first if level.wrong):
+        marked = [span for row, span in enumerate(level.spans) if row in level.wrong]
+        times = [(milliseconds(span.start_s), milliseconds(span.end_s), "wrong") for span in marked]
+        tiers.add(f"level {level.level} wrong", times, kind="marks")
+    if any(level.wrong for level in coarse_first):
+        kinds.append(("marks", None))
+    for kind, constraint in kinds:
         attributes = {"LINGUISTIC_TYPE_ID": kind, "TIME_ALIGNABLE": "true", "GRAPHIC_REFERENCES": "false"}
         ET.SubElement(root, "LINGUISTIC_TYPE", attributes | ({"CONSTRAINTS": constraint} if constraint else {}))
     for stereotype, description in _CONSTRAINTS.items():

@@ -1,7 +1,8 @@
-"""The report of one video: a self-contained page with its timeline, its tree, and similarity with some texts.
+"""The report of one video: a self-contained page, the explorer's module over what it needs, and the tree.
 
-plotly.js is in the file once, nothing is fetched (a content security policy forbids it), and the page follows the
-light or dark theme of the system. A figure is stored for the light theme, with what differs for the dark one.
+The module and plotly.js are in the file once, nothing is fetched (a content security policy forbids it), and the page
+follows the light or dark theme of the system. The tree is stored for the light theme, with what differs for the dark
+one. What the explorer would ask its session for (answers, spans that are alike) is in the page.
 """
 
 from __future__ import annotations
@@ -13,19 +14,22 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 
 import hiero_lib
 from hiero_lib.base.files import write_text
 from hiero_lib.export.record import Query, VideoRecord, thread_title
+from hiero_lib.front.module import explorer_css, explorer_js
+from hiero_lib.front.scene import curves, scene
+from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 from hiero_lib.viz.page import clock
-from hiero_lib.viz.query import nearest_spans, plot_query
-from hiero_lib.viz.rows import hierarchy_rows
-from hiero_lib.viz.timeline import plot_timeline
 from hiero_lib.viz.tree import plot_tree
 
-_QUERY_POINTS = 600  # of a curve of the page
 _ANSWERS = 3  # of a query, each level
+_ALIKE = 4  # spans, of each span
+_MOST_SPANS = 3000  # of a level whose spans are compared with one another
+_BLOCK = 512  # of them at a time
 
 
 def report(record: VideoRecord) -> str:
@@ -34,31 +38,56 @@ def report(record: VideoRecord) -> str:
 
     hierarchy = record.printable()
     content = {
-        "span": [hierarchy.start_s, hierarchy.end_s],
-        "timeline": _themed(
-            lambda theme: plot_timeline(
-                hierarchy_rows(hierarchy),
-                title="Timeline",
-                narrations=record.narrations,
-                theme=theme,
-                end_s=hierarchy.end_s,
-            )
-        ),
+        "values": _values(record),
+        "queries": [_query(hierarchy, query) for query in record.queries],
+        "similar": {str(level.level): _alike(level) for level in hierarchy.levels},
         "tree": _themed(lambda theme: plot_tree(hierarchy, title="Tree", theme=theme)),
-        "queries": [_query(record, query) for query in record.queries],
     }
     threads = ", ".join(f"{len(level.seconds())} at level {level.level}" for level in reversed(hierarchy.levels))
     about = f"{record.method} on {record.data_name}; {clock(hierarchy.end_s - hierarchy.start_s)}; threads: {threads}"
+    if record.operations:
+        about += f"; with {len(record.operations)} corrections by hand"
     return Template(_part("page.html")).substitute(
         version=html.escape(hiero_lib.__version__),
         title=html.escape(record.title),
         heading=html.escape(record.video_uid),
         about=html.escape(about),
-        style=_part("page.css"),
+        style=f"{explorer_css()}\n{_part('page.css')}",
         plotly=get_plotlyjs(),
         content=_json_in_html(content),
-        script=_part("page.js"),
+        script=f"{explorer_js()}\n{_part('page.js')}",
     )
+
+
+def _values(record: VideoRecord) -> dict[str, Any]:
+    """What the explorer's module asks its model for, where nobody answers."""
+    hierarchy = record.printable()
+    shown = scene(hierarchy, name=record.video_uid, title=record.title, narrations=record.narrations)
+    texts = [query.text for query in record.queries]
+    options = {"views": [], "besides": [], "texts": texts, "searchable": False, "hint": "", "plotly": None}
+    return {
+        **{"scene": shown, "options": options, "still": True, "theme": "auto", "heard": 0},
+        "level": hierarchy.levels[min(1, len(hierarchy.levels) - 1)].level,
+        "pictures": record.pictures,
+        **dict.fromkeys(("choice", "range", "answers", "details", "edits", "media", "below", "note")),
+        **{"query": "", "counts": [], "videos": {"matches": [], "total": 0}},
+    }
+
+
+def _alike(level: LevelThreads) -> list[list[list[float]]]:
+    """For each span of a level ``[row, cosine]`` of the spans most like it; nothing where there are too many."""
+    if len(level.spans) > _MOST_SPANS:
+        return []
+    unit = F.normalize(level.span_x, dim=1)
+    found: list[list[list[float]]] = []
+    for first in range(0, len(unit), _BLOCK):
+        cosine = unit[first : first + _BLOCK] @ unit.T
+        rows = torch.arange(len(cosine))
+        cosine[rows, first + rows] = -2.0  # not itself
+        best = cosine.topk(min(_ALIKE, len(unit) - 1))
+        for numbers, scores in zip(best.indices.tolist(), best.values.tolist()):
+            found.append([[number, round(score, 3)] for number, score in zip(numbers, scores)])
+    return found
 
 
 def write_report(record: VideoRecord, path: str | Path) -> None:
@@ -90,29 +119,24 @@ def _themed(draw: Any) -> dict[str, Any]:
     return {"light": light, "dark": themed_difference(light, dark)}
 
 
-def _query(record: VideoRecord, query: Query) -> dict[str, Any]:
-    hierarchy = record.printable()
-    nearest = {level.level: nearest_spans(level, query.embedded, most=_ANSWERS) for level in hierarchy.levels}
-    answers = []
+def _query(hierarchy: VideoHierarchy, query: Query) -> dict[str, Any]:
+    text = F.normalize(query.embedded.detach().float().cpu(), dim=0)
+    items: list[dict[str, Any]] = []
     for level in reversed(hierarchy.levels):
-        cosines = F.normalize(level.span_x, dim=1) @ F.normalize(query.embedded.detach().float().cpu(), dim=0)
-        for rank, span in enumerate(nearest[level.level], start=1):
-            cosine = float(cosines[level.spans.index(span)])
-            times = f"{clock(span.start_s)} – {clock(span.end_s)}"
-            text = f"level {level.level}, {rank}: {times} {thread_title(level, span.label)} ({cosine:.2f})"
-            answers.append({"start_s": span.start_s, "end_s": span.end_s, "text": text})
-    figure = _themed(
-        lambda theme: plot_query(
-            hierarchy,
-            query.text,
-            query.embedded,
-            title="Query",
-            answers=nearest,
-            theme=theme,
-            most_points=_QUERY_POINTS,
-        )
-    )
-    return {"text": query.text, "answers": answers, "figure": figure}
+        cosines = F.normalize(level.span_x, dim=1) @ text
+        for row in cosines.argsort(descending=True, stable=True)[:_ANSWERS].tolist():
+            span = level.spans[row]
+            place = {"level": level.level, "start_s": round(span.start_s, 3), "end_s": round(span.end_s, 3)}
+            about = {"title": thread_title(level, span.label), "score": round(float(cosines[row]), 4)}
+            items.append({"uid": hierarchy.video_uid, "name": "", "here": True, **place, **about})
+    items.sort(key=lambda item: -item["score"])
+    told = {
+        "text": query.text,
+        "verdict": "",
+        "note": "The nearest spans of each level, by cosine.",
+        "threshold": None,
+    }
+    return {**told, "items": items, "curves": curves(hierarchy, query.embedded)}
 
 
 def _json_in_html(value: Any) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
 from hiero_lib.config import ThreadGraph
 from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
+from hiero_lib.hierarchy.edits import Operation
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -38,6 +40,8 @@ class VideoRecord:
         thread_graph: the variant of the thread edges; None without a graph.
         narrations: of the video; may be empty.
         queries: texts for the page's similarity panel.
+        operations: a person's corrections, which are made in ``hierarchy`` already.
+        pictures: of the video, for the page, as `hiero_lib.front` takes them.
     """
 
     hierarchy: VideoHierarchy
@@ -48,6 +52,8 @@ class VideoRecord:
     thread_graph: ThreadGraph | None = None
     narrations: Narrations = NO_NARRATIONS
     queries: tuple[Query, ...] = ()
+    operations: tuple[Operation, ...] = ()
+    pictures: Mapping[str, Any] | None = None
 
     @property
     def video_uid(self) -> str:

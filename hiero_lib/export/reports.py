@@ -11,7 +11,9 @@ from hiero_lib.data.narrations import add_tag, strip_tag
 from hiero_lib.export.page import write_report
 from hiero_lib.export.record import Query, VideoRecord, one_line
 from hiero_lib.hierarchy.collection import Collection, Phrases, named_hierarchy, phrases_of
+from hiero_lib.hierarchy.corrections import corrections_file, with_corrections
 from hiero_lib.hierarchy.division import ThreadCount
+from hiero_lib.hierarchy.edits import Operation
 from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.methods.method import Method
 
@@ -26,6 +28,7 @@ def video_record(
     queries: Sequence[str] = (),
     num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
     vocabulary: Phrases | None = None,
+    run_folder: Path | None = None,
 ) -> VideoRecord:
     """Everything that is exported of a video.
 
@@ -37,13 +40,41 @@ def video_record(
             with the most seconds first.
         num_threads: as `hiero_lib.hierarchy.video.video_hierarchy`.
         vocabulary: names for a video without narrations; None: the collection's own.
+        run_folder: whose corrections are made (`hiero_lib.hierarchy.corrections`); None: none.
 
     Raises:
-        DataError: the video has no features, or they cannot be used; queries, but the features have no text space.
+        DataError: the video has no features, or they cannot be used; queries, but the features have no text space;
+            corrections that are of another division, as they are with other ``num_threads``.
     """
     if vocabulary is None and method.text_space and not collection.narrations(video_uid):
         vocabulary = phrases_of(method, collection.vocabulary())
-    hierarchy = named_hierarchy(collection, method, video_uid, vocabulary=vocabulary, num_threads=num_threads)
+
+    def divide(counts: ThreadCount | Sequence[ThreadCount] | None) -> VideoHierarchy:
+        return named_hierarchy(collection, method, video_uid, vocabulary=vocabulary, num_threads=counts)
+
+    def asked_for(counts: Sequence[ThreadCount]) -> VideoHierarchy:
+        return divide(counts if num_threads is None else num_threads)
+
+    file = None if run_folder is None else corrections_file(run_folder, method.name, video_uid)
+    found = None if file is None else with_corrections(file, asked_for)
+    return record_of(
+        collection,
+        method,
+        divide(num_threads) if found is None else found[1],
+        queries=queries,
+        operations=() if found is None else found[2].operations,
+    )
+
+
+def record_of(
+    collection: Collection,
+    method: Method,
+    hierarchy: VideoHierarchy,
+    *,
+    queries: Sequence[str] = (),
+    operations: Sequence[Operation] = (),
+) -> VideoRecord:
+    """What is exported of a video that is divided, and corrected by ``operations``, already."""
     profile = collection.profile
     return VideoRecord(
         hierarchy,
@@ -52,8 +83,9 @@ def video_record(
         is_sample=profile.is_sample,
         fingerprint=method.fingerprint,
         thread_graph=method.thread_graph,
-        narrations=collection.narrations(video_uid),
+        narrations=collection.narrations(hierarchy.video_uid),
         queries=_queries(method, list(queries) or typical_texts(hierarchy)),
+        operations=tuple(operations),
     )
 
 
@@ -70,9 +102,10 @@ def write_reports(
     method: Method,
     video_uids: Sequence[str],
     *,
+    run_folder: Path | None = None,
     say: Callable[[str], None] = quiet,
 ) -> list[Path]:
-    """Write ``<folder>/<video>.html`` for each video; their paths.
+    """Write ``<folder>/<video>.html`` for each video; their paths. ``run_folder``: whose corrections are made.
 
     Raises:
         DataError: as `video_record`.
@@ -80,7 +113,7 @@ def write_reports(
     vocabulary = phrases_of(method, collection.vocabulary()) if method.text_space else None
     written = []
     for uid in video_uids:
-        record = video_record(collection, method, uid, vocabulary=vocabulary)
+        record = video_record(collection, method, uid, vocabulary=vocabulary, run_folder=run_folder)
         path = Path(folder) / f"{safe_name(uid)}.html"
         write_report(record, path)
         written.append(path)

@@ -11,13 +11,26 @@ from hiero_lib.base.files import read_csv_table, write_text
 from hiero_lib.export.record import VideoRecord, milliseconds, one_line, thread_title
 from hiero_lib.hierarchy.video import LevelThreads
 
-COLUMNS = ("video_uid", "level", "run", "start_s", "end_s", "length_s", "thread", "title", "parent", "parent_title")
+COLUMNS = (
+    "video_uid",
+    "level",
+    "run",
+    "start_s",
+    "end_s",
+    "length_s",
+    "thread",
+    "title",
+    "parent",
+    "parent_title",
+    "wrong",
+)
 
 
 def spans_csv(record: VideoRecord) -> str:
     """A line for each span, the finest level first, in time order (RFC 4180, with a header).
 
-    ``parent`` is the thread of the next coarser level that covers most of the thread; empty at the coarsest. A text
+    ``parent`` is the thread of the next coarser level that covers most of the thread; empty at the coarsest.
+    ``wrong`` is 1 where a person has marked the span as wrong, else 0. A text
     that a spreadsheet would run has an apostrophe in front (`hiero_lib.base.cells`).
     """
     stream = io.StringIO()
@@ -30,7 +43,8 @@ def spans_csv(record: VideoRecord) -> str:
             above = "" if parent is None or coarser is None else thread_title(coarser, parent)
             times = (f"{value:.3f}" for value in (span.start_s, span.end_s, span.length_s))
             about = (span.label, thread_title(level, span.label), "" if parent is None else parent, above)
-            writer.writerow(map(csv_cell, [record.video_uid, level.level, number, *times, *about]))
+            wrong = int(number in level.wrong)
+            writer.writerow(map(csv_cell, [record.video_uid, level.level, number, *times, *about, wrong]))
     return stream.getvalue()
 
 
@@ -59,6 +73,7 @@ def chapters(record: VideoRecord, level: LevelThreads) -> str:
         start, end = max(0, milliseconds(span.start_s)), milliseconds(span.end_s)
         if start < end:
             title = _escaped(thread_title(level, span.label))
+            title += " (marked as wrong)" if number - 1 in level.wrong else ""
             lines += [str(number), f"{_timestamp(start)} --> {_timestamp(end)}", title, ""]
     return "\n".join(lines)
 

@@ -52,6 +52,7 @@ class LevelThreads:
         span_x: ``[len(spans), D]`` mean of ``text_x`` over the nodes of each span.
         parents: thread -> thread of the next coarser level; empty at the coarsest.
         names: thread -> a few words; see `hiero_lib.hierarchy.names`.
+        wrong: numbers of the spans that a person has marked as wrong; see `hiero_lib.hierarchy.edits`.
         division: divides the level into another number of threads.
         asked: the number of threads that it was asked for.
         times_above, most: "auto" is so many times the threads of the level above, and no more than ``most``.
@@ -72,6 +73,7 @@ class LevelThreads:
     times_above: int = 1
     most: int = 1
     names: Mapping[int, str] = field(default_factory=dict)
+    wrong: frozenset[int] = frozenset()
 
     def seconds(self) -> dict[int, float]:
         """Thread -> seconds, threads in rising order."""

@@ -28,7 +28,7 @@ from hiero_lib.search.recall import recall, recall_rows
 from hiero_lib.search.update import Make
 from hiero_lib.viz.page import clock
 
-_METHODS = {"hiero": HIERO, "probe": PROBE, "untrained": UNTRAINED}
+METHODS = {"hiero": HIERO, "probe": PROBE, "untrained": UNTRAINED}
 
 
 def open_method(
@@ -50,16 +50,21 @@ def open_method(
         return list(open_methods(profile, checkpoints={"checkpoint": checkpoint}, device=device).values())[-1]
     checkpoints: dict[str, Path] = {}
     if method != "untrained":
-        trained = _trained(profile, run_folder)
+        trained = trained_in(profile, run_folder)
         if method not in trained:
             known = ", ".join(trained) or "none"
             hint = f"It has {known}: name a --checkpoint or another --method"
             raise DataError("the run has no such model", file=run_folder, field="method", value=method, hint=hint)
         checkpoints = {method: trained[method]}
-    return open_methods(profile, checkpoints=checkpoints, device=device)[_METHODS[method]]
+    return open_methods(profile, checkpoints=checkpoints, device=device)[METHODS[method]]
 
 
-def _trained(profile: Profile, run_folder: Path) -> dict[str, Path]:
+def trained_in(profile: Profile, run_folder: Path) -> dict[str, Path]:
+    """The last checkpoints of a run by their short names.
+
+    Raises:
+        DataError: it has none.
+    """
     try:
         return trained_models(RunFolder(profile, run_folder), say=say_aside)
     except IncompleteResults as error:
@@ -152,6 +157,7 @@ def export_video(
     formats: Sequence[str] = tuple(WRITERS),
     queries: Sequence[str] = (),
     num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
+    corrected: bool = True,
 ) -> list[Path]:
     """Write a video's hierarchy in several formats; the files.
 
@@ -161,6 +167,7 @@ def export_video(
         folder: where to; None: ``<run>/exports``.
         formats: see `hiero_lib.export.writers.WRITERS`.
         queries, num_threads: as `hiero_lib.export.reports.video_record`.
+        corrected: with the corrections that the run keeps.
 
     Raises:
         ConfigError: a format that there is not, or not as many numbers of threads as levels.
@@ -177,7 +184,14 @@ def export_video(
     collection = open_collection(profile, device=best_device())
     collection.check(video_uid)
     opened = open_method(profile, run_folder, method=method, checkpoint=checkpoint)
-    exported = video_record(collection, opened, video_uid, queries=queries, num_threads=num_threads)
+    exported = video_record(
+        collection,
+        opened,
+        video_uid,
+        queries=queries,
+        num_threads=num_threads,
+        run_folder=run_folder if corrected else None,
+    )
     return export(exported, folder or run_folder / "exports", formats=formats)
 
 
@@ -210,7 +224,7 @@ def search_recall(
     if not moments:
         raise DataError(f"not one of {report.total} questions has features for its clips", file=paths.egomcq)
     uids = sorted({uid for places in moments.values() for uid, _ in places})
-    methods = methods or open_methods(profile, checkpoints=_trained(profile, run_folder), device=device)
+    methods = methods or open_methods(profile, checkpoints=trained_in(profile, run_folder), device=device)
     recalls = {
         name: recall(
             open_index(run_folder, collection, method, video_uids=uids, say=say),

@@ -22,6 +22,7 @@ from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.progress import quiet, say
 from hiero_lib.config import FeatureConfig, Profile
 from hiero_lib.data.features import FeatureStore
+from hiero_lib.data.media import find_media
 from hiero_lib.data.narrations import Narrations, add_tag
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.subtitles import read_narrations
@@ -237,6 +238,8 @@ def write_report(
 ) -> list[Path]:
     """Write the report of a video, and ``about.json``, into the folder of its exploration; their paths.
 
+    What was corrected of it in the explorer is in it; the page has small pictures of the video.
+
     Args:
         exploration: from :func:`explore`.
         num_threads: as `hiero_lib.hierarchy.video.video_hierarchy`.
@@ -244,14 +247,22 @@ def write_report(
 
     Raises:
         ConfigError: a format that there is not.
+        DataError: there are corrections, of a division into other numbers of threads.
     """
+    from hiero_lib.explorer.pictures import pictures_file, pictures_of
     from hiero_lib.export.reports import video_record
     from hiero_lib.export.writers import check_formats, export
 
     check_formats(formats)
     profile = exploration.collection.profile
-    record = video_record(exploration.collection, exploration.method, exploration.video_uid, num_threads=num_threads)
+    uid, folder = exploration.video_uid, exploration.folder
+    record = video_record(exploration.collection, exploration.method, uid, num_threads=num_threads, run_folder=folder)
     record = dataclasses.replace(record, data_name=f"a video of one's own ({exploration.how})")
+    if "html" in formats:
+        media = find_media(DataPaths.at(profile.data_root), uid, features=profile.features.folder)
+        span = {"start_s": record.hierarchy.start_s, "end_s": record.hierarchy.end_s}
+        pictures = pictures_of(media, **span, kept=pictures_file(folder, uid, media))
+        record = dataclasses.replace(record, pictures=None if pictures is None else pictures.value())
     about = exploration.folder / "about.json"
     said = {"how": exploration.how, "method": exploration.method.name, "profile": profile.to_dict()}
     write_json(about, {"video": held_by(exploration.folder), **said})

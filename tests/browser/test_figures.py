@@ -11,9 +11,6 @@ import torch
 from playwright.sync_api import sync_playwright
 
 from hiero_lib.data.narrations import Narrations
-from hiero_lib.explorer.live import figure_html, load_plotly_html, start_html
-from hiero_lib.viz.rows import hierarchy_rows
-from hiero_lib.viz.timeline import plot_timeline
 from hiero_lib.viz.tree import tree_cells
 from tests.helpers.every_figure import every_figure
 from tests.helpers.lab import CHROMIUM_FLAGS, chromium
@@ -103,25 +100,4 @@ def test_no_figure_is_blank_cuts_a_label_off_or_lays_one_over_another(tmp_path, 
                     boxes = [found.bounding_box() for found in slices]
                     assert len([box for box in boxes if box and box["width"] * box["height"] > 0]) == cells, name
             page.close()
-        browser.close()
-
-
-@pytest.mark.browser
-def test_a_page_that_inserts_html_without_running_its_scripts_still_gets_its_figures(tmp_path) -> None:
-    """As the classic notebook does with a widget's first content; what follows in an output is run."""
-    figure = plot_timeline(hierarchy_rows(short_video()), title="t")
-    inert = [load_plotly_html(), figure_html(figure, view="timeline", listener="none")]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        page = browser.new_page()
-        page.set_content("<div id='widget'></div>")
-        page.evaluate("parts => { document.getElementById('widget').innerHTML = parts.join(''); }", inert)
-        page.wait_for_timeout(500)
-        assert page.evaluate("typeof window.Plotly") == "undefined"
-        page.evaluate(
-            "html => document.body.append(document.createRange().createContextualFragment(html))", start_html()
-        )
-        page.wait_for_function("document.querySelector('.hiero-figure').data !== undefined")
-        bars = page.evaluate("document.querySelectorAll('.barlayer .point path').length")
-        assert bars == sum(len(level.spans) for level in short_video().levels)
         browser.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,40 +57,38 @@ def eventually(page: Page, expression: str) -> None:
     raise AssertionError(expression)
 
 
-def seconds_shown(page: Page, panel: str) -> list[float]:
-    return page.evaluate(f"document.getElementById('{panel}').layout.xaxis.range.map(Number)")
+def app(page: Page, expression: str) -> Any:
+    return page.evaluate(
+        f"(() => {{ const app = document.getElementById('explorer').hieroExplorer; return {expression}; }})()"
+    )
 
 
-def test_it_opens_from_disk_without_network_and_its_figures_are_live(browser: Browser, page_file: Path) -> None:
+def test_it_opens_from_disk_without_network_and_is_live(browser: Browser, page_file: Path) -> None:
     page, complaints, requests = opened(browser, page_file, viewport={"width": 1280, "height": 900})
-    assert page.locator("#timeline .bars .point").count() > 50
     assert page.locator("#tree .slice").count() > 10
-    assert page.locator("#query .scatterlayer .trace").count() > 3
+    cursor = page.locator(".hx-cursor").first
+    assert (cursor.get_attribute("aria-label") or "").startswith("level 2, 1 of ")
+    plot = page.locator(".hx-plot").first.bounding_box()
+    assert plot is not None
+    page.mouse.move(plot["x"] + 40, plot["y"] + 35)
+    page.locator(".hx-tip").wait_for()
+    assert " – " in page.locator(".hx-tip").inner_text()
 
-    bar = page.locator("#timeline .bars .point").first.bounding_box()
-    assert bar is not None
-    page.mouse.move(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2)
-    hover = page.locator("#timeline .hoverlayer .hovertext")
-    hover.first.wait_for()
-    assert "level 2" in (hover.first.text_content() or "")
-
-    before = seconds_shown(page, "timeline")
-    area = page.locator("#timeline .nsewdrag").first.bounding_box()
-    assert area is not None
-    middle = area["y"] + area["height"] / 2
-    page.mouse.move(area["x"] + 0.25 * area["width"], middle)
+    whole = app(page, "app.view.range")
+    page.mouse.move(plot["x"] + 0.25 * plot["width"], plot["y"] + 8)
     page.mouse.down()
-    page.mouse.move(area["x"] + 0.5 * area["width"], middle, steps=5)
+    page.mouse.move(plot["x"] + 0.5 * plot["width"], plot["y"] + 8, steps=5)
     page.mouse.up()
-    eventually(page, "document.getElementById('query').layout.xaxis.range[0] > 1")
-    zoomed = seconds_shown(page, "timeline")
-    length = before[1] - before[0]
+    length = whole[1] - whole[0]
+    zoomed = app(page, "app.view.range")
     assert zoomed == pytest.approx([0.25 * length, 0.5 * length], abs=0.02 * length)
-    assert seconds_shown(page, "query") == pytest.approx(zoomed)  # the panels of time move together
-
-    page.get_by_role("button", name="whole video").click()
-    eventually(page, "document.getElementById('timeline').layout.xaxis.range[0] == 0")
-    assert seconds_shown(page, "query") == before
+    page.mouse.click(plot["x"] + plot["width"] / 2, plot["y"] + 35)
+    page.locator(".hx-about .hx-chip").wait_for()
+    assert app(page, "app.view.range") == zoomed
+    assert page.locator(".hx-form").count() == 0  # nobody would keep a correction
+    page.locator(".hx-about .hx-place").last.click()
+    page.get_by_role("button", name="whole", exact=True).click()
+    assert app(page, "app.view.range") == whole
 
     slices = page.locator("#tree .slice").count()
     page.locator("#tree .slice").nth(1).click()
@@ -99,23 +98,26 @@ def test_it_opens_from_disk_without_network_and_its_figures_are_live(browser: Br
     page.context.close()
 
 
-def test_another_query_draws_another_curve_and_an_answer_is_jumped_to(browser: Browser, page_file: Path) -> None:
+def test_another_query_has_other_answers_and_one_is_framed_as_it_says(browser: Browser, page_file: Path) -> None:
     page, complaints, _ = opened(browser, page_file)
-    lines = (
-        "Array.from(document.querySelectorAll('#query .scatterlayer path.js-line'), line => line.getAttribute('d'))"
-    )
-    curve = f"{lines}.join().slice(0, 5000)"
-    first = page.evaluate(curve)
-    assert len(first) == 5000
-    answer = page.locator("#answers button").first.inner_text()
-    page.locator("#query-choice").select_option(index=1)
-    eventually(page, f"{curve} !== '{first}'")
-    assert page.locator("#answers button").first.inner_text() != answer
-    assert page.locator("#query-choice option").all_inner_texts()[1] == "the second"
-    page.locator("#answers button").nth(4).click()
-    eventually(page, "document.getElementById('timeline').layout.xaxis.range[0] > 0")
-    assert seconds_shown(page, "timeline") == pytest.approx(seconds_shown(page, "query"))
+    asked = page.get_by_label("similarity with")
+    assert asked.locator("option").all_inner_texts()[2] == "the second"
+    asked.select_option(index=1)
+    first = page.locator(".hx-found .hx-place").first.inner_text()
+    asked.select_option(index=2)
+    eventually(page, f"document.querySelector('.hx-found .hx-place').innerText !== {json.dumps(first)}")
+    button = page.locator(".hx-found .hx-place").nth(4)
+    times = button.locator("span").nth(1).inner_text()
+    button.click()
+    eventually(page, f"document.querySelector('.hx-span-time').textContent.includes('{times}')")
     assert complaints == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_scrolls_sideways(browser: Browser, page_file: Path, width: int) -> None:
+    page, _, _ = opened(browser, page_file, viewport={"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.context.close()
 
 
@@ -144,11 +146,13 @@ def test_the_browsers_own_parser_reads_all_chapters(browser: Browser) -> None:
 
 def test_it_follows_the_theme_of_the_system_and_the_switch(browser: Browser, page_file: Path) -> None:
     page, complaints, _ = opened(browser, page_file, color_scheme="dark")
-    paper = "getComputedStyle(document.querySelector('#timeline .main-svg')).backgroundColor"
+    paper = "getComputedStyle(document.querySelector('#tree .main-svg')).backgroundColor"
+    explorer = "getComputedStyle(document.querySelector('.hiero-explorer')).backgroundColor"
+    assert page.evaluate(explorer) == "rgb(22, 24, 29)"
     assert page.evaluate(paper) == "rgb(22, 24, 29)"
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 24, 29)"
     page.locator("#theme").select_option("light")
-    eventually(page, f"{paper} === 'rgb(255, 255, 255)'")
+    eventually(page, f"{paper} === 'rgb(255, 255, 255)' && {explorer} === 'rgb(255, 255, 255)'")
     page.locator("#theme").select_option("auto")
     eventually(page, f"{paper} === 'rgb(22, 24, 29)'")
     page.emulate_media(color_scheme="light")

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from hiero_lib.data.narrations import Narrations
-from hiero_lib.explorer.span_details import answer_text, details_html, span_at, span_details
-from hiero_lib.search.index import Answer, SearchIndex
+from hiero_lib.explorer.span_details import span_at, span_details
+from hiero_lib.search.index import SearchIndex
 from hiero_lib.search.table import join
 from hiero_lib.search.update import hierarchy_table
 from hiero_lib.viz.rows import level_of
@@ -58,24 +58,3 @@ def test_an_index_without_the_level_or_other_videos_gives_nothing() -> None:
     coarse = dataclasses.replace(OTHER, levels=OTHER.levels[2:])
     index = SearchIndex(join([hierarchy_table(coarse)]))
     assert span_details(HIERARCHY, level=0, at_s=0.5, index=index).elsewhere == ()
-
-
-def test_an_answer_is_one_line() -> None:
-    answer = Answer("video-1", 65.0, 70.0, 1, 3, "cuts <b>", 0.5)
-    assert answer_text(answer) == "video-1 01:05 – 01:10, level 1 (0.50), cuts <b>"
-    assert answer_text(answer, {"video-1": "v1"}).startswith("v1 01:05")
-
-
-def test_details_are_escaped_and_cut() -> None:
-    level = level_of(HIERARCHY, 2)
-    narrations = Narrations([0.5 + 0.001 * i for i in range(30)], ["#C C <b>bold</b>"] * 30)
-    details = span_details(HIERARCHY, level=2, at_s=0.5, narrations=narrations)
-    assert details.span == level.spans[span_at(level, 0.5)]
-    assert details.elsewhere == ()
-    text = details_html(details)
-    assert "<b>bold" not in text
-    assert "and 18 more" in text
-
-
-def test_a_span_without_narrations_says_so() -> None:
-    assert "Nothing is narrated" in details_html(span_details(HIERARCHY, level=0, at_s=0.5))

@@ -41,7 +41,8 @@ def test_the_json_meets_its_schema_and_says_what_the_record_says(record, tmp_pat
     "spoil",
     [
         lambda d: d.pop("tree"),
-        lambda d: d.update(version=2),
+        lambda d: d.update(version=3),
+        lambda d: d["levels"][0]["runs"][0].pop("wrong"),
         lambda d: d.update(extra=1),
         lambda d: d["levels"][0]["runs"][0].update(start_s="0"),
         lambda d: d["levels"][0]["threads"][0].pop("title"),

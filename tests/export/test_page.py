@@ -1,5 +1,6 @@
 """The report page: what it holds, how large it is, and that no text of a video becomes markup."""
 
+import dataclasses
 import json
 import re
 from html.parser import HTMLParser
@@ -9,6 +10,7 @@ from plotly.offline import get_plotlyjs
 
 from hiero_lib.data.narrations import Narrations
 from hiero_lib.export.page import report, themed_difference
+from hiero_lib.hierarchy.edits import Mark, corrected
 from tests.helpers.made_record import HOSTILE, made_record
 
 
@@ -50,6 +52,10 @@ def content_of(page: str) -> dict:
     return json.loads(parts_of(page).scripts[1])
 
 
+def scene_of(page: str) -> dict:
+    return content_of(page)["values"]["scene"]
+
+
 def test_plotly_is_there_once_and_nothing_is_fetched(page) -> None:
     parts = parts_of(page)
     assert len(parts.scripts) == 3
@@ -64,35 +70,54 @@ def test_no_text_of_the_video_becomes_markup(record, page) -> None:
     parts = parts_of(page)
     assert {tag for tag, _ in parts.tags} == {
         *("html", "head", "meta", "title", "style", "body", "header", "h1", "p", "label", "select", "option"),
-        *("main", "section", "div", "button", "ol", "noscript", "script"),
+        *("main", "section", "div", "noscript", "script"),
     }
     assert "<img" not in page.replace(get_plotlyjs(), "")
     assert "<title>v&lt;/title&gt;&quot;&amp;&lt;b&gt;: HiERO on the generated sample</title>" in page
     content = content_of(page)
     assert content["queries"][0]["text"] == HOSTILE[0]
-    drawn = json.dumps([content["timeline"], content["tree"]])  # plotly reads these as markup of its own
+    drawn = json.dumps(content["tree"])  # plotly reads it as markup of its own
     assert "<img" not in drawn
     assert "&lt;img" in drawn
 
 
-def test_the_figures_are_those_of_the_record(record, page) -> None:
+def test_what_is_drawn_is_the_record(record, page) -> None:
     content = content_of(page)
-    bars = [trace for trace in content["timeline"]["light"]["data"] if trace["type"] == "bar"]
-    assert sum(len(trace["y"]) for trace in bars) == sum(len(level.spans) for level in record.hierarchy.levels)
+    scene = content["values"]["scene"]
+    for drawn, level in zip(scene["levels"], record.hierarchy.levels[::-1], strict=True):
+        assert [span[:3] for span in drawn["spans"]] == [[s.start_s, s.end_s, s.label] for s in level.spans]
     assert content["tree"]["light"]["data"][0]["type"] == "icicle"
-    assert content["span"] == [record.hierarchy.start_s, record.hierarchy.end_s]
+    assert len(scene["narrations"]) == 12
     for query in content["queries"]:
-        assert len(query["answers"]) == 9
-        assert all(answer["start_s"] < answer["end_s"] for answer in query["answers"])
+        assert len(query["items"]) == 9
+        scores = [answer["score"] for answer in query["items"]]
+        assert scores == sorted(scores, reverse=True)
+        assert [len(curve["times"]) for curve in query["curves"]] == [
+            len(x.pos) for x in record.hierarchy.levels[::-1]
+        ]
+    for level in record.hierarchy.levels:
+        alike = content["similar"][str(level.level)]
+        assert len(alike) == len(level.spans)
+        assert all(number != row for row, found in enumerate(alike) for number, _ in found)
 
 
-def test_the_dark_figure_comes_out_of_the_light_one_and_what_differs(page) -> None:
-    content = content_of(page)
-    for themed in (content["timeline"], content["tree"], content["queries"][0]["figure"]):
-        assert themed["dark"]
-        assert themed["light"]["layout"]["paper_bgcolor"] == "#FFFFFF"
-        assert [value for path, value in themed["dark"] if path == ["layout", "paper_bgcolor"]] == ["#16181D"]
-        assert len(json.dumps(themed["dark"])) < 0.5 * len(json.dumps(themed["light"]))
+def test_the_page_says_that_it_was_corrected(record) -> None:
+    span = record.hierarchy.levels[0].spans[0]
+    operations = (Mark(0, span.start_s, span.end_s, True),)
+    edited = dataclasses.replace(
+        record, hierarchy=corrected(record.hierarchy, operations), operations=operations, pictures={"url": "data:,"}
+    )
+    page = report(edited)
+    assert "with 1 corrections by hand" in page
+    assert scene_of(page)["levels"][2]["spans"][0][3] == 1
+    assert content_of(page)["values"]["pictures"] == {"url": "data:,"}
+
+
+def test_the_dark_tree_comes_out_of_the_light_one_and_what_differs(page) -> None:
+    themed = content_of(page)["tree"]
+    assert themed["light"]["layout"]["paper_bgcolor"] == "#FFFFFF"
+    assert [value for path, value in themed["dark"] if path == ["layout", "paper_bgcolor"]] == ["#16181D"]
+    assert len(json.dumps(themed["dark"])) < 0.5 * len(json.dumps(themed["light"]))
 
 
 def test_differences_name_the_smallest_part() -> None:
@@ -104,12 +129,9 @@ def test_differences_name_the_smallest_part() -> None:
 
 
 def test_without_narrations_or_queries_there_is_still_a_page(record) -> None:
-    import dataclasses
-
-    bare = dataclasses.replace(record, narrations=Narrations((), ()), queries=())
-    content = content_of(report(bare))
-    assert content["queries"] == []
-    assert "narrations" not in content["timeline"]["light"]["layout"]["yaxis"]["ticktext"]
+    bare = report(dataclasses.replace(record, narrations=Narrations((), ()), queries=()))
+    assert content_of(bare)["queries"] == []
+    assert scene_of(bare)["narrations"] == []
 
 
 def test_two_hours_are_less_than_two_megabytes_beside_plotly() -> None:

@@ -60,6 +60,12 @@ def _tiny_with_model(folder: Path, server: str) -> None:
     make_checkpoint(folder / "model", load_profile(folder / "data/tiny.yaml"), "hiero")
 
 
+def _tiny_changed_elsewhere(folder: Path, server: str) -> None:
+    _tiny_with_model(folder, server)
+    rows = ["level,start_s,end_s,thread,title", "2,0.0,12.0,,cooking", "2,12.0,32.0,,washing"]
+    (folder / "changed.csv").write_text("\n".join(rows) + "\n")
+
+
 def _video(folder: Path, server: str) -> None:
     (folder / "videos").mkdir()
     shutil.copy(CASES / "videos/plain.mp4", folder / "videos")
@@ -144,6 +150,11 @@ COMMANDS: dict[str, Command] = {
         ["export", "v0", *_TINY, "--checkpoint", "model", "--out", "out", "--formats", "json", "csv", "eaf", "html"],
         _tiny_with_model,
         (*_CACHES, r"\.(json|eaf|html)$"),
+    ),
+    "corrections": Command(
+        ["corrections", "v0", *_TINY, "--run", "r", "--checkpoint", "model", "--from", "changed.csv"],
+        _tiny_changed_elsewhere,
+        _CACHES,
     ),
     "extract": Command(
         ["extract", "videos", "--profile", "own_video", "--to", "features", "--device", "cpu"],

@@ -7,6 +7,7 @@ are damaged.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import tarfile
 import zipfile
@@ -33,12 +34,19 @@ from hiero_lib.benchmarks.step_localization.files import read_goalstep
 from hiero_lib.benchmarks.thread_recovery.files import LEVELS, VERSION, read_truth
 from hiero_lib.config import load_profile
 from hiero_lib.data.egoclip import EgoClipIndex
+from hiero_lib.export.elan import write_eaf
+from hiero_lib.export.readback import read_back
+from hiero_lib.export.record import VideoRecord
+from hiero_lib.export.text import write_csv
+from hiero_lib.hierarchy.corrections import corrections_of, read_corrections, write_corrections
+from hiero_lib.hierarchy.edits import Assign, Mark, Merge, Rename
 from hiero_lib.models.authors_checkpoint import read_authors_checkpoint
 from hiero_lib.models.checkpoints import read_card
 from hiero_lib.results.record import load
 from hiero_lib.sources.download.archives import unpack
 from hiero_lib.sources.download.manifest import PACKAGED, load_manifest
 from tests.fuzz.fuzzing import ODD, VALUES, damaged, fuzz
+from tests.helpers.made_record import made_record
 from tests.helpers.tiny import make_checkpoint, make_tiny
 
 SECONDS_SHARE = 16  # of --fuzz-seconds that one of these readers gets
@@ -208,6 +216,30 @@ def card_bytes(folder: Path) -> bytes:
     return (make_checkpoint(folder / "model", profile, "hiero") / "model.json").read_bytes()
 
 
+RECORD = made_record(30)
+
+
+def corrections(folder: Path) -> Any:
+    """One of most kinds."""
+    made = (Rename(0, "a"), Merge(0, 1, 0), Assign(1, 1.0, 2.0, None), Mark(2, 0.0, 3.0, True))
+    empty = corrections_of(RECORD.hierarchy, method="HiERO", fingerprint="f")
+    write_corrections(folder / "c.json", dataclasses.replace(empty, operations=made))
+    return json.loads((folder / "c.json").read_text("utf-8"))
+
+
+def corrected(path: Path) -> object:
+    return read_corrections(path).of(RECORD.hierarchy, path)
+
+
+def exported(folder: Path, write: Callable[[VideoRecord, Path], None], name: str) -> bytes:
+    write(RECORD, folder / name)
+    return (folder / name).read_bytes()
+
+
+def read_again(path: Path) -> object:
+    return read_back(path, RECORD.hierarchy)
+
+
 WHOLE: list[tuple[str, Callable[[Path], st.SearchStrategy[bytes]], Callable[[Path], object], bool]] = [
     ("egoclip.csv", lambda _: st.just(b"video_uid\tnarration_time\tclip_text\nv\t1.0\t#C C cuts\n"), egoclip, True),
     ("egomcq.json", lambda _: json_of(QUESTIONS), read_questions, True),
@@ -222,6 +254,9 @@ WHOLE: list[tuple[str, Callable[[Path], st.SearchStrategy[bytes]], Callable[[Pat
     ("profile.yaml", lambda _: yaml_of({"base": "sample", "training": {"lr": 0.1}}), load_profile, True),
     ("manifest.yaml", lambda _: yaml_of(yaml.safe_load(PACKAGED.read_text())), load_manifest, True),
     ("results.json", lambda _: json_of(RESULTS), results, False),
+    ("corrections.json", lambda folder: json_of(corrections(folder)), corrected, True),
+    ("changed.csv", lambda folder: st.just(exported(folder, write_csv, "v.csv")), read_again, True),
+    ("changed.eaf", lambda folder: st.just(exported(folder, write_eaf, "v.eaf")), read_again, True),
     ("kept", lambda folder: st.just(kept_bytes(folder)), read_kept, True),
     ("f.zip", lambda folder: st.just(zip_bytes(folder)), zipped, True),
     ("f.tar.gz", lambda folder: st.just(tar_bytes(folder)), tarred, True),

@@ -131,7 +131,7 @@ def use_explorer(run_folder: Path, width: int, theme: ThemeName, folder: Path) -
         notebook = Path(scratch) / "06_hierarchy_explorer.ipynb"
         settings = {"data_root": str(Path(load_profile("sample").data_root).resolve())}
         parameters = {"run": run_folder.name, "outputs": str(run_folder.resolve().parent), "settings": settings}
-        parameters |= {"reports": 0, "recall": False, "theme": theme}
+        parameters |= {"reports": 0, "recall": False}
         source = NOTEBOOKS / notebook.name
         papermill.execute_notebook(source, notebook, parameters, prepare_only=True, progress_bar=False)
         with open_notebook(notebook, Path(scratch), width=width, height=1500, dark=theme == "dark") as page:
@@ -142,8 +142,7 @@ def use_explorer(run_folder: Path, width: int, theme: ThemeName, folder: Path) -
 
 
 def _views(page: Page, folder: Path, name: str) -> None:
-    cell = page.locator(".jp-Cell", has=page.get_by_placeholder("where do I wash the pan?"))
-    box = cell.locator(".jp-Cell-outputArea").first
+    box = page.locator(".hiero-explorer[data-drawn]")
     number = itertools.count()
 
     def show(what: str) -> None:
@@ -152,18 +151,17 @@ def _views(page: Page, folder: Path, name: str) -> None:
 
     box.scroll_into_view_if_needed()
     show("opened")
-    place = box.locator(".barlayer .point path").nth(3).bounding_box()
-    assert place is not None
-    page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
-    show("clicked")
-    query = page.get_by_placeholder("where do I wash the pan?")
+    page.locator(".hx-cursor").first.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    show("chosen")
+    query = page.get_by_label("search in plain words")
     query.fill(QUERY)
     query.press("Enter")
     show("searched")
-    views = page.locator(".widget-dropdown", has_text="below").locator("select")
-    for view in views.locator("option").all_inner_texts()[:-1]:  # the last is the query, seen above
-        views.select_option(label=view)
-        show("-".join(view.replace(",", "").split()))  # its spaces are ipywidgets' unbreakable ones
+    for tab in page.locator(".hx-tab").all()[1:]:
+        tab.click()
+        show("-".join((tab.text_content() or "").replace(",", "").split()))
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Page
 
 from hiero_lib.base.files import read_json, write_text
 from hiero_lib.pipelines.reproduce import NOTEBOOKS
@@ -98,41 +98,32 @@ def record_explorer(run_folder: Path, target: Path) -> None:
 
 def explore(page: Page) -> list[bytes]:
     """Pictures of the explorer after each of some actions."""
-    cell = page.locator(".jp-Cell", has=page.get_by_placeholder("where do I wash the pan?"))
-    box = cell.locator(".jp-Cell-outputArea").first
+    box = page.locator(".hiero-explorer[data-drawn]")
     box.scroll_into_view_if_needed()
     frames: list[bytes] = []
 
     def show() -> None:
-        page.wait_for_timeout(2500)
+        page.wait_for_timeout(2000)
         frames.append(box.screenshot())
 
-    def choose(label: str, value: str) -> None:
-        page.locator(".widget-dropdown", has_text=label).locator("select").select_option(label=value)
-
     show()
-    _click_bar(page, box, 3)
+    page.locator(".hx-cursor").first.focus()
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
     show()
-    page.locator(".widget-hslider .noUi-handle").first.focus()
-    for _ in range(4):
-        page.keyboard.press("ArrowLeft")
+    for _ in range(3):
+        page.keyboard.press("+")
     show()
-    query = page.get_by_placeholder("where do I wash the pan?")
+    query = page.get_by_label("search in plain words")
     query.fill("wipe the table")
     query.press("Enter")
     show()
-    page.locator(".widget-select select").last.select_option(index=0)
+    page.locator(".hx-found .hx-place").first.click()
     show()
-    for view in ("threads", "sunburst", "similarity, by thread", "map"):
-        choose("below", view)
+    for tab in ("tree", "similarity, by thread", "map"):
+        page.get_by_role("button", name=tab, exact=True).click()
         show()
     return frames
-
-
-def _click_bar(page: Page, box: Locator, number: int) -> None:
-    place = box.locator(".barlayer .point path").nth(number).bounding_box()
-    assert place is not None
-    page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
 
 
 def write_animation(target: Path, frames: Sequence[bytes]) -> None:

@@ -1,0 +1,25 @@
+"""The commands ``serve`` and ``corrections``, up to where work begins."""
+
+from __future__ import annotations
+
+import pytest
+
+from hiero_lib.__main__ import _parser, main
+
+
+def test_their_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    options = _parser().parse_args(["serve", "--run", "r", "--port", "8000", "--no-browser", "--beside", "a"])
+    assert (options.port, options.browser, options.beside, options.search) == (8000, False, ["a"], True)
+    options = _parser().parse_args(["explore", "v.mp4", "--serve"])
+    assert options.serve
+    assert options.browser
+    with pytest.raises(SystemExit):
+        _parser().parse_args(["serve", "--port", "70000"])
+    assert "65,535" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["serve"], ["corrections", "v"]])
+def test_a_run_that_is_not_there_is_told(command, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([*command, "--run", "nobody"]) == 2
+    assert "keeps no profile" in capsys.readouterr().err
