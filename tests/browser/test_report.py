@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from hiero_lib.export.page import write_report
 from hiero_lib.export.record import thread_title
 from hiero_lib.export.text import chapters
+from tests.helpers.axe import grave
 from tests.helpers.lab import chromium
 from tests.helpers.made_record import made_record
 
@@ -158,4 +159,12 @@ def test_it_follows_the_theme_of_the_system_and_the_switch(browser: Browser, pag
     page.emulate_media(color_scheme="light")
     eventually(page, f"{paper} === 'rgb(255, 255, 255)'")
     assert complaints == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_keeps_people_out(browser: Browser, page_file: Path, scheme: str, width: int) -> None:
+    page, _, _ = opened(browser, page_file, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    assert grave(page) == []
     page.context.close()

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from hiero_lib.hierarchy.corrections import schema
 from hiero_lib.viz.page import clock
+from tests.helpers.axe import grave
 from tests.helpers.explored import Opened, app, eventually, open_page, served
 from tests.helpers.lab import CHROMIUM_FLAGS, chromium
 
@@ -268,4 +269,15 @@ def test_one_format_of_time_in_python_and_on_the_page(opened: Opened, browser: B
             # what the page shows comes from the module's own `clock`, by the range's label
             shown = app(page, f"{json.dumps(times)}.map((time) => app.clock(time, {decimals}))")
             assert shown == [clock(time, decimals=decimals) for time in times]
+        page.context.close()
+
+
+def test_nothing_keeps_people_out(opened: Opened, browser: Browser, tmp_path: Path) -> None:
+    with served(opened.session(tmp_path)) as server:
+        page, _ = open_page(browser, server.address)
+        click_span(page, 0, 1)
+        eventually(page, "app.get('details')")
+        assert grave(page) == []
+        page.evaluate("document.body.append(document.createElement('img'))")
+        assert "image-alt" in str(grave(page))  # it would be seen
         page.context.close()

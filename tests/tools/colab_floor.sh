@@ -4,6 +4,8 @@
 # torch 2.11 with CUDA; here it is the Python that is there, and the tested torch for the CPU.
 #
 #   bash tests/tools/colab_floor.sh [PYTHON]          some minutes on two cores
+#
+# Python 3.13 is tried as well where it and a build of the tested torch for it without CUDA can be had; it says so where not.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -23,3 +25,12 @@ pip install pytest beartype
 "$scratch/venv/bin/python" -m pytest -q -p no:cacheprovider -W ignore::DeprecationWarning \
     tests/sources/download/test_fetch.py -k "drive or folder or page"
 echo "floor: $SECONDS s in all"
+if [ $# -eq 0 ]; then
+    if ! command -v python3.13 > /dev/null; then
+        echo "floor on Python 3.13: not run, there is no python3.13"
+    elif ! pip download --no-deps --only-binary :all: --python-version 3.13 --dest "$scratch" "$torch+cpu" 2> /dev/null; then
+        echo "floor on Python 3.13: not run, there is no build of $torch without CUDA for it here"
+    else
+        bash tests/tools/colab_floor.sh python3.13
+    fi
+fi
