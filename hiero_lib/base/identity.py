@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import os
 import stat
 import time
 from pathlib import Path
+
+from hiero_lib.base.files import sha256_of
 
 BLOCK_BYTES = 1 << 18
 BLOCKS = 256
@@ -50,3 +53,19 @@ def stamp_of(path: str | Path) -> str:
     if time.time() - found.st_ctime < SETTLED_S:
         return ""
     return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
+
+
+def sha256_once(path: str | Path) -> str:
+    """A file's SHA-256, read once by a process as long as its stamp stays; at full size ``egoclip.csv`` is 0.7 GB.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    stamp = stamp_of(path)
+    return _sha256_of(str(Path(path).absolute()), stamp) if stamp else sha256_of(path)
+
+
+@functools.lru_cache(maxsize=16)
+def _sha256_of(path: str, stamp: str) -> str:
+    """``stamp`` is that of the file now: with another one it is another file."""
+    return sha256_of(path)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hiero_lib.base.files import sha256_of
 from hiero_lib.base.fingerprint import Fingerprint
+from hiero_lib.base.identity import sha256_once
 from hiero_lib.data.feature_files import SUFFIXES
 from hiero_lib.data.features import feature_identity
 
@@ -21,7 +21,7 @@ def training_data_identity(egoclip: Path, features: Path) -> str:
     `hiero_lib.data.features.feature_identity` looks at them: features that were made anew differ everywhere. What is
     missing is nothing.
     """
-    fingerprint = Fingerprint().text(sha256_of(egoclip) if egoclip.is_file() else "")
+    fingerprint = Fingerprint().text(sha256_once(egoclip) if egoclip.is_file() else "")
     if features.is_dir():
         files = [path for path in sorted(features.iterdir()) if path.suffix in SUFFIXES and path.name[0] != "."]
         fingerprint.json([[path.name, path.stat().st_size] for path in files])

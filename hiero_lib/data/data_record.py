@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import sha256_of
-from hiero_lib.base.identity import stamp_of
+from hiero_lib.base.identity import sha256_once, stamp_of
 from hiero_lib.data.feature_files import SUFFIXES
 from hiero_lib.data.features import feature_identity
 
@@ -105,7 +104,7 @@ def data_record(annotations: Path, features: Path, known: DataRecord | None = No
     for path in sorted(annotations.rglob("*")) if annotations.is_dir() else ():
         name = path.relative_to(annotations).as_posix()
         if path.suffix.lower() in _ANNOTATIONS and path.name[0] != "." and path.is_file():
-            texts[name] = content_of(path, f"/{name}", known.annotations.get(name), sha256_of)
+            texts[name] = content_of(path, f"/{name}", known.annotations.get(name), sha256_once)
     files = {}
     for path in sorted(features.iterdir()) if features.is_dir() else ():
         if path.suffix in SUFFIXES and path.name[0] != "." and path.is_file():

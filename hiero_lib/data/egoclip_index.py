@@ -17,8 +17,9 @@ import numpy as np
 
 from hiero_lib.base import checksums
 from hiero_lib.base.errors import DataError
-from hiero_lib.base.files import sha256_of, write_json
+from hiero_lib.base.files import write_json
 from hiero_lib.base.fingerprint import Fingerprint
+from hiero_lib.base.identity import sha256_once
 from hiero_lib.data.egoclip_texts import OFFSETS, TEXTS, TextTable
 
 COLUMNS = ("video_uid", "narration_time", "clip_text")
@@ -30,7 +31,7 @@ MOST_LINES_OF_A_RECORD = 50  # a quote that is not closed by then is a character
 
 def identity(path: Path) -> str:
     """16 hexadecimal digits that tell one csv's content from another's: a copy has the same."""
-    return Fingerprint().text(f"{INDEX_VERSION} {sha256_of(path)}").digits(16)
+    return Fingerprint().text(f"{INDEX_VERSION} {sha256_once(path)}").digits(16)
 
 
 def build_index(path: Path, folder: Path) -> None:

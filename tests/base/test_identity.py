@@ -6,7 +6,11 @@ import os
 import shutil
 from pathlib import Path
 
-from hiero_lib.base.identity import file_identity
+import pytest
+
+from hiero_lib.base import identity
+from hiero_lib.base.files import sha256_of
+from hiero_lib.base.identity import file_identity, sha256_once
 
 
 def test_a_copied_renamed_or_touched_file_is_the_same(tmp_path: Path) -> None:
@@ -54,3 +58,19 @@ def test_ten_gigabytes_cost_what_64_megabytes_do(tmp_path: Path) -> None:
 def _read_bytes() -> int:
     counters = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
     return int(counters["rchar"])
+
+
+def test_a_file_is_hashed_once_and_again_when_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, read = tmp_path / "f", list[str]()
+    path.write_bytes(b"one")
+    monkeypatch.setattr(identity, "SETTLED_S", 0.0)
+    monkeypatch.setattr(identity, "sha256_of", lambda path: read.append(str(path)) or sha256_of(path))
+    assert sha256_once(path) == sha256_once(path) == sha256_of(path)
+    assert len(read) == 1
+    path.write_bytes(b"two")
+    assert sha256_once(path) == sha256_of(path)
+    assert len(read) == 2
+    monkeypatch.setattr(identity, "SETTLED_S", 3600.0)  # just written: not to be relied on
+    sha256_once(path)
+    sha256_once(path)
+    assert len(read) == 4

@@ -101,7 +101,7 @@ def test_a_copy_is_the_same(root: Path, tmp_path: Path) -> None:
 def test_nothing_is_read_again_where_the_stamps_hold(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = of(root)
     assert set(kept.stamps) == {"/egoclip.csv", "/goalstep/val.json", *kept.files}
-    for name in ("sha256_of", "feature_identity"):
+    for name in ("sha256_once", "feature_identity"):
         monkeypatch.setattr(module, name, lambda path: pytest.fail(f"{path} is read"))
     assert of(root, kept) == kept
 
