@@ -7,6 +7,7 @@ the same texts at once share the work; a kill costs the blocks being made.
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from hiero_lib.data.text_keys import KEY, find_keys, text_keys
 from hiero_lib.data.text_parts import EMBEDDINGS, Part, parts_in, remove
 
 BLOCK_TEXTS = 4096
+_MOST_ROUNDS = 50  # parts that others began and that are finished first; a disk that keeps nothing ends here
 MOST_PARTS = 64  # of less than a block each; each holds a file open
 
 
@@ -171,7 +173,11 @@ class TextCache:
 
         block_texts = max(1, BLOCK_TEXTS // self.batch_size) * self.batch_size
         self._close_abandoned(set(by_key))
+        rounds = 0
         while len(missing := keys[self._known(keys) < 0]):
+            rounds += 1
+            if rounds > _MOST_ROUNDS:
+                raise OSError(errno.EIO, "what is written is damaged or gone at once", str(self.folder))
             part = self._begun(set(missing.tolist()))
             if part is None:
                 part = Part.create(self.folder, missing, dim=self.encoder.dim, block_texts=block_texts)
@@ -217,7 +223,7 @@ class TextCache:
             part.remove_left_overs()
             try:
                 embeddings, whole = part.whole_rows()
-            except (DataError, OSError) as error:
+            except DataError as error:
                 remove(part.path, error)
                 continue
             self._read[part.path] = embeddings

@@ -232,13 +232,19 @@ class Part:
 
 
 def parts_in(cache: Path, *, but: Container[Path] = ()) -> Iterator[Part]:
-    """The parts of a cache by name, but for some; one that is damaged is removed where that is allowed, and said."""
+    """The parts of a cache by name, but for some; one that is damaged is removed where that is allowed, and said.
+
+    Raises:
+        OSError: one cannot be read just now, as where too many files are open; it stays.
+    """
     for path in sorted(cache.glob("part-*")):
         if path in but:
             continue
         try:
             part = Part(path)
-        except (DataError, OSError, ValueError) as error:
+        except FileNotFoundError:  # gathered into another one meanwhile
+            continue
+        except (DataError, ValueError) as error:
             remove(path, error)
         else:
             yield part

@@ -323,3 +323,25 @@ def test_a_damaged_part_that_cannot_be_removed_is_passed_over(tmp_path, monkeypa
     (part / "embeddings.npy").write_bytes(b"")
     monkeypatch.setattr(text_parts.shutil, "rmtree", lambda path, ignore_errors: None)
     assert torch.equal(cache_of(tmp_path, Counting()).embed(["a"]), expected)
+
+
+def test_what_cannot_be_read_just_now_stays(tmp_path, monkeypatch):
+    """Too many open files is no damage: nothing is removed, and nothing is encoded again and again."""
+    expected = cache_of(tmp_path, Counting()).embed(["a", "bb"])
+
+    def refuse(*_, **__):
+        raise OSError(24, "Too many open files", "embeddings.npy")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(text_parts.np, "load", refuse)
+        with pytest.raises(OSError, match="Too many"):
+            cache_of(tmp_path, Counting()).embed(["a", "bb"])
+    encoder = Counting()
+    assert torch.equal(cache_of(tmp_path, encoder).embed(["a", "bb"]), expected)
+    assert encoder.batches == []
+
+
+def test_a_disk_that_keeps_nothing_ends_the_call(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_parts.Part, "whole_rows", lambda self: (_ for _ in ()).throw(DataError("damaged")))
+    with pytest.raises(OSError, match="damaged or gone at once"):
+        cache_of(tmp_path, Counting()).embed(["a"])
