@@ -45,7 +45,7 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
     path = reproduce("sample", settings=settings, **where)
     names = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
     sequence = [f"[{number}/{len(names)}] {name}" for number, name in enumerate(names, start=1)]
-    assert [line.split(":")[0] for line in said] == sequence
+    assert [line.split(":")[0] for line in said if ": done " in line] == sequence
 
     results = json.loads(path.read_text())
     sections = ["data", "training", "egomcq", "threads", "egonlq", "egonlq_levels", "egoprocel"]

@@ -17,7 +17,10 @@ def test_extractors_by_name() -> None:
     extractor = open_extractor("efficientnet_lite0")
     assert isinstance(extractor, NetworkExtractor)
     assert extractor.name == "efficientnet_lite0"
-    with pytest.raises(ConfigError, match=r"value 'egovpl': unknown. Known: efficientnet_lite0, egovlp, omnivore"):
+    with pytest.raises(
+        ConfigError,
+        match=r"value 'egovpl': unknown. Did you mean egovlp\? Known: efficientnet_lite0, egovlp, omnivore",
+    ):
         open_extractor("egovpl")
     assert list(LOADERS) == ["efficientnet_lite0", "egovlp", "omnivore_video_swinl", "clip"]
 
