@@ -7,6 +7,7 @@ errors. It tells damage; it does not tell a forgery.
 
 from __future__ import annotations
 
+import errno
 import zlib
 from pathlib import Path
 
@@ -24,10 +25,14 @@ def seal(folder: Path) -> None:
 
 
 def damage(folder: Path) -> str | None:
-    """What is wrong with a sealed folder, in a few words; None where every file is as it was written."""
+    """What is wrong with a sealed folder, in a few words; None where every file is as it was written.
+
+    Raises:
+        OSError: it cannot be read just now (too many open files, no permission), which is no damage.
+    """
     try:
         sealed = read_json(folder / FILE)
-    except (DataError, OSError):
+    except DataError:
         return f"{FILE} is not readable"
     if not isinstance(sealed, dict) or not sealed:
         return f"{FILE} names no file"
@@ -39,6 +44,8 @@ def damage(folder: Path) -> str | None:
             if kept != [path.stat().st_size, crc32_of(path)]:
                 return f"the checksum of {name} does not hold"
         except OSError as error:
+            if error.errno != errno.EIO:
+                raise
             return f"{name} is not readable ({error.strerror or error})"
     return None
 

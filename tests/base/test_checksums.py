@@ -1,5 +1,7 @@
 """Sealed folders: whatever is changed in them is found."""
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -52,3 +54,21 @@ def test_every_flipped_bit_is_found(sealed: Path) -> None:
 def test_what_is_wrong_is_said(sealed: Path, change, said: str) -> None:
     change(sealed)
     assert said in (checksums.damage(sealed) or "")
+
+
+def test_too_many_open_files_are_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache that is called damaged is removed."""
+    (tmp_path / "a").write_text("x")
+    checksums.seal(tmp_path)
+
+    def refuse(number):
+        def crc32_of(path):
+            raise OSError(number, os.strerror(number), str(path))
+
+        return crc32_of
+
+    monkeypatch.setattr(checksums, "crc32_of", refuse(errno.EMFILE))
+    with pytest.raises(OSError, match="Too many open files"):
+        checksums.damage(tmp_path)
+    monkeypatch.setattr(checksums, "crc32_of", refuse(errno.EIO))
+    assert "not readable" in checksums.damage(tmp_path)

@@ -126,7 +126,7 @@ def test_what_float16_cannot_hold_is_named(tmp_path):
         def forward(self, texts):
             return 7e4 * super().forward(texts).double()
 
-    with pytest.raises(DataError, match=r"float16 cannot hold the embedding of 'bb'.*70000|140000"):
+    with pytest.raises(DataError, match=r"value 140000.*float16 cannot hold the embedding of 'bb'"):
         cache_of(tmp_path, Huge()).embed(["bb"])
     assert not list(tmp_path.glob("*/part-*/block-*"))
 

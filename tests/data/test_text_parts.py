@@ -122,3 +122,24 @@ def test_a_part_without_a_good_row_is_an_error(tmp_path):
     (part.path / EMBEDDINGS).write_bytes(content)
     with pytest.raises(DataError, match="no checksum"):
         part.whole_rows()
+
+
+def test_blocks_that_cannot_be_opened_just_now_are_not_lost(tmp_path, monkeypatch):
+    part = begun(tmp_path)
+    for block in range(3):
+        part._make(block, numbers)
+    opened = type(part.path).open
+
+    def refuse(self, mode="r", **options):
+        if self.suffix == ".part":
+            raise OSError(24, "Too many open files", str(self))
+        return opened(self, mode, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(part.path), "open", refuse)
+        with pytest.raises(OSError, match="Too many"):
+            part.merge()
+    assert not part.is_whole
+    assert part.open_blocks() == []
+    part.merge()
+    assert len(part.whole_rows()[1]) == 10
