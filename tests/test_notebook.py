@@ -170,6 +170,7 @@ def displayed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_what_was_written_is_a_line_a_folder_with_its_size_and_a_link(
     run: RunFolder, displayed: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (run.folder / "run.json").write_bytes(b"x" * 3500)  # of its own size: how large a real one is depends on the data
     for number in range(20):
         folder = run.folder / "figures" / f"{number}"
         folder.mkdir(parents=True)
