@@ -164,6 +164,12 @@ def check_writable(folder: str | Path) -> None:
         raise DataError(f"nothing can be written here ({error.strerror})", file=folder) from error
 
 
+def nearest_folder(path: str | Path) -> Path:
+    """The path, or the nearest folder above it that exists."""
+    path = Path(path).absolute()
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
 def pasted(path: str | Path) -> str:
     """A path as a shell takes it; bytes that are no UTF-8 are shown as ``\\udce9``."""
     return shlex.quote(str(path)).encode("utf-8", "backslashreplace").decode()

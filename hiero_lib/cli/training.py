@@ -36,6 +36,11 @@ def add_parsers(commands: arguments.Commands) -> None:
     )
     command.add_argument("--backbone", choices=("hiero", "probe"), default="hiero", help="(default: %(default)s)")
     command.add_argument("--max-steps", type=arguments.whole(0), help="stop early, after this many steps in all")
+    command.add_argument(
+        "--forecast",
+        action="store_true",
+        help="say what it will fetch, keep and take on this machine; nothing is trained",
+    )
     slurm.add_slurm(command)
 
     command = commands.add_parser(
@@ -70,6 +75,8 @@ def add_parsers(commands: arguments.Commands) -> None:
 def _train(options: argparse.Namespace) -> int:
     trainings = _trainings(options)
     opened = [_open_training(one) for one in trainings]
+    if options.forecast:
+        return max([_forecast(one, profile, run) for one, (profile, run) in zip(trainings, opened)])
     launch = slurm.open_launch(options, "train", process_per_gpu=True)
     if launch is not None:
         return slurm.send(launch, _train_tasks(trainings, opened), options)
@@ -103,6 +110,18 @@ def _trainings(options: argparse.Namespace) -> list[argparse.Namespace]:
 def _open_training(options: argparse.Namespace) -> tuple[Profile, Path | None]:
     """The profile, and the folder of the run; None where ``--folder`` says that it is of none."""
     return arguments.open_run(options) if options.folder is None else (arguments.open_profile(options), None)
+
+
+def _forecast(options: argparse.Namespace, profile: Profile, run: Path | None) -> int:
+    from hiero_lib.doctor.forecast import forecast
+    from hiero_lib.results.run import RunFolder
+
+    def folder_of(backbone: str) -> Path:
+        return options.folder or RunFolder(profile, run or Path()).model_folder(backbone)
+
+    for line in forecast(profile, folder_of, backbones=[options.backbone]):
+        print(line)
+    return 0
 
 
 def _train_tasks(

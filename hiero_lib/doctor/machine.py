@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hiero_lib.base.files import nearest_folder
 from hiero_lib.base.progress import readable
 from hiero_lib.base.versions import version_of
 from hiero_lib.config import Profile
@@ -59,7 +60,7 @@ def describe(profile: Profile) -> dict[str, Any]:
         "device": device.type,
         "precision": f"{precision} ({reason})",
         "memory_gb": _memory_gb(),
-        "disk_free_gb": round(shutil.disk_usage(_existing(Path(profile.data_root).expanduser())).free / 1e9, 1),
+        "disk_free_gb": round(shutil.disk_usage(nearest_folder(Path(profile.data_root).expanduser())).free / 1e9, 1),
         "colab": "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ,
         "versions": {name: version_of(name) for name in PACKAGES},
     }
@@ -152,11 +153,6 @@ def _memory_gb() -> float | None:
     import psutil
 
     return round(psutil.virtual_memory().available / 1e9, 1)
-
-
-def _existing(path: Path) -> Path:
-    """The path, or the nearest folder above it that exists."""
-    return next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
 
 
 def report(machine: dict[str, Any], chunk: ChunkTime, costs: list[Cost]) -> str:
