@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import TypeAlias
 
 import torch
 from jaxtyping import Float, Int
@@ -16,13 +18,16 @@ from torch_geometric.data import Data
 
 from hiero_lib.config import ModelConfig
 from hiero_lib.models.plan import BatchPlan, LevelPlan, PlanSettings, VideoRows, plan_batch
-from hiero_lib.models.tdgc import TDGC, StageGates, stage_gates
-from hiero_lib.models.temporal import TemporalGraph, for_gpu
+from hiero_lib.models.tdgc import TDGC, Linears, StageGates, joined_linears, stage_gates
+from hiero_lib.models.temporal import TemporalGraph, for_gpu, joined_layer
 from hiero_lib.models.threads import SpectralThreads, ThreadDiscovery, thread_graph
 
 # Without gradients a stage works on so many rows at a time: what it holds in between is bounded, whatever the length
 # of the video, and small enough for the allocator to use again (25 MB at H 768) instead of asking the system.
 _ROWS_AT_ONCE = 8192
+
+# Of a stage: its gates, None where its edges are not known yet; its linear maps joined, none where nothing is gained.
+_MadeAtOnce: TypeAlias = tuple[StageGates | None, Sequence[Linears]]
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,10 @@ class HierarchyLevel:
     batch: Int[Tensor, " n"]
     assignments: Int[Tensor, " n"]
     rows: VideoRows | None = None
+
+
+def _few_kernels_wanted(device: torch.device) -> bool:
+    return torch.is_grad_enabled() and device.type != "cpu"
 
 
 class Stage(nn.Module):
@@ -66,22 +75,28 @@ class Stage(nn.Module):
         self.norm = nn.LayerNorm(config.hidden_size)
 
     def forward(
-        self, x: Float[Tensor, "N H"], graph: TemporalGraph, gates: StageGates | None = None
+        self,
+        x: Float[Tensor, "N H"],
+        graph: TemporalGraph,
+        gates: StageGates | None = None,
+        linears: Sequence[Linears] = (),
     ) -> Float[Tensor, "N H"]:
-        """See the class; ``gates`` of its layers, None computes them."""
+        """See the class; what is made at once for all stages is made here where it is not given."""
         x = graph.sort(x)
         if gates is None:
             (gates,) = stage_gates([self.layers()], graph.distance[None], graph.weight[None])
-        if torch.is_grad_enabled() and x.device.type != "cpu":
-            return graph.unsort(self._rows(x, for_gpu(graph, gates.together), gates))
+        if _few_kernels_wanted(x.device):
+            assert gates.one_hot is not None
+            linears = linears or joined_linears(self.layers())
+            return graph.unsort(self._few_kernels(x, for_gpu(graph, gates.together, gates.one_hot), gates, linears))
         if torch.is_grad_enabled() or len(x) <= _ROWS_AT_ONCE:
-            return graph.unsort(self._rows(x, [graph] * len(self.convs), gates))
+            return graph.unsort(self._rows(x, graph, gates))
         # A layer reaches as far as the largest offset, so rows and that margin on both sides are all that is needed.
         margin = len(self.convs) * max((abs(offset) for offset in graph.offsets), default=0)
         parts = []
         for start in range(0, len(x), _ROWS_AT_ONCE):
             first, last = max(0, start - margin), min(len(x), start + _ROWS_AT_ONCE + margin)
-            part = self._rows(x[first:last], [graph.narrow(first, last)] * len(self.convs), gates)
+            part = self._rows(x[first:last], graph.narrow(first, last), gates)
             parts.append(part[start - first : start - first + _ROWS_AT_ONCE])
         return graph.unsort(torch.cat(parts))
 
@@ -89,13 +104,23 @@ class Stage(nn.Module):
         """The layers in their order."""
         return [conv for conv in self.convs if isinstance(conv, TDGC)]
 
-    def _rows(self, x: Tensor, graphs: Sequence[TemporalGraph], gates: StageGates) -> Tensor:
-        """The stage on rows in the graph's order; a graph for each layer."""
+    def _rows(self, x: Tensor, graph: TemporalGraph, gates: StageGates) -> Tensor:
+        """The stage on rows in the graph's order."""
         x = self.dropout(x)
-        for layer, (conv, graph, table) in enumerate(zip(self.convs, graphs, gates.tables)):
+        for layer, (conv, table) in enumerate(zip(self.convs, gates.tables)):
             x = conv(x, graph, table)
             if layer < len(self.convs) - 1:
                 x = nn.functional.leaky_relu(x, 0.2, inplace=True)
+        return nn.functional.leaky_relu(self.norm(x), 0.2, inplace=True)
+
+    def _few_kernels(
+        self, x: Tensor, graphs: Sequence[TemporalGraph], gates: StageGates, linears: Sequence[Linears]
+    ) -> Tensor:
+        """The same with gradients, as a GPU has least to start; a graph for each layer."""
+        x = self.dropout(x)
+        for layer, (graph, table, linear) in enumerate(zip(graphs, gates.tables, linears, strict=True)):
+            inner = layer < len(graphs) - 1
+            x = joined_layer(x, linear.weight, linear.bias, table, graph, slope=0.2, activate=inner)
         return nn.functional.leaky_relu(self.norm(x), 0.2, inplace=True)
 
 
@@ -135,31 +160,34 @@ class HiERO(nn.Module):
             plan = plan_batch(data, settings)
         x = data.x if plan.kept is None else data.x.index_select(0, plan.kept)
         x = self.projection(x.flatten(1))
-        gates = self._gates(plan)
-        return self._decode(self._encode(x, plan, gates), plan, gates)
+        made = self._made_at_once(plan)
+        return self._decode(self._encode(x, plan, made), plan, made)
 
-    def _gates(self, plan: BatchPlan) -> Iterator[StageGates | None]:
-        """Gates of each stage, in the order in which the stages work; None where its edges are not known yet."""
+    def _made_at_once(self, plan: BatchPlan) -> Iterator[_MadeAtOnce]:
+        """What is made for all stages at once, in the order in which they work."""
         stages: list[tuple[nn.Module, bool]] = [(stage, True) for stage in self.encoder_stages]
         for level, stage in zip(range(self.config.depth - 1, -1, -1), self.decoder_stages):
             stages.append((stage, plan.settings.kinds_known(level)))
         layers = [stage.layers() for stage, known in stages if known and isinstance(stage, Stage)]
         gates = iter(stage_gates(layers, plan.distance, plan.weight))
-        return iter([next(gates) if known else None for _, known in stages])
+        linears: Iterator[Linears] = iter(())
+        if _few_kernels_wanted(plan.distance.device):
+            each_stage = [stage.layers() for stage, _ in stages if isinstance(stage, Stage)]
+            linears = iter(joined_linears([layer for layers in each_stage for layer in layers]))
+        each = self.config.n_layers
+        return iter([(next(gates) if known else None, list(islice(linears, each))) for _, known in stages])
 
-    def _encode(self, x: Tensor, plan: BatchPlan, gates: Iterator[StageGates | None]) -> list[Tensor]:
+    def _encode(self, x: Tensor, plan: BatchPlan, made: Iterator[_MadeAtOnce]) -> list[Tensor]:
         """Features of the levels 0 (the projected input) to depth."""
         encoded = [x]
         for stage, level in zip(self.encoder_stages, plan.levels[1:]):
             assert level.below is not None
             x = level.below(x)
-            x = x + stage(x, level.graph, next(gates))
+            x = x + stage(x, level.graph, *next(made))
             encoded.append(x)
         return encoded
 
-    def _decode(
-        self, encoded: list[Tensor], plan: BatchPlan, gates: Iterator[StageGates | None]
-    ) -> list[HierarchyLevel]:
+    def _decode(self, encoded: list[Tensor], plan: BatchPlan, made: Iterator[_MadeAtOnce]) -> list[HierarchyLevel]:
         """From the deepest level back to the segments, along threads above level 0."""
         decoded: list[HierarchyLevel] = []
         x = encoded[-1]
@@ -167,7 +195,7 @@ class HiERO(nn.Module):
             assert level.above is not None
             x = fine + level.above(x)
             assignments, graph = self._reasoning(x.detach(), level)
-            x = stage(x, graph, next(gates))
+            x = stage(x, graph, *next(made))
             decoded.append(
                 HierarchyLevel(level.level, x, level.pos, level.indices, level.batch, assignments, level.rows)
             )

@@ -80,11 +80,31 @@ class TDGC(nn.Module):
 class StageGates:
     """What a message of each kind of edge is multiplied by in each layer of a stage: ``w g``.
 
-    Shapes: tables: ``[K, H]`` for each of L layers; together: ``[L, K, H]`` the same, without gradients.
+    Shapes: tables: ``[K, H]`` for each of L layers; together: ``[L, K, H]`` the same, without gradients;
+    one_hot: ``[K, K]`` the identity, where gradients are kept.
     """
 
     tables: tuple[Tensor, ...]
     together: Float[Tensor, "L K H"]
+    one_hot: Float[Tensor, "K K"] | None
+
+
+@dataclass(frozen=True)
+class Linears:
+    """Both linear maps of a layer as one: ``[2 H, H]`` and ``[2 H]``, those of the root above ``lin_rel``'s."""
+
+    weight: Float[Tensor, "H2 H"]
+    bias: Float[Tensor, " H2"]
+
+
+def joined_linears(layers: Sequence[TDGC]) -> list[Linears]:
+    """Of each layer; all are copied at once, and so are their gradients."""
+    if not layers:
+        return []
+    weights = torch.stack([weight for layer in layers for weight in (layer.lin_root.weight, layer.lin_rel.weight)])
+    biases = torch.stack([bias for layer in layers for bias in (layer.bias.view(-1), layer.lin_rel.bias)])
+    parts = zip(weights.view(len(layers), -1, weights.shape[-1]).unbind(0), biases.view(len(layers), -1).unbind(0))
+    return [Linears(*part) for part in parts]
 
 
 def stage_gates(
@@ -102,8 +122,9 @@ def stage_gates(
     gates = _gates(layers, distance)
     gates = (gates * weight[..., None].to(gates.dtype)).contiguous()
     tables, together = gates.unbind(0), gates.detach()
+    one_hot = torch.eye(gates.shape[1], dtype=gates.dtype, device=gates.device) if torch.is_grad_enabled() else None
     starts = range(0, len(layers), each)
-    return [StageGates(tables[start : start + each], together[start : start + each]) for start in starts]
+    return [StageGates(tables[start : start + each], together[start : start + each], one_hot) for start in starts]
 
 
 def _gates(layers: Sequence[TDGC], distance: Float[Tensor, "L K"]) -> Float[Tensor, "L K H"]:

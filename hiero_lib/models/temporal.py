@@ -74,8 +74,12 @@ class TemporalGraph:
         return by_source[:, torch.argsort(by_source[1], stable=True)]
 
 
-def for_gpu(graph: TemporalGraph, tables: Float[Tensor, "L K H"]) -> list[TemporalGraph]:
+def for_gpu(
+    graph: TemporalGraph, tables: Float[Tensor, "L K H"], one_hot: Float[Tensor, "K K"]
+) -> list[TemporalGraph]:
     """The same graph for each of L layers with their tables of gates, so that a GPU has little to start.
+
+    ``one_hot``: the identity.
 
     The gates of all layers' edges are looked up at once, where they are not too many, and kept for the backward pass.
     Gradients of a table are added up by kinds as a product with one-hot rows. That adds in one order always, and in
@@ -83,7 +87,6 @@ def for_gpu(graph: TemporalGraph, tables: Float[Tensor, "L K H"]) -> list[Tempor
     precision of the numbers.
     """
     kinds = graph.kinds.reshape(-1)
-    one_hot = torch.eye(tables.shape[1], dtype=tables.dtype, device=tables.device)
     graph = dataclasses.replace(graph, one_hot=one_hot.index_select(0, kinds).unflatten(0, graph.kinds.shape))
     if len(graph.offsets) > _AT_ONCE:
         return [graph] * len(tables)
@@ -214,19 +217,89 @@ class _GatedNeighbours(torch.autograd.Function):
         activated, table = ctx.saved_tensors
         grad = grad.contiguous()
         grad_h = torch.zeros_like(activated)
-        sums = None if ctx.graph.one_hot is None else ctx.graph.one_hot.to(table.dtype)
-        grad_table = torch.zeros_like(table) if sums is None else None
+        grad_table = torch.zeros_like(table)
         for o, source, rows, gate in _edges(ctx.graph, table, activated):
             grad_h[source].addcmul_(gate, grad[rows])
-            grad_gate = grad[rows] * activated[source]
-            if sums is not None:
-                one_hot = sums[o, rows].T
-                grad_table = one_hot @ grad_gate if grad_table is None else grad_table.addmm_(one_hot, grad_gate)
-            elif grad_table is not None:
-                grad_table.index_add_(0, ctx.graph.kinds[o, rows], grad_gate)
+            grad_table.index_add_(0, ctx.graph.kinds[o, rows], grad[rows] * activated[source])
         # True: what is handed in is the activation's result, which has the sign of its input
         grad_h = torch.ops.aten.leaky_relu_backward(grad_h, activated, ctx.slope, True)
         return grad, grad_h, grad_table, None, None
+
+
+class _JoinedLayer(torch.autograd.Function):
+    """A layer as a GPU has least to start for it: both linear maps are one product, also in the backward pass."""
+
+    @staticmethod
+    def forward(
+        ctx,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        table: Tensor,
+        graph: TemporalGraph,
+        slope: float,
+        activate: bool,
+    ) -> Tensor:
+        out, h = torch.addmm(bias, x, weight.T).tensor_split(2, dim=1)
+        torch.nn.functional.leaky_relu(h, slope, inplace=True)
+        for _, source, rows, gate in _edges(graph, table, h):
+            out[rows].addcmul_(gate, h[source])
+        if activate:
+            torch.nn.functional.leaky_relu(out, slope, inplace=True)
+        ctx.save_for_backward(x, weight, table, out if activate else None)
+        ctx.h, ctx.graph, ctx.slope = h, graph, slope
+        return out
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):
+        x, weight, table, out = ctx.saved_tensors
+        h, graph = ctx.h, ctx.graph
+        both = grad.new_empty(len(x), len(weight))
+        grad_out, grad_h = both.tensor_split(2, dim=1)
+        backward_of_leaky_relu = torch.ops.aten.leaky_relu_backward.grad_input
+        if out is None:
+            grad_out.copy_(grad)
+        else:  # True, here and below: what is handed in is the activation's result, which has the sign of its input
+            backward_of_leaky_relu(grad, out, ctx.slope, True, grad_input=grad_out)
+        grad_h.zero_()
+        grad_table, one_hot = None, graph.one_hot.to(table.dtype)
+        for o, source, rows, gate in _edges(graph, table, h):
+            grad_h[source].addcmul_(gate, grad_out[rows])
+            grad_gate, kinds = grad_out[rows] * h[source], one_hot[o, rows].T
+            grad_table = kinds @ grad_gate if grad_table is None else grad_table.addmm_(kinds, grad_gate)
+        backward_of_leaky_relu(grad_h, h, ctx.slope, True, grad_input=grad_h)
+        if grad_table is None:  # no edges
+            grad_table = torch.zeros_like(table)
+        return both @ weight, both.T @ x, both.sum(0), grad_table, None, None, None
+
+
+def joined_layer(
+    x: Float[Tensor, "N H"],
+    weight: Float[Tensor, "H2 H"],
+    bias: Float[Tensor, " H2"],
+    table: Float[Tensor, "K H"],
+    graph: TemporalGraph,
+    *,
+    slope: float,
+    activate: bool,
+) -> Float[Tensor, "N H"]:
+    """``W_root x_i + b + sum_j table[kind_ij] * LeakyReLU_slope(W_rel x_j + b_rel)``, differentiable, in few kernels.
+
+    Args:
+        x: ``[N, H]`` in the graph's order.
+        weight, bias: ``[2 H, H]`` and ``[2 H]``: those of the root above those of the neighbours.
+        table: ``[K, H]`` with a zero row for kind 0.
+        graph: with one-hot kinds (:func:`for_gpu`).
+        slope: of LeakyReLU.
+        activate: put the result through it, too.
+
+    Shapes: result ``[N, H]``, in autocast's dtype where that is on.
+    """
+    device = x.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+    with torch.autocast(device, enabled=False):
+        x, weight, bias, table = (values.to(dtype) for values in (x, weight, bias, table))
+        return _JoinedLayer.apply(x, weight, bias, table, graph, slope, activate)
 
 
 def _edges(graph: TemporalGraph, table: Tensor, like: Tensor) -> Iterator[tuple[int, slice, slice, Tensor]]:

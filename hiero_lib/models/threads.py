@@ -115,7 +115,7 @@ def thread_graph(threads: Int[Tensor, " N"], *, variant: ThreadGraph, signed: bo
     order = torch.argsort(threads, stable=True)
     ordered = threads.index_select(0, order)
     joined = torch.zeros(len(threads) + 1, dtype=torch.int64, device=threads.device)  # [i]: rows i - 1 and i
-    joined[1:-1] = ordered[1:] == ordered[:-1]
+    torch.eq(ordered[1:], ordered[:-1], out=joined[1:-1])
     before, after = joined[:-1], joined[1:]
     degree = before + after
     kinds = torch.stack([after * degree, before * (degree + 2)])

@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from hiero_lib.models.tdgc import TDGC, stage_gates
-from hiero_lib.models.temporal import for_gpu, radius_graph
+from hiero_lib.models.tdgc import TDGC, joined_linears, stage_gates
+from hiero_lib.models.temporal import for_gpu, joined_layer, radius_graph
 
 
 def golden_cases(golden):
@@ -88,7 +88,7 @@ def test_equals_the_literal_definition_with_gradients(radius):
 
 @pytest.mark.parametrize("radius", [0.6, 1.7])  # one neighbour on each side, whose gates are kept, and several
 def test_what_a_gpu_does_is_what_a_cpu_does(radius):
-    """Gates looked up at once, gradients of their tables added up by products: it runs on a CPU too."""
+    """Both linear maps as one product, gates looked up at once, gradients added up by products: a CPU can do it."""
     generator = torch.Generator().manual_seed(0)
     layers = [TDGC(6, pos_hidden_channels=4) for _ in range(2)]
     for parameter in (p for layer in layers for p in layer.parameters()):
@@ -98,11 +98,16 @@ def test_what_a_gpu_does_is_what_a_cpu_does(radius):
     results = []
     for on_gpu in (False, True):
         (gates,) = stage_gates([layers], graph.distance[None], graph.weight[None])
-        graphs = for_gpu(graph, gates.together) if on_gpu else [graph] * 2
-        y = x.clone().requires_grad_()
-        leaf = y
-        for layer, of_layer, table in zip(layers, graphs, gates.tables, strict=True):
-            y = layer(y, of_layer, table)
+        graphs = for_gpu(graph, gates.together, gates.one_hot)
+        y = leaf = x.clone().requires_grad_()
+        for layer, of_layer, table, linear in zip(layers, graphs, gates.tables, joined_linears(layers), strict=True):
+            inner = layer is layers[0]
+            if on_gpu:
+                weights = (linear.weight, linear.bias, table)
+                y = joined_layer(y, *weights, of_layer, slope=0.2, activate=inner)
+            else:
+                y = layer(y, graph, table)
+                y = torch.nn.functional.leaky_relu(y, 0.2) if inner else y
         gradients = torch.autograd.grad(
             y.square().sum(), [leaf, *(p for layer in layers for p in layer.parameters())]
         )
@@ -110,6 +115,43 @@ def test_what_a_gpu_does_is_what_a_cpu_does(radius):
     assert (graphs[0].gates is None) == (radius > 1)
     for theirs, ours in zip(*results, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_what_a_gpu_does_in_a_lower_precision():
+    """Under autocast the products are in bfloat16, no worse for it than a CPU's; gradients keep their precision."""
+    generator = torch.Generator().manual_seed(0)
+    layer = TDGC(6, pos_hidden_channels=4)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter, std=0.3, generator=generator)
+    x = torch.randn(40, 6, generator=generator).requires_grad_()
+    graph = radius_graph(torch.arange(40.0) * 0.533, torch.arange(40) // 15, 0.6, is_sorted=True)
+    results = []
+    for on_gpu, low in ((False, False), (False, True), (True, True)):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=low):
+            (gates,) = stage_gates([[layer]], graph.distance[None], graph.weight[None])
+            if on_gpu:
+                (of_layer,), (linear,) = for_gpu(graph, gates.together, gates.one_hot), joined_linears([layer])
+                weights = (linear.weight, linear.bias, gates.tables[0])
+                y = joined_layer(x, *weights, of_layer, slope=0.2, activate=True)
+            else:
+                y = torch.nn.functional.leaky_relu(layer(x, graph, gates.tables[0]), 0.2)
+        assert y.dtype == (torch.bfloat16 if low else torch.float32)
+        gradients = torch.autograd.grad(y.float().square().sum(), [x, *layer.parameters()])
+        assert {gradient.dtype for gradient in gradients} == {torch.float32}
+        results.append([y.float(), *gradients])
+    for exact, theirs, ours in zip(*results, strict=True):
+        assert (ours - exact).norm() < 1.5 * (theirs - exact).norm() + 0.01 * exact.norm()
+
+
+def test_a_graph_without_edges_has_gradients_too():
+    layer = TDGC(4)
+    graph = radius_graph(torch.zeros(1), torch.zeros(1, dtype=torch.int64), 1.0)
+    (gates,) = stage_gates([[layer]], graph.distance[None], graph.weight[None])
+    (of_layer,), (linear,) = for_gpu(graph, gates.together, gates.one_hot), joined_linears([layer])
+    weights = (linear.weight, linear.bias, gates.tables[0])
+    y = joined_layer(torch.ones(1, 4), *weights, of_layer, slope=0.2, activate=True)
+    y.sum().backward()
+    torch.testing.assert_close(layer.bias.grad, torch.where(y < 0, 0.2, 1.0))
 
 
 def test_a_node_without_neighbours_keeps_the_root_term():
