@@ -7,6 +7,7 @@ the file unreadable or is found; see :mod:`hiero_lib.base.checksums`.
 
 from __future__ import annotations
 
+import errno
 import json
 import zlib
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import atomic_path
 
 _CHECKSUM = "crc32"
+_NOT_JUST_NOW = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.ETIMEDOUT, errno.ESTALE)
 
 
 def write_kept(path: str | Path, arrays: Mapping[str, np.ndarray], *, about: Mapping[str, str]) -> None:
@@ -33,10 +35,18 @@ def read_kept(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """The arrays, and the texts about them.
 
     Raises:
-        DataError: the file is missing, broken or damaged.
+        DataError: the file is missing, may not be read, is broken or damaged.
+        OSError: it cannot be opened just now (too many open files, no memory), which says nothing of the file.
     """
     from safetensors import SafetensorError, safe_open
 
+    try:
+        with Path(path).open("rb"):  # safetensors says the same of a damaged file and of too many open ones
+            pass
+    except OSError as error:
+        if error.errno in _NOT_JUST_NOW:
+            raise
+        raise DataError(f"not readable ({error})"[:300], file=path) from error
     try:
         with safe_open(path, framework="np") as stream:
             about, names = dict(stream.metadata() or {}), list(stream.keys())

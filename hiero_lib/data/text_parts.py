@@ -180,8 +180,6 @@ class Part:
         path, rows = self._block(block), self.rows_of(block)
         if not path.is_file():
             return None
-        with path.open("rb"):  # safetensors says the same of a damaged file and of too many open ones, which end this
-            pass
         try:
             embeddings = read_kept(path)[0]["embeddings"]
         except DataError as error:

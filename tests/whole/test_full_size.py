@@ -8,9 +8,14 @@ from tests.tools import full_size
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("full") / "data"
-    folder.mkdir()
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("full") / "data"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture(scope="module")
+def rows(folder: Path) -> dict[str, str]:
     return {what: now for what, _, now in full_size.measure(folder, 0.1)}
 
 
@@ -31,6 +36,14 @@ def test_the_cache_is_one_file_of_float16(rows: dict[str, str]) -> None:
     gigabytes = float(rows["the text cache"].split()[0])
     assert gigabytes == pytest.approx(230_000 * 768 * 2 / 1e9, rel=0.15)
     assert rows["the text cache"].endswith("1 file")
+
+
+@pytest.mark.usefixtures("rows")
+def test_the_quick_start_says_what_is_ahead_within_two_gigabytes(folder: Path) -> None:
+    lines = full_size.quick_start(folder, 2e9, 2)
+    assert any("230,000 of 230,000 different texts are left, 353.3 MB" in line for line in lines), lines
+    assert any(line.startswith("training hiero: 2,") and "s a step" in line for line in lines), lines
+    assert not (folder / "quick").exists()
 
 
 def test_sparse_features_are_read(tmp_path: Path) -> None:
