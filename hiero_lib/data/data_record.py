@@ -1,15 +1,16 @@
 """The data that a run was made of, kept with it: what is there only since then is more, what differs is a change.
 
-All annotation files count (``egoclip.csv`` and those of the benchmarks), the names and sizes of all feature files,
-and the content of `SAMPLED` of them, evenly spread, as `hiero_lib.data.features.feature_identity` looks at them. A
-file is read again only where its stamp (`hiero_lib.base.identity.stamp_of`) is another, so that a command on the data
-as they were costs a look at each name.
+All annotation files count (``egoclip.csv`` and those of the benchmarks) and the weights that the profile names, the
+names and sizes of all feature files, and the content of `SAMPLED` of each folder of them, evenly spread, as
+`hiero_lib.data.features.feature_identity` looks at them. A file is read again only where its stamp
+(`hiero_lib.base.identity.stamp_of`) is another, so that a command on the data as they were costs a look at each name.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from hiero_lib.base.errors import DataError
 from hiero_lib.base.identity import sha256_once, stamp_of
 from hiero_lib.data.feature_files import SUFFIXES
 from hiero_lib.data.features import feature_identity
+from hiero_lib.data.paths import DataPaths
 
-SAMPLED = 64  # feature files whose content is compared
+SAMPLED = 64  # feature files of a folder whose content is compared
 _ANNOTATIONS = (".csv", ".json", ".tsv", ".txt")  # not the archives that they came in
 
 
@@ -30,15 +32,16 @@ class DataRecord:
     """What tells the data of a run from others.
 
     Attributes:
-        annotations: file below ``raw/annotations`` -> its SHA-256.
-        folder: name of the folder of features.
-        files: feature file -> its size in bytes and the nanosecond it was last written.
+        annotations: file below ``raw/annotations`` -> its SHA-256; weights: the same of files below the data root.
+        folders: the folders of features, below ``raw/features``.
+        files: feature file, after its folder -> its size in bytes and the nanosecond it was last written.
         contents: feature file -> digits of its content, for some of them.
-        stamps: annotation (after ``/``) or feature file -> its stamp when it was read, where that can be relied on.
+        stamps: each file that was read, below the data root -> its stamp then, where that can be relied on.
     """
 
     annotations: Mapping[str, str]
-    folder: str
+    folders: tuple[str, ...]
+    weights: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     contents: Mapping[str, str] = field(default_factory=dict)
     stamps: Mapping[str, str] = field(default_factory=dict)
@@ -72,11 +75,12 @@ def record_from(value: Any, file: Path) -> DataRecord:
     """
     try:
         files = {str(name): _pair(text) for name, text in value["files"].items()}
-        annotations, contents, stamps = (
+        annotations, weights, contents, stamps = (
             {str(key): str(text) for key, text in value[name].items()}
-            for name in ("annotations", "contents", "stamps")
+            for name in ("annotations", "weights", "contents", "stamps")
         )
-        return DataRecord(annotations, str(value["folder"]), files, contents, stamps)
+        folders = tuple(map(str, value["folders"]))
+        return DataRecord(annotations, folders, weights, files, contents, stamps)
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise DataError("the data of a run are expected", file=file, field="data", value=str(value)[:80]) from error
 
@@ -86,61 +90,85 @@ def _pair(text: str) -> tuple[int, int]:
     return int(size), int(written)
 
 
-def data_record(annotations: Path, features: Path, known: DataRecord | None = None) -> DataRecord:
-    """The data of two folders as they are now; what ``known`` holds is not read again where its stamp is the same.
+def data_record(
+    paths: DataPaths, folders: Sequence[str], weights: Sequence[str] = (), known: DataRecord | None = None
+) -> DataRecord:
+    """The data under a root as they are now.
+
+    Args:
+        paths: of the root.
+        folders: of features, below ``raw/features``; what lies in folders of theirs counts.
+        weights: files below the root.
+        known: what it holds is not read again where its stamp is the same.
 
     Raises:
         OSError: a file cannot be read.
     """
-    known = known or DataRecord({}, features.name)
+    known = known or DataRecord({}, ())
     stamps: dict[str, str] = {}
 
-    def content_of(path: Path, key: str, former: str | None, read: Callable[[Path], str]) -> str:
-        stamp = stamp_of(path)
+    def content_of(path: Path, former: str | None, read: Callable[[Path], str]) -> str:
+        key, stamp = path.relative_to(paths.root).as_posix(), stamp_of(path)
         stamps.update({key: stamp} if stamp else {})
         return former if former and stamp and stamp == known.stamps.get(key) else read(path)
 
-    texts = {}
-    for path in sorted(annotations.rglob("*")) if annotations.is_dir() else ():
-        name = path.relative_to(annotations).as_posix()
-        if path.suffix.lower() in _ANNOTATIONS and path.name[0] != "." and path.is_file():
-            texts[name] = content_of(path, f"/{name}", known.annotations.get(name), sha256_once)
-    files = {}
-    for path in sorted(features.iterdir()) if features.is_dir() else ():
-        if path.suffix in SUFFIXES and path.name[0] != "." and path.is_file():
-            found = path.stat()
-            files[path.name] = found.st_size, found.st_mtime_ns
-    others = known if known.folder == features.name else DataRecord({}, features.name)
-    new = [name for name in files if name not in others.files]
-    chosen = np.unique(np.linspace(0, len(new) - 1, min(SAMPLED, len(new))).round().astype(int))
-    contents = {
-        name: content_of(features / name, name, others.contents.get(name), feature_identity)
-        for name in [*(name for name in others.contents if name in files), *(new[row] for row in chosen)]
+    texts = {
+        name: content_of(path, known.annotations.get(name), sha256_once)
+        for name, path in _files(paths.annotations)
+        if path.suffix.lower() in _ANNOTATIONS
     }
-    return DataRecord(texts, features.name, files, contents, stamps)
+    present = [name for name in dict.fromkeys(weights) if (paths.root / name).is_file()]
+    hashed = {name: content_of(paths.root / name, known.weights.get(name), sha256_once) for name in present}
+    files, contents = {}, {}
+    for folder in dict.fromkeys(folders):
+        found = {f"{folder}/{name}": path for name, path in _files(paths.features(folder)) if path.suffix in SUFFIXES}
+        for name, path in found.items():
+            about = path.stat()
+            files[name] = about.st_size, about.st_mtime_ns
+        new = [name for name in found if name not in known.files]
+        chosen = np.unique(np.linspace(0, len(new) - 1, min(SAMPLED, len(new))).round().astype(int))
+        for name in [*(name for name in found if name in known.contents), *(new[row] for row in chosen)]:
+            contents[name] = content_of(found[name], known.contents.get(name), feature_identity)
+    return DataRecord(texts, tuple(dict.fromkeys(folders)), hashed, files, contents, stamps)
+
+
+def _files(folder: Path) -> list[tuple[str, Path]]:
+    """The files below a folder, also of linked ones, with their names there; hidden ones are a Mac's or left over."""
+    found, seen = [], set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        seen.add(os.path.realpath(place))  # a link may lead back
+        folders[:] = [n for n in folders if n[0] != "." and os.path.realpath(os.path.join(place, n)) not in seen]
+        found += [Path(place, name) for name in names if name[0] != "."]
+    return sorted((path.relative_to(folder).as_posix(), path) for path in found if path.is_file())
 
 
 def difference(kept: DataRecord, now: DataRecord) -> Difference:
-    """How ``now`` differs from ``kept``, of which it was made (`data_record`); another folder of features is more."""
+    """How ``now`` differs from ``kept``, of which it was made (`data_record`); other folders and weights are more."""
     before, after = kept.annotations, now.annotations
     changed = [
         f"{name} {'is another' if name in after else 'is gone'}" for name in before if before[name] != after.get(name)
     ]
+    changed += [f"{name} is another" for name, was in kept.weights.items() if now.weights.get(name, was) != was]
     more = [name for name in after if name not in before]
-    if kept.folder != now.folder:
-        return Difference(changed, more, [])
-    gone = [name for name in kept.files if name not in now.files]
-    other = [name for name in kept.files if name in now.files and _differs(name, kept, now)]
-    new = [name for name in now.files if name not in kept.files]
+    both = {folder for folder in kept.folders if folder in now.folders}
+    files = {name: pair for name, pair in kept.files.items() if _folder_of(name, kept) in both}
+    gone = [name for name in files if name not in now.files]
+    other = [name for name in files if name in now.files and _differs(name, kept, now)]
+    new = [name for name in now.files if name not in kept.files and _folder_of(name, now) in both]
     changed += [f"{_some(gone)} gone"] if gone else []
     changed += [f"{_some(other)} changed"] if other else []
     more += [_some(new)] if new else []
     unread = [
         name
-        for name, pair in kept.files.items()
+        for name, pair in files.items()
         if name not in kept.contents and name in now.files and now.files[name] != pair and name not in other
     ]
     return Difference(changed, more, unread)
+
+
+def _folder_of(name: str, record: DataRecord) -> str:
+    """The folder of features that a file's name begins with, the longest of them."""
+    return max((folder for folder in record.folders if name.startswith(f"{folder}/")), key=len, default="")
 
 
 def _differs(name: str, kept: DataRecord, now: DataRecord) -> bool:

@@ -24,7 +24,7 @@ from hiero_lib.data.data_record import DataRecord, data_record, difference, reco
 from hiero_lib.data.paths import DataPaths
 
 RUN_FILE = "run.json"
-FORMAT = 2
+FORMAT = 3
 
 
 def keep_profile(run_folder: Path, profile: Profile, *, say: Callable[[str], None] = say_aside) -> None:
@@ -90,13 +90,14 @@ def _checked(
         hint = "Name another --run, or leave --profile out"
         raise ConfigError(problem, file=file, field="profile.name", value=former.name, hint=hint)
     known = None if former is None else record_from(_content(run_folder).get("data"), file)
-    paths = DataPaths.at(root)
-    now = data_record(paths.annotations, paths.features(profile.features.folder), known)
+    folders = [profile.features.folder, f"egoprocel/{profile.egoprocel.feature_folder or profile.features.folder}"]
+    weights = [name for name in (profile.text.weights, profile.features.text_projection) if name is not None]
+    now = data_record(DataPaths.at(root), folders, weights, known)
     if former is None or known is None:
         return None, now
     moved = _data_of(former, file) != root
     found = difference(known, now)
-    nothing_known = not known.annotations and (not known.files or known.folder != now.folder)
+    nothing_known = not known.annotations and not known.files.keys() & now.files.keys()
     if found.changed or (moved and nothing_known):
         shown = _listed(found.changed) or "of those there nothing is known"
         problem = f"the run is of the data there, not of those in {root}" if moved else "its data have changed since"

@@ -152,7 +152,7 @@ def test_more_features_are_the_same_data_and_are_said_once(tmp_path: Path) -> No
     shutil.copy(tmp_path / "data/raw/features/tiny/v1.pt", tmp_path / "data/raw/features/tiny/w.pt")
     for _ in range(2):
         keep_profile(tmp_path / "r", profile, say=said.append)
-    assert said == ["the data of the run are more than they were: 1 feature file (w.pt)"]
+    assert said == ["the data of the run are more than they were: 1 feature file (tiny/w.pt)"]
 
 
 def test_features_of_another_folder_are_a_changed_setting(tmp_path: Path) -> None:
