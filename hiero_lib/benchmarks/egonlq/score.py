@@ -6,9 +6,10 @@ the level is a parameter (``egonlq.data.features_at``), and raw features go thro
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from safetensors.torch import load_file, save_file
 
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.files import atomic_path, read_json, write_json
+from hiero_lib.base.locks import exclusive
 from hiero_lib.benchmarks.egonlq.data import NLQData, pad_batch
 from hiero_lib.benchmarks.grounding.files import QueryKey
 from hiero_lib.benchmarks.grounding.metrics import GroundingScores, grounding_scores
@@ -114,6 +116,7 @@ def train(
 
     Raises:
         DataError: no query to train or validate on, or a query longer than ``max_pos_len`` tokens.
+        TakenError: another process trains in ``folder``: of two, one could take the other's best epoch.
         ConfigError: ``folder`` holds a run with other settings.
     """
     config = config or EgoNLQConfig()
@@ -130,7 +133,7 @@ def train(
         "max_tokens": max_tokens,
         "queries": [len(training.queries), len(validation.queries)],
     }
-    with torch.random.fork_rng():
+    with _alone(folder, config.epochs), torch.random.fork_rng():
         torch.manual_seed(seed)
         head = _new_head(settings).to(device)
         optimizer = _optimizer(head, config)
@@ -151,6 +154,17 @@ def train(
             history.append(entry)
             _save(last, head, settings | {"history": history}, optimizer)
         return _result(folder, training, validation, truth, config, history, seed, device)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, epochs: int) -> Iterator[None]:
+    """Hold the folder of a training; one that has come to its end is only read, maybe where nobody may write."""
+    if (folder / "last").is_dir() and len(read_json(folder / "last" / "config.json")["history"]) >= epochs:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with exclusive(folder, "training a head of EgoNLQ"):
+        yield
 
 
 def _check_tokens(max_tokens: int, config: EgoNLQConfig) -> None:

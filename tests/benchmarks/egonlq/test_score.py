@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.base.locks import TakenError, exclusive
 from hiero_lib.benchmarks.egonlq.data import clip_bins, prepare
 from hiero_lib.benchmarks.egonlq.score import (
     FED,
@@ -110,6 +111,15 @@ def test_a_finished_run_is_only_read(whole):
     again = run(whole.folder)
     assert {p: p.stat().st_mtime_ns for p in whole.folder.rglob("*")} == before
     assert again.predictions == whole.predictions
+
+
+def test_two_do_not_train_in_one_folder_and_a_finished_one_may_be_read_by_many(whole, tmp_path):
+    with exclusive(tmp_path / "head", "training a head of EgoNLQ"):
+        with pytest.raises(TakenError, match=r"training a head of EgoNLQ, process \d+"):
+            run(tmp_path / "head")
+        assert not (tmp_path / "head" / "last").exists()
+    with exclusive(whole.folder, "looking"):
+        assert run(whole.folder).predictions == whole.predictions
 
 
 def test_training_leaves_the_global_random_state_alone(tmp_path):
