@@ -11,6 +11,10 @@ from importlib import resources
 
 PARTS = (
     "time.js",
+    "view.js",
+    "pictures.js",
+    "drawing.js",
+    "pointing.js",
     "tracks.js",
     "overview.js",
     "panels.js",
@@ -18,6 +22,8 @@ PARTS = (
     "figures.js",
     "stage.js",
     "keys.js",
+    "rows.js",
+    "choice.js",
     "explorer.js",
 )
 
