@@ -37,7 +37,7 @@ from hiero_lib.hierarchy.collection import (
 )
 from hiero_lib.hierarchy.corrections import operation_of
 from hiero_lib.hierarchy.division import ThreadCount
-from hiero_lib.hierarchy.edits import in_words
+from hiero_lib.hierarchy.operations import in_words
 from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.methods.method import Method
 from hiero_lib.search.index import Answer, SearchIndex
@@ -218,6 +218,13 @@ class Session:
         self._after_a_change()
         self._note(f"{in_words(operation)}{'' if self._video.file is None else '; kept'}")
 
+    def _follow(self, message: Mapping[str, Any]) -> None:
+        """Divide what no correction speaks of anew, at one level."""
+        level = level_of(self.hierarchy, int(message["level"])).level
+        operation = self._video.follow(level, self.collection.profile.hierarchy)
+        self._after_a_change()
+        self._note(f"{in_words(operation)}{'' if self._video.file is None else '; kept'}")
+
     def _undo(self, message: Mapping[str, Any]) -> None:
         before = list(self._video.done)
         self._video.undo()
@@ -335,6 +342,7 @@ _ACTIONS: Mapping[str, Callable[[Session, Mapping[str, Any]], None]] = {
     "choose": Session._choose,
     "divide": Session._divide,
     "edit": Session._edit,
+    "follow": Session._follow,
     "undo": Session._undo,
     "redo": Session._redo,
     "search": Session._look_for,

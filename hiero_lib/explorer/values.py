@@ -10,8 +10,10 @@ from hiero_lib.data.media import Media
 from hiero_lib.explorer.answers import Answers
 from hiero_lib.explorer.opened import OpenVideo
 from hiero_lib.explorer.span_details import SpanDetails
+from hiero_lib.hierarchy.agreement import agreement
 from hiero_lib.hierarchy.division import MOST_THREADS
-from hiero_lib.hierarchy.edits import agreement, in_words
+from hiero_lib.hierarchy.edits import sayings
+from hiero_lib.hierarchy.operations import in_words
 from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.search.index import Answer
 from hiero_lib.viz.rows import level_of, thread_name
@@ -34,12 +36,18 @@ def counts_value(video: OpenVideo) -> list[dict[str, Any]]:
 
 
 def edits_value(video: OpenVideo) -> dict[str, Any]:
-    """The corrections in words, where they are kept, and how far the model agrees."""
+    """The corrections in words, where they are kept, and how far the model agrees.
+
+    ``followed``: levels of which something is said, so that the rest can be divided anew.
+    """
     lines = [in_words(operation) for operation in video.done]
+    levels = [level.level for level in video.base.levels]
+    followed = [level for level in levels if lines and sayings(video.base, video.done, level)]
     found = agreement(video.base, video.hierarchy) if lines else []
     agreed = [{"level": one.level, "ari": None if math.isnan(one.ari) else one.ari} for one in found]
     saved = "" if video.file is None else pasted(video.file)
-    return {"lines": lines, "agreement": agreed, "redo": bool(video.undone), "saved": saved, "refused": video.refused}
+    about = {"redo": bool(video.undone), "saved": saved, "refused": video.refused}
+    return {"lines": lines, "agreement": agreed, "followed": followed, **about}
 
 
 def answer_value(answer: Answer, shown: str, short: dict[str, str]) -> dict[str, Any]:
