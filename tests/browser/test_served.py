@@ -135,6 +135,30 @@ def test_rename_merge_undo_and_reload(opened: Opened, browser: Browser, tmp_path
         page.context.close()
 
 
+def test_the_rest_is_divided_anew_by_a_button_and_undone(opened: Opened, browser: Browser, tmp_path: Path) -> None:
+    with served(opened.session(tmp_path, num_threads=[6, 3, 2])) as server:
+        page, complaints = open_page(browser, server.address)
+        page.get_by_label("level 0", exact=True).check()
+        click_span(page, 0, 0)
+        page.get_by_label("merge the thread into…").select_option(index=1)
+        eventually(page, "app.get('edits').lines.length === 1")
+        start = app(page, "app.spansOf(0)[0][0]")
+        span = {"level": 0, "start_s": start, "end_s": start + 1.1, "thread": None}
+        app(page, f"app.do('edit', {json.dumps({'operation': 'assign'} | span)})")
+        eventually(page, "app.get('edits').lines.length === 2")
+        before = app(page, "app.spansOf(0)")
+        page.get_by_role("button", name="divide the rest of level 0 anew").click()
+        eventually(page, "app.get('edits').lines.length === 3")
+        assert app(page, "app.spansOf(0)") != before
+        page.get_by_label("level 2", exact=True).check()
+        assert page.get_by_role("button", name="divide the rest of level 2 anew").is_disabled()
+        page.get_by_role("button", name="undo").click()
+        eventually(page, "app.get('edits').lines.length === 2")
+        assert app(page, "app.spansOf(0)") == before
+        assert complaints == []
+        page.context.close()
+
+
 def test_by_keyboard_alone(opened: Opened, browser: Browser, tmp_path: Path) -> None:
     with served(opened.session(tmp_path)) as server:
         page, complaints = open_page(browser, server.address)

@@ -127,12 +127,35 @@ def test_corrections_stay_and_keep_the_division(opened: Opened, tmp_path: Path) 
     do(again, "undo")
     do(again, "undo")
     do(again, "undo")
-    assert again.state["edits"] == {"lines": [], "agreement": [], "redo": True} | {
+    assert again.state["edits"] == {"lines": [], "agreement": [], "followed": [], "redo": True} | {
         name: again.state["edits"][name] for name in ("saved", "refused")
     }
     assert not list(tmp_path.rglob("corrections/*/*.json"))
     do(again, "redo")
     assert len(again.state["edits"]["lines"]) == 1
+
+
+def test_the_rest_follows_what_was_corrected_and_is_undone_as_one(opened: Opened, tmp_path: Path) -> None:
+    session = opened.session(tmp_path, num_threads=[6, 3, 2])
+    do(session, "follow", level=0)
+    assert "could follow" in told(session)
+    spans = session.state["scene"]["levels"][2]["spans"]
+    do(session, "edit", operation="mark", level=0, start_s=spans[0][0], end_s=spans[0][1], wrong=True)
+    assert session.state["edits"]["followed"] == []
+    other = next(span[2] for span in spans if span[2] != spans[0][2])
+    do(session, "edit", operation="merge", level=0, thread=spans[0][2], into=other)
+    do(session, "edit", operation="assign", level=0, start_s=spans[0][0], end_s=spans[0][0] + 1.1, thread=None)
+    assert session.state["edits"]["followed"] == [0]
+    before = session.state["scene"]
+    changed = do(session, "follow", level=0)
+    assert told(session) == ""
+    assert "the rest divided anew" in changed["edits"]["lines"][-1]
+    assert "kept" in session.state["note"]["text"]
+    assert session.state["scene"]["levels"][:2] == before["levels"][:2]
+    again = opened.session(tmp_path)
+    assert again.state["scene"]["levels"] == session.state["scene"]["levels"]
+    do(again, "undo")
+    assert again.state["scene"]["levels"] == before["levels"]
 
 
 def test_corrections_of_another_division_are_told_and_left_alone(opened: Opened, tmp_path: Path) -> None:
@@ -237,4 +260,4 @@ def test_it_shows_what_it_was_asked_for(opened: Opened) -> None:
     expected = named_hierarchy(opened.collection, opened.method, "v3", num_threads=[3, 2, 2])
     assert [level.spans for level in session.hierarchy.levels] == [level.spans for level in expected.levels]
     assert session.state["scene"]["truth"]["labels"]["1"]["name"] == "washing <up>"
-    assert len(_ACTIONS) == 15
+    assert len(_ACTIONS) == 16

@@ -9,7 +9,7 @@ import pytest
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.config import load_profile
-from hiero_lib.pipelines.corrected import correct_from, told
+from hiero_lib.pipelines.corrected import correct_from, divide_rest, told
 from hiero_lib.pipelines.finished_run import export_video
 from tests.helpers.tiny import make_checkpoint, make_tiny
 
@@ -33,6 +33,15 @@ def test_exported_changed_and_taken_back(tmp_path: Path) -> None:
     lines = told(profile, run, "v1", **given)
     assert lines[0].startswith("1. level 0:")
     assert any("adjusted Rand index" in line for line in lines)
+    with pytest.raises(DataError, match="could follow"):
+        divide_rest(profile, run, "v1", 1, **given)
+    assert told(profile, run, "v1", **given) == lines
+    try:
+        divide_rest(profile, run, "v1", 0, **given)
+    except DataError as error:
+        assert "stays as it is" in str(error)  # noqa: PT017
+    else:
+        assert told(profile, run, "v1", **given)[1].startswith("2. level 0: the rest divided anew")
     (again,) = export_video(profile, run, "v1", formats=["csv"], folder=tmp_path / "again", **given)
     assert "set apart" in again.read_text("utf-8")
     (plain,) = export_video(profile, run, "v1", formats=["csv"], folder=tmp_path / "p", corrected=False, **given)
