@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 from hiero_lib.base.files import pasted
@@ -82,8 +83,10 @@ def details_value(found: SpanDetails, hierarchy: VideoHierarchy, short: dict[str
     return place | {"like": here + [answer_value(answer, uid, short) for answer in found.elsewhere]}
 
 
-def media_value(uid: str, media: Media) -> dict[str, Any]:
-    """What there is of a video; ``ask`` is the size of a file that can be asked for."""
-    ask = "" if media.video is None else f"{media.video.stat().st_size / 1e6:.0f} MB"
+def media_value(uid: str, media: Media, preview: Path | None) -> dict[str, Any]:
+    """What there is of a video; ``ask`` is the size of the file that is played, ``key`` tells it from others."""
+    played = preview or media.video
+    ask = "" if played is None else f"{played.stat().st_size / 1e6:.0f} MB"
     pictured = bool(media.frames or media.video)
-    return {"key": uid, "url": None, "ask": ask, "note": media.note, "pictures": pictured}
+    key = uid if preview is None else f"{uid} {preview.name}"
+    return {"key": key, "uid": uid, "url": None, "ask": ask, "note": media.note, "pictures": pictured}

@@ -21,6 +21,7 @@ class App extends Choosing {
       ...{ scene: () => this.showScene(), pictures: () => this.loadPictures(), media: () => this.showMedia() },
       ...{ choice: () => this.showChoice(), details: () => this.showSide(), answers: () => this.showAnswers() },
       ...{ edits: () => this.showEdits(), videos: () => this.picker.show(), level: () => this.showRows() },
+      ...{ preview: () => this.showPreview() },
       ...{ counts: () => this.showTools(), note: () => this.showNote(), below: () => this.figures.show() },
       ...{ heard: () => this.hear(this.get("heard")), query: () => this.showQuery(), still: () => this.showTools() },
     };
@@ -34,6 +35,7 @@ class App extends Choosing {
     this.loadPictures();
     this.showScene();
     this.showMedia();
+    this.showPreview();
     this.showNote();
     this.view.listeners.add((what) => this.moved(what));
   }
@@ -136,7 +138,7 @@ class App extends Choosing {
       this.showLanes();
     });
     this.stage = make("div", { className: "hx-stage" });
-    [this.found, this.about, this.edited] = ["hx-found", "hx-about", "hx-edited"].map((className) => make("div", { className }));
+    [this.previewed, this.found, this.about, this.edited] = ["hx-preview", "hx-found", "hx-about", "hx-edited"].map((className) => make("div", { className }));
     this.tip = make("div", { className: "hx-tip", hidden: true, "aria-hidden": "true" });
     this.title = make("h2", { className: "hx-title" });
     this.working = make("span", { className: "hx-row hx-working" }, this.undo, this.redo, this.exported);
@@ -151,7 +153,7 @@ class App extends Choosing {
         "div",
         { className: "hx-main" },
         make("div", { className: "hx-left" }, this.tools, this.overview.node, this.timeline.node, this.figures.tabs, this.lanes.node, this.more, this.figures.plot),
-        make("div", { className: "hx-side" }, this.stage, this.found, this.about, this.edited),
+        make("div", { className: "hx-side" }, this.stage, this.previewed, this.found, this.about, this.edited),
       ),
       this.tip,
     );

@@ -20,6 +20,7 @@ PARTS = (
     "panels.js",
     "corrections.js",
     "figures.js",
+    "preview.js",
     "stage.js",
     "keys.js",
     "rows.js",

@@ -52,6 +52,12 @@ class Stage {
     this.showFrame();
   }
 
+  showPreview() {
+    this.redrawPanel(this.previewed, previewPanel(this));
+    clearTimeout(this.looking);
+    if ((this.get("preview") || {}).state === "making") this.looking = setTimeout(() => this.do("preview", { ask: "look" }), LOOK_MS);
+  }
+
   play(url, key) {
     const video = make("video", { src: url, controls: true, muted: true, preload: "metadata", "aria-label": "the video" });
     video.dataset.of = key;

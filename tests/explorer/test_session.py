@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from hiero_lib.explorer.session import _ACTIONS, Session
 from hiero_lib.hierarchy.collection import named_hierarchy
 from hiero_lib.methods.method import UNTRAINED
 from hiero_lib.methods.opening import open_methods
+from hiero_lib.sources.preview import make_preview
 from hiero_lib.viz.rows import level_of
 from tests.helpers.explored import Opened
+from tests.helpers.videos import write_video
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +221,37 @@ def test_what_stands_beside_is_divided_once(opened: Opened) -> None:
     assert asked[1:] == ["v5"]
 
 
+def test_a_preview_is_made_and_plays(opened: Opened, tmp_path: Path) -> None:
+    folder = opened.root / "data" / "raw" / "videos"
+    folder.mkdir(parents=True, exist_ok=True)
+    video = write_video(folder / "v2.mkv", [number / 30 for number in range(30)])
+    try:
+        session = opened.session(tmp_path, video_uid="v2", make_preview=make_preview)
+        assert session.state["preview"]["state"] == "offered"
+        assert session.played("v2") == video
+        before = session.state["media"]["key"]
+        do(session, "preview", ask="make")
+        for _ in range(200):
+            do(session, "preview", ask="look")
+            if session.state["preview"]["state"] != "making":
+                break
+            time.sleep(0.05)
+        assert session.state["preview"]["state"] == "ready"
+        assert session.state["media"]["key"] != before
+        assert session.state["media"]["uid"] == "v2"
+        assert session.played("v2").parent == tmp_path / "previews"
+        do(session, "preview", ask="all of them")
+        assert "make, stop or look" in told(session)
+        plain = opened.session(tmp_path, video_uid="v2")
+        assert plain.state["preview"] is None
+        assert plain.played("v2") == video
+        assert opened.session(tmp_path, video_uid="v2", make_preview=make_preview).played("v2") != video
+    finally:
+        video.unlink()
+    do(session, "preview", ask="make")
+    assert "no video" in told(session)
+
+
 def test_the_page_is_written_with_the_corrections(session: Session, tmp_path: Path) -> None:
     do(session, "edit", operation="rename", thread=0, name="peels & slices")
     do(session, "export")
@@ -260,4 +294,4 @@ def test_it_shows_what_it_was_asked_for(opened: Opened) -> None:
     expected = named_hierarchy(opened.collection, opened.method, "v3", num_threads=[3, 2, 2])
     assert [level.spans for level in session.hierarchy.levels] == [level.spans for level in expected.levels]
     assert session.state["scene"]["truth"]["labels"]["1"]["name"] == "washing <up>"
-    assert len(_ACTIONS) == 16
+    assert len(_ACTIONS) == 17
