@@ -1,5 +1,7 @@
 // The video beside the tracks, or frames of it, and the playhead that they share with the tracks. `App` extends it.
 
+const CANNOT_PLAY = "The browser cannot play this video; its frames are shown.";
+
 class Stage {
   seek(time) {
     this.view.seek(time);
@@ -71,11 +73,12 @@ class Stage {
     video.addEventListener("play", follow);
     video.addEventListener("seeked", () => video.paused && this.view.seek(video.currentTime));
     video.addEventListener("loadedmetadata", () => {
+      if (this.status.textContent === CANNOT_PLAY) this.say("");
       if (this.view.playhead > 0) video.currentTime = this.view.playhead;
     });
     video.addEventListener("error", () => {
       this.video = null;
-      this.say("The browser cannot play this video; its frames are shown.", "error");
+      this.say(CANNOT_PLAY, "error");
       this.stage.replaceChildren();
       this.showFrame();
     });

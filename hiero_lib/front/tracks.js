@@ -72,6 +72,7 @@ class Tracks extends Pointing {
       event.preventDefault();
       event.stopPropagation();
       const number = Math.min(Math.max(Number(cursor.dataset.number) + step, 0), now.spans.length - 1);
+      cursor.dataset.number = number; // the next key may come before the next picture
       this.on.choose(now, number);
     });
     cursor.addEventListener("click", () => {
