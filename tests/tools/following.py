@@ -80,9 +80,9 @@ def agreements(
     level: int,
     truth: Truth,
     config: HierarchyConfig,
-) -> tuple[float, float, float] | None:
+) -> tuple[float, float, float, float] | None:
     """Of the nodes that were not corrected: the adjusted Rand index left as they were, and divided anew; the share of
-    them that moved. None where all were."""
+    them that moved; which share of all they are. None where all were corrected."""
     left = corrected(hierarchy, operations)
     row = next(row for row, one in enumerate(left.levels) if one.level == level)
     rest = ~known_nodes(left.levels[row], sayings(hierarchy, operations, level))
@@ -98,7 +98,7 @@ def agreements(
     true = truth.labels(SCALES[level], left.levels[row].pos)[rest]
     before, after = left.levels[row].threads[rest], anew.levels[row].threads[rest]
     scores = [float(adjusted_rand_score(true, found)) for found in (before, after)]
-    return scores[0], scores[1], float((before != after).mean())
+    return scores[0], scores[1], float((before != after).mean()), float(rest.mean())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -133,14 +133,14 @@ def line(level: int, scale: str, order: str, most: int, found: np.ndarray, made:
     """A row of the table."""
     if not len(found):
         return f"  level {level} against {scale}s, {order}, K={most}: no video has anything to correct"
-    left, anew, moved = 100 * found.mean(0)
+    left, anew, moved, rest = 100 * found.mean(0)
     gain = mean_metric(found[:, 1] - found[:, 0], excluded=0, resamples=2000, seed=0)
     assert gain.interval is not None
     low, high = (100 * edge for edge in gain.interval)
     return (
         f"  level {level} against {scale}s, {order}, K={most} ({made.mean():.1f} made, {len(found)} videos): "
         f"left {left:.1f}, anew {anew:.1f}, difference {100 * gain.value:+.1f} ({low:+.1f} to {high:+.1f}), "
-        f"moved {moved:.1f} % of the rest"
+        f"moved {moved:.1f} % of the rest, which is {rest:.0f} % of all"
     )
 
 

@@ -1,9 +1,9 @@
 """Clusters that follow what is known of some segments: which belong together, and which do not.
 
 Spectral learning (Kamvar, Klein and Manning, IJCAI 2003): the affinity of two known segments is 1 where they must be
-together and 0 where they cannot be; ``exp((cosine - 1) / temperature)`` lies in between. The eigenvectors carry it to
-the segments around. A known segment stays in its cluster through k-means and through what follows (constrained
-k-means: Basu, Banerjee and Mooney, ICML 2002), so that what is known holds exactly.
+together and 0 where they cannot be; ``exp((cosine - 1) / temperature)`` lies in between. The eigenvectors, a row of
+unit length for each segment, carry it to the segments around. A known segment stays in its cluster through k-means
+and through what follows (constrained k-means: Basu, Banerjee and Mooney, ICML 2002), so that what is known holds.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def linked_clusters(
     may = own | (~known[:, None] & (True if allowed is None else allowed))
     links = torch.from_numpy(np.where(known, ids, -1)).to(x.device)
     _, vectors = spectral_embedding(x.detach(), count, temperature=temperature, links=links)
-    found = _constrained_kmeans(vectors.cpu().double().numpy(), ids, may)
+    rows = torch.nn.functional.normalize(vectors.double(), dim=1).cpu().numpy()
+    found = _constrained_kmeans(rows, ids, may)
     return coherent(x, found, switch_cost=switch_cost, where=where, allowed=may)
 
 
