@@ -32,11 +32,9 @@ class Affinity:
 
     Args:
         x: ``[N, H]`` features of any length. run: segments that ``joined`` sums over.
-        links: ``[N]`` int64; of two segments with numbers from 0 the affinity is 1 where they are equal, else 0.
     """
 
-    def __init__(self, x: Float[Tensor, "N H"], temperature: float, *, run: int, links: Tensor | None = None) -> None:
-        self.links = links
+    def __init__(self, x: Float[Tensor, "N H"], temperature: float, *, run: int) -> None:
         self.unit = F.normalize(x.float(), dim=1) * temperature**-0.5
         self.shift, self.n, self.run = 1.0 / temperature, len(x), run
         self.rows = max(_ROWS // run, 1) * run  # so that no run is in two blocks
@@ -48,9 +46,6 @@ class Affinity:
         for first in range(0, self.n, self.rows):
             block = torch.mm(self.unit[first : first + self.rows], self.unit[first:].T)
             block = block.sub_(self.shift).exp_()
-            if self.links is not None:
-                one, other = self.links[first : first + len(block), None], self.links[None, first:]
-                block = torch.where((one >= 0) & (other >= 0), (one == other).to(block), block)
             block.diagonal().zero_()
             yield block
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from hiero_lib.base.device import with_float64
@@ -38,15 +38,14 @@ def laplacian_eigenvectors(
 
 
 def spectral_embedding(
-    x: Float[Tensor, "N H"], k: int, *, temperature: float, links: Int[Tensor, " N"] | None = None
+    x: Float[Tensor, "N H"], k: int, *, temperature: float
 ) -> tuple[Float[Tensor, " K"], Float[Tensor, "N K"]]:
     """The k largest eigenvalues of D^-1/2 W D^-1/2 (W without diagonal), and D^-1/2 times their eigenvectors.
 
     Returns ``([k], [N, k])`` float32, eigenvalues falling. Within (nearly) equal eigenvalues the vectors are
     any basis of their space; distances between rows, which is all that k-means sees, are not affected.
-    ``links``: as `Affinity`'s.
     """
-    affinity = Affinity(x, temperature, run=max(-(-len(x) // _COARSE_NODES), _SHORTEST_RUN), links=links)
+    affinity = Affinity(x, temperature, run=max(-(-len(x) // _COARSE_NODES), _SHORTEST_RUN))
     root = affinity.degree.rsqrt()
 
     def product(rows: Tensor) -> Tensor:

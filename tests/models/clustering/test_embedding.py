@@ -20,26 +20,6 @@ def test_eigenvectors_equal_a_dense_decomposition(temperature, smooth):
     assert np.linalg.svd(ours.T @ theirs)[1].min() > 0.999  # the same space
 
 
-@pytest.mark.parametrize("n", [90, 700])
-def test_linked_segments_have_the_affinity_of_the_link(n):
-    x, _ = latent_video(n, steps=4, seed=2)
-    links = torch.full((n,), -1)
-    links[: n // 3] = torch.arange(n // 3) % 3
-    w = np.exp((np.log(affinity(x, 0.5)) * 0.5 - 1) / 0.5)
-    known = links.numpy() >= 0
-    w[np.ix_(known, known)] = links.numpy()[known][:, None] == links.numpy()[known]
-    np.fill_diagonal(w, 0)
-    root = 1 / np.sqrt(w.sum(1))
-    values, vectors = np.linalg.eigh(root[:, None] * w * root)
-    got_values, got = spectral_embedding(x, 4, temperature=0.5, links=links)
-    np.testing.assert_allclose(got_values, values[::-1][:4], atol=1e-5)
-    expected = root[:, None] * vectors[:, ::-1][:, :4]
-    ours, theirs = (np.linalg.qr(m)[0] for m in (got.double().numpy(), expected))
-    assert np.linalg.svd(ours.T @ theirs)[1].min() > 0.999
-    plain, _ = spectral_embedding(x, 4, temperature=0.5)
-    assert not np.allclose(plain, got_values, atol=1e-4)
-
-
 def test_eigenvectors_of_a_batch_are_those_of_the_definition():
     x = torch.randn(1, 12, 5, generator=torch.Generator().manual_seed(0))
     unit = torch.nn.functional.normalize(x[0].double(), dim=-1)
