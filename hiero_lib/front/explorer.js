@@ -41,6 +41,7 @@ class App extends Choosing {
   }
 
   close() {
+    clearInterval(this.looking);
     for (const off of this.off) off();
     this.root.remove();
   }

@@ -56,8 +56,10 @@ class Stage {
 
   showPreview() {
     this.redrawPanel(this.previewed, previewPanel(this));
-    clearTimeout(this.looking);
-    if ((this.get("preview") || {}).state === "making") this.looking = setTimeout(() => this.do("preview", { ask: "look" }), LOOK_MS);
+    const making = (this.get("preview") || {}).state === "making";
+    if (!making) clearInterval(this.looking);
+    if (!making) this.looking = null;
+    else if (!this.looking) this.looking = setInterval(() => this.heard >= this.sent && this.do("preview", { ask: "look" }), LOOK_MS);
   }
 
   play(url, key) {

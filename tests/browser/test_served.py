@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import jsonschema
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from hiero_lib.explorer.previews import ShowShare
 from hiero_lib.hierarchy.corrections import schema
 from hiero_lib.sources.preview import make_preview
 from hiero_lib.viz.page import clock
@@ -170,12 +172,23 @@ def test_a_video_that_the_browser_cannot_play_plays_as_a_preview(
     folder.mkdir(parents=True, exist_ok=True)
     old = {"codec": "mpeg4", "options": {"qscale": "2"}, "ticks": 1000}  # MPEG-4 part 2
     video = write_video(folder / "v2.mp4", [number / 10 for number in range(200)], last_s=0.1, **old)
-    session = opened.session(tmp_path, video_uid="v2", make_preview=make_preview)
+
+    def slowly(video: Path, target: Path, *, show: ShowShare) -> list[str]:
+        show(0.25)
+        time.sleep(2.5)  # longer than it takes to look twice
+        return make_preview(video, target, show=show)
+
+    session = opened.session(tmp_path, video_uid="v2", make_preview=slowly)
     try:
         with served(session) as server:
             page, _ = open_page(browser, server.address)
             eventually(page, "app.status.textContent.includes('cannot play')")
             page.get_by_role("button", name="make a small preview").click()
+            page.get_by_role("button", name="stop").click()
+            page.get_by_role("button", name="make a small preview").wait_for()
+            page.wait_for_timeout(3000)
+            page.get_by_role("button", name="make a small preview").click()
+            page.get_by_text("preview, 25 %").wait_for()
             eventually(page, "app.video && app.video.readyState >= 1 && app.video.videoWidth === 64", 30)
             assert app(page, "app.get('preview').state") == "ready"
             assert app(page, "app.status.textContent") == ""
