@@ -192,10 +192,12 @@ def _why_of(video: Path, stamp: str) -> str:
 
 def _looked_at(video: Path) -> str:
     import av
+    from av.stream import Disposition
 
     try:
         with video.open("rb") as file, av.open(file, "r", options={"protocol_whitelist": "none"}) as container:
-            stream = next((one for one in container.streams.video if one.width), None)
+            covers = Disposition.attached_pic | Disposition.timed_thumbnails
+            stream = next((one for one in container.streams.video if not one.disposition & covers), None)
             if stream is None:
                 return ""
             codec, pixels = stream.codec_context.name, stream.codec_context.pix_fmt

@@ -16,6 +16,7 @@ from hiero_lib.explorer import previews
 from hiero_lib.explorer.previews import Previews, why_offered
 from tests.helpers.videos import write_video
 
+CASES = Path(__file__).parents[1] / "cases" / "videos"
 OLD = {"codec": "mpeg4", "options": {"qscale": "2"}, "ticks": 1000}
 
 
@@ -46,6 +47,8 @@ def test_one_is_offered_for_what_browsers_play_badly(tmp_path: Path, monkeypatch
     assert why_offered(plain) == ""
     assert "mpeg4" in why_offered(write_video(tmp_path / "h.mp4", [0.0, 0.5], **OLD))
     assert ".mkv" in why_offered(write_video(tmp_path / "b.mkv", [number / 30 for number in range(20)]))
+    assert why_offered(CASES / "cover_first.mp4") == ""  # of the film, not of its cover
+    assert "mpeg2video" in why_offered(CASES / "flip4_mpeg2.mpg")
     (tmp_path / "none.mp4").write_bytes(b"no video")
     assert why_offered(tmp_path / "none.mp4") == ""
     assert why_offered(tmp_path / "missing.mp4") == ""
