@@ -59,7 +59,7 @@ const editsPanel = (app) => {
   const list = make("ol", { className: "hx-edits", start: edits.lines.length - shown.length + 1 }, ...shown.map((line) => make("li", {}, line)));
   const level = app.get("level");
   const follows = edits.followed.includes(level);
-  const why = follows ? "what no correction speaks of is divided again, so that it follows them; undo takes it back" : `no correction says whose anything of level ${level} is`;
+  const why = follows ? "what no correction speaks of is divided again, so that it follows them: look whether it helps, undo takes it back" : `no correction says whose anything of level ${level} is`;
   const rest = make("button", { type: "button", className: "hx-button", disabled: !follows, title: why }, `divide the rest of level ${level} anew`);
   rest.addEventListener("click", () => app.do("follow", { level }));
   return [
