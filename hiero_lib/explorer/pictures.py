@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hiero_lib.base.files import atomic_path, safe_name
-from hiero_lib.base.identity import file_identity
+from hiero_lib.base.identity import identity_once
 from hiero_lib.data.media import Media
 
 _MOST, _HEIGHT, _COLUMNS = 160, 90, 16
@@ -71,7 +71,7 @@ def pictures_file(run_folder: Path, video_uid: str, media: Media) -> Path | None
     """``<run>/previews/<video>-<digits of the file's content>.jpg``; None without a file."""
     if media.video is None:
         return None
-    return run_folder / "previews" / f"{safe_name(video_uid)}-{file_identity(media.video)[:12]}.jpg"
+    return run_folder / "previews" / f"{safe_name(video_uid)}-{identity_once(media.video)[:12]}.jpg"
 
 
 def _opened(frames: Sequence[tuple[float, Path]]) -> Iterator[tuple[float, Any]]:

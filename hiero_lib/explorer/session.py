@@ -19,6 +19,7 @@ from hiero_lib.data.narrations import add_tag
 from hiero_lib.explorer.answers import Finder
 from hiero_lib.explorer.figures import VIEWS, Looks, draw
 from hiero_lib.explorer.pictures import pictures_file, pictures_of
+from hiero_lib.explorer.previews import Make, Previews
 from hiero_lib.explorer.span_details import span_details
 from hiero_lib.explorer.values import (
     answer_value,
@@ -37,7 +38,7 @@ from hiero_lib.hierarchy.collection import (
 )
 from hiero_lib.hierarchy.corrections import operation_of
 from hiero_lib.hierarchy.division import ThreadCount
-from hiero_lib.hierarchy.edits import in_words
+from hiero_lib.hierarchy.operations import in_words
 from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.methods.method import Method
 from hiero_lib.search.index import Answer, SearchIndex
@@ -58,6 +59,7 @@ class Session:
         collection, method, index, num_threads, truth: as `hiero_lib.explorer.explorer.Explorer`.
         run_folder: keeps corrections, thumbnails and pages; None: nothing is kept.
         besides: what can be laid beside.
+        make_preview: `hiero_lib.sources.preview.make_preview`; None: no previews are offered.
         video_uid, level, query: shown first.
     """
 
@@ -69,6 +71,7 @@ class Session:
         index: SearchIndex | None = None,
         run_folder: Path | None = None,
         besides: Besides | None = None,
+        make_preview: Make | None = None,
         video_uid: str | None = None,
         level: int = 1,
         query: str = "",
@@ -79,6 +82,7 @@ class Session:
         self.state: dict[str, Any] = {}
         self._changed: set[str] = set()
         self.videos = Videos(collection, method, run_folder=run_folder, num_threads=num_threads)
+        self.previews = Previews(run_folder, make_preview)
         self._truth, self._besides = truth, besides or {}
         self._texts: dict[str, torch.Tensor] = {}
         self._divided_beside: tuple[str, str, VideoHierarchy] | None = None
@@ -91,7 +95,7 @@ class Session:
             **{"options": options | {"searchable": method.text_space, "hint": hint}, "still": False},
             **{"level": min(max(level, 0), collection.profile.model.depth - 1), "range": None, "choice": None},
             **{"query": "", "answers": None, "details": None, "below": None, "note": None, "heard": 0},
-            **{"pictures": None, "media": None, "edits": None, "counts": [], "theme": "auto"},
+            **{"pictures": None, "media": None, "preview": None, "edits": None, "counts": [], "theme": "auto"},
             videos={"matches": [], "total": 0},
         )
         self._show_video(video_uid or collection.default_video)
@@ -151,9 +155,20 @@ class Session:
 
     def _show_video(self, uid: str) -> None:
         self._video = self.videos.open(uid)
-        media = media_value(uid, self.videos.media(uid))
-        self._set(choice=None, details=None, range=None, media=media, pictures=None)
+        self._set(choice=None, details=None, range=None, pictures=None)
+        self._show_media()
         self._show_scene()
+
+    def _show_media(self) -> None:
+        uid = self.video_uid
+        media = self.videos.media(uid)
+        value = media_value(uid, media, self.previews.ready(uid, media))
+        self._set(media=value, preview=self.previews.value(uid, media))
+
+    def played(self, uid: str) -> Path | None:
+        """The file that is played of a video: its preview, once there is one, else itself."""
+        media = self.videos.media(uid)
+        return self.previews.ready(uid, media) or media.video
 
     def _show_scene(self) -> None:
         beside = (self._beside, self._hierarchy_beside(self._beside, self.video_uid)) if self._beside else None
@@ -215,6 +230,13 @@ class Session:
         given = {name: value for name, value in message.items() if name not in ("do", "id")}
         operation = operation_of(given, field="edit")
         self._video.edit(operation)
+        self._after_a_change()
+        self._note(f"{in_words(operation)}{'' if self._video.file is None else '; kept'}")
+
+    def _follow(self, message: Mapping[str, Any]) -> None:
+        """Divide what no correction speaks of anew, at one level."""
+        level = level_of(self.hierarchy, int(message["level"])).level
+        operation = self._video.follow(level, self.collection.profile.hierarchy)
         self._after_a_change()
         self._note(f"{in_words(operation)}{'' if self._video.file is None else '; kept'}")
 
@@ -319,6 +341,20 @@ class Session:
         made = pictures_of(media, start_s=self.hierarchy.start_s, end_s=self.hierarchy.end_s, kept=kept)
         self._set(pictures=None if made is None else made.value())
 
+    def _preview(self, message: Mapping[str, Any]) -> None:
+        """Begin a preview of the video that is shown, stop it, or look how far it is."""
+        media = self.videos.media(self.video_uid)
+        match message["ask"]:
+            case "make":
+                self.previews.begin(self.video_uid, media)
+            case "stop":
+                self.previews.stop(self.video_uid, media)
+            case "look":
+                pass
+            case other:
+                raise DataError("make, stop or look is expected", field="ask", value=other)
+        self._show_media()
+
     def _export(self, message: Mapping[str, Any]) -> None:
         """Write the page of the video as it is shown, corrections and all."""
         folder = (self.run_folder or Path.cwd()) / "exports"
@@ -335,6 +371,7 @@ _ACTIONS: Mapping[str, Callable[[Session, Mapping[str, Any]], None]] = {
     "choose": Session._choose,
     "divide": Session._divide,
     "edit": Session._edit,
+    "follow": Session._follow,
     "undo": Session._undo,
     "redo": Session._redo,
     "search": Session._look_for,
@@ -343,5 +380,6 @@ _ACTIONS: Mapping[str, Callable[[Session, Mapping[str, Any]], None]] = {
     "beside": Session._lay_beside,
     "view": Session._draw,
     "pictures": Session._make_pictures,
+    "preview": Session._preview,
     "export": Session._export,
 }

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hiero_lib.config import ThreadGraph
 from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
-from hiero_lib.hierarchy.edits import Operation
+from hiero_lib.hierarchy.operations import Operation
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from hiero_lib.explorer.session import _ACTIONS, Session
 from hiero_lib.hierarchy.collection import named_hierarchy
 from hiero_lib.methods.method import UNTRAINED
 from hiero_lib.methods.opening import open_methods
+from hiero_lib.sources.preview import make_preview
 from hiero_lib.viz.rows import level_of
 from tests.helpers.explored import Opened
+from tests.helpers.videos import write_video
 
 
 @pytest.fixture(scope="module")
@@ -127,12 +130,35 @@ def test_corrections_stay_and_keep_the_division(opened: Opened, tmp_path: Path) 
     do(again, "undo")
     do(again, "undo")
     do(again, "undo")
-    assert again.state["edits"] == {"lines": [], "agreement": [], "redo": True} | {
+    assert again.state["edits"] == {"lines": [], "agreement": [], "followed": [], "redo": True} | {
         name: again.state["edits"][name] for name in ("saved", "refused")
     }
     assert not list(tmp_path.rglob("corrections/*/*.json"))
     do(again, "redo")
     assert len(again.state["edits"]["lines"]) == 1
+
+
+def test_the_rest_follows_what_was_corrected_and_is_undone_as_one(opened: Opened, tmp_path: Path) -> None:
+    session = opened.session(tmp_path, num_threads=[6, 3, 2])
+    do(session, "follow", level=0)
+    assert "could follow" in told(session)
+    spans = session.state["scene"]["levels"][2]["spans"]
+    do(session, "edit", operation="mark", level=0, start_s=spans[0][0], end_s=spans[0][1], wrong=True)
+    assert session.state["edits"]["followed"] == []
+    other = next(span[2] for span in spans if span[2] != spans[0][2])
+    do(session, "edit", operation="merge", level=0, thread=spans[0][2], into=other)
+    do(session, "edit", operation="assign", level=0, start_s=spans[0][0], end_s=spans[0][0] + 1.1, thread=None)
+    assert session.state["edits"]["followed"] == [0]
+    before = session.state["scene"]
+    changed = do(session, "follow", level=0)
+    assert told(session) == ""
+    assert "the rest divided anew" in changed["edits"]["lines"][-1]
+    assert "kept" in session.state["note"]["text"]
+    assert session.state["scene"]["levels"][:2] == before["levels"][:2]
+    again = opened.session(tmp_path)
+    assert again.state["scene"]["levels"] == session.state["scene"]["levels"]
+    do(again, "undo")
+    assert again.state["scene"]["levels"] == before["levels"]
 
 
 def test_corrections_of_another_division_are_told_and_left_alone(opened: Opened, tmp_path: Path) -> None:
@@ -195,6 +221,37 @@ def test_what_stands_beside_is_divided_once(opened: Opened) -> None:
     assert asked[1:] == ["v5"]
 
 
+def test_a_preview_is_made_and_plays(opened: Opened, tmp_path: Path) -> None:
+    folder = opened.root / "data" / "raw" / "videos"
+    folder.mkdir(parents=True, exist_ok=True)
+    video = write_video(folder / "v2.mkv", [number / 30 for number in range(30)])
+    try:
+        session = opened.session(tmp_path, video_uid="v2", make_preview=make_preview)
+        assert session.state["preview"]["state"] == "offered"
+        assert session.played("v2") == video
+        before = session.state["media"]["key"]
+        do(session, "preview", ask="make")
+        for _ in range(200):
+            do(session, "preview", ask="look")
+            if session.state["preview"]["state"] != "making":
+                break
+            time.sleep(0.05)
+        assert session.state["preview"]["state"] == "ready"
+        assert session.state["media"]["key"] != before
+        assert session.state["media"]["uid"] == "v2"
+        assert session.played("v2").parent == tmp_path / "previews"
+        do(session, "preview", ask="all of them")
+        assert "make, stop or look" in told(session)
+        plain = opened.session(tmp_path, video_uid="v2")
+        assert plain.state["preview"] is None
+        assert plain.played("v2") == video
+        assert opened.session(tmp_path, video_uid="v2", make_preview=make_preview).played("v2") != video
+    finally:
+        video.unlink()
+    do(session, "preview", ask="make")
+    assert "no video" in told(session)
+
+
 def test_the_page_is_written_with_the_corrections(session: Session, tmp_path: Path) -> None:
     do(session, "edit", operation="rename", thread=0, name="peels & slices")
     do(session, "export")
@@ -237,4 +294,4 @@ def test_it_shows_what_it_was_asked_for(opened: Opened) -> None:
     expected = named_hierarchy(opened.collection, opened.method, "v3", num_threads=[3, 2, 2])
     assert [level.spans for level in session.hierarchy.levels] == [level.spans for level in expected.levels]
     assert session.state["scene"]["truth"]["labels"]["1"]["name"] == "washing <up>"
-    assert len(_ACTIONS) == 15
+    assert len(_ACTIONS) == 17

@@ -8,7 +8,7 @@ import pytest
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.explorer.videos import Videos
-from hiero_lib.hierarchy.edits import Rename
+from hiero_lib.hierarchy.operations import Rename
 from tests.helpers.explored import Opened
 
 

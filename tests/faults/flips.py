@@ -13,6 +13,7 @@ import io
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,10 @@ from hiero_lib.base.errors import DataError
 from hiero_lib.base.kept import read_kept, write_kept
 from hiero_lib.config import load_profile
 from hiero_lib.data.egoclip import EgoClipIndex
+from hiero_lib.data.media import Media
 from hiero_lib.data.text_cache import TextCache
 from hiero_lib.data.token_cache import TokenCache
+from hiero_lib.explorer.previews import Previews, ShowShare
 from hiero_lib.models.checkpoints import load_model
 from hiero_lib.search.index import SearchIndex
 from hiero_lib.search.inverted import with_faiss
@@ -102,6 +105,25 @@ def _model(folder: Path) -> Any:
     return [value.numpy() for value in model.state_dict().values()]
 
 
+def _preview(folder: Path) -> Any:
+    """What a browser would play; what is damaged is made again."""
+    video = folder.parent / "v.mp4"
+    video.write_bytes(b"film")
+
+    def make(video: Path, target: Path, *, show: ShowShare) -> list[str]:
+        target.write_bytes(b"small film")
+        return ["odd"]
+
+    made, media = Previews(folder, make), Media(video)
+    made.begin("v", media)
+    while (value := made.value("v", media)) is not None and value["state"] == "making":
+        time.sleep(0.002)
+    assert value is not None
+    file = made.ready("v", media)
+    assert file is not None
+    return [file.read_bytes().hex(), value["note"]]
+
+
 KEPT: dict[str, Callable[[Path], Any]] = {
     "text cache": _texts,
     "token cache": _tokens,
@@ -110,6 +132,7 @@ KEPT: dict[str, Callable[[Path], Any]] = {
     "search, all videos' spans": _merged,
     "faiss's index": _faiss,
     "a model": _model,
+    "a small preview": _preview,
 }
 
 
