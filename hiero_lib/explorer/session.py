@@ -31,6 +31,7 @@ from hiero_lib.explorer.values import (
 from hiero_lib.explorer.videos import Videos
 from hiero_lib.export.reports import record_of
 from hiero_lib.export.writers import export
+from hiero_lib.front.aligned import aligned_value
 from hiero_lib.front.scene import curves, scene
 from hiero_lib.hierarchy.collection import (
     Collection,
@@ -82,7 +83,7 @@ class Session:
         self._truth, self._besides = truth, besides or {}
         self._texts: dict[str, torch.Tensor] = {}
         self._divided_beside: tuple[str, str, VideoHierarchy] | None = None
-        self._beside = ""
+        self._beside = self._second = ""
         self._answers: tuple[Answer, ...] = ()
         self._finder = Finder(method.embed_text, index, max_overlap=collection.profile.search.max_overlap)
         hint = "where do I wash the pan?" if method.text_space else "these features have no text space"
@@ -92,6 +93,7 @@ class Session:
             **{"level": min(max(level, 0), collection.profile.model.depth - 1), "range": None, "choice": None},
             **{"query": "", "answers": None, "details": None, "below": None, "note": None, "heard": 0},
             **{"pictures": None, "media": None, "edits": None, "counts": [], "theme": "auto"},
+            aligned=None,
             videos={"matches": [], "total": 0},
         )
         self._show_video(video_uid or collection.default_video)
@@ -150,7 +152,10 @@ class Session:
         self._set(note={"text": text, "kind": kind, "number": ((self.state.get("note") or {}).get("number", 0)) + 1})
 
     def _show_video(self, uid: str) -> None:
-        self._video = self.videos.open(uid)
+        opened = self.videos.open(uid)
+        if uid == self._second:  # the two change places
+            self._second = self.video_uid
+        self._video = opened
         media = media_value(uid, self.videos.media(uid))
         self._set(choice=None, details=None, range=None, media=media, pictures=None)
         self._show_scene()
@@ -166,6 +171,21 @@ class Session:
             beside=beside,
         )
         self._set(scene=shown, counts=counts_value(self._video), edits=edits_value(self._video))
+        try:
+            self._show_second()
+        except (DataError, OSError) as error:  # it was there when it was chosen
+            self._second = ""
+            self._set(aligned=None)
+            self._note(str(error), "error")
+
+    def _show_second(self) -> None:
+        """The second video, aligned with the one that is shown, as it is divided and corrected."""
+        if not self._second:
+            self._set(aligned=None)
+            return
+        other = self.videos.open(self._second).hierarchy
+        name = self._second if len(self._second) <= _SHORT else self.videos.short[self._second]
+        self._set(aligned=aligned_value(self.hierarchy, other, name=name))
 
     def _hierarchy_beside(self, name: str, uid: str) -> VideoHierarchy:
         """Divided once, and kept while it is shown: an edit does not divide it again."""
@@ -295,6 +315,18 @@ class Session:
         self._beside = name
         self._show_scene()
 
+    def _align(self, message: Mapping[str, Any]) -> None:
+        uid = str(message["uid"])
+        if uid == self.video_uid:
+            raise DataError("choose another video than the one that is shown", field="uid", value=uid)
+        before = self._second
+        self._second = uid
+        try:
+            self._show_second()
+        except (DataError, OSError):
+            self._second = before
+            raise
+
     def _draw(self, message: Mapping[str, Any]) -> None:
         view = str(message["name"])
         asked = self._embedded(self.state["query"]) if self.state["query"] else None
@@ -323,7 +355,7 @@ class Session:
         """Write the page of the video as it is shown, corrections and all."""
         folder = (self.run_folder or Path.cwd()) / "exports"
         record = record_of(self.collection, self.method, self.hierarchy, operations=self._video.done)
-        record = dataclasses.replace(record, pictures=self.state["pictures"])
+        record = dataclasses.replace(record, pictures=self.state["pictures"], aligned=self.state["aligned"])
         (page,) = export(record, folder, formats=["html"])
         self._note(f"Written: {pasted(page)}")
 
@@ -341,6 +373,7 @@ _ACTIONS: Mapping[str, Callable[[Session, Mapping[str, Any]], None]] = {
     "jump": Session._jump,
     "like": Session._like,
     "beside": Session._lay_beside,
+    "align": Session._align,
     "view": Session._draw,
     "pictures": Session._make_pictures,
     "export": Session._export,

@@ -21,7 +21,7 @@ class App extends Keyed {
     const changes = {
       ...{ scene: () => this.showScene(), pictures: () => this.loadPictures(), media: () => this.showMedia() },
       ...{ choice: () => this.showChoice(), details: () => this.showSide(), answers: () => this.showAnswers() },
-      ...{ edits: () => this.showEdits(), videos: () => this.picker.show(), level: () => this.showRows() },
+      ...{ edits: () => this.showEdits(), videos: () => (this.picker.show(), this.aligned.picker.show()), aligned: () => this.aligned.show(), level: () => this.showRows() },
       ...{ counts: () => this.showTools(), note: () => this.showNote(), below: () => this.figures.show() },
       ...{ heard: () => this.hear(this.get("heard")), query: () => this.showQuery(), still: () => this.showTools() },
     };
@@ -95,7 +95,9 @@ class App extends Keyed {
 
   build() {
     const button = (text, title, action) => make("button", { type: "button", className: "hx-button", title, onclick: action }, text);
-    this.picker = new Picker(this);
+    const name = () => (this.get("scene") || { name: "" }).name;
+    this.picker = new Picker(this, { label: "video", shown: name, act: (uid) => this.do("open", { uid }) });
+    this.aligned = new Aligned(this);
     this.search = make("input", { type: "search", className: "hx-search", "aria-label": "search in plain words" });
     this.search.addEventListener("keydown", (event) => {
       if (event.key === "Enter") this.do("search", { text: this.search.value });
@@ -142,7 +144,7 @@ class App extends Keyed {
     this.title = make("h2", { className: "hx-title" });
     this.working = make("span", { className: "hx-row hx-working" }, this.undo, this.redo, this.exported);
     this.dividing = make("label", { className: "hx-row" }, "threads ", this.count, this.auto);
-    this.tools = make("div", { className: "hx-tools" }, this.levels, this.dividing, this.zoom, this.shown, this.beside);
+    this.tools = make("div", { className: "hx-tools" }, this.levels, this.dividing, this.zoom, this.shown, this.beside, this.aligned.picker.node);
     this.root.append(
       this.title,
       make("div", { className: "hx-bar" }, this.picker.node, this.search, this.stored, this.working, this.help),
@@ -151,7 +153,7 @@ class App extends Keyed {
       make(
         "div",
         { className: "hx-main" },
-        make("div", { className: "hx-left" }, this.tools, this.overview.node, this.timeline.node, this.figures.tabs, this.lanes.node, this.more, this.figures.plot),
+        make("div", { className: "hx-left" }, this.tools, this.overview.node, this.timeline.node, this.aligned.node, this.figures.tabs, this.lanes.node, this.more, this.figures.plot),
         make("div", { className: "hx-side" }, this.stage, this.found, this.about, this.edited),
       ),
       this.tip,
@@ -177,7 +179,7 @@ class App extends Keyed {
       if (this.root.dataset.theme === theme) return;
       const first = !this.root.dataset.theme;
       this.root.dataset.theme = theme;
-      for (const tracks of [this.timeline, this.lanes, this.overview]) tracks.draw();
+      for (const tracks of [this.timeline, this.lanes, this.overview, this.aligned]) tracks.draw();
       if (!first) this.figures.ask();
     };
     system.addEventListener("change", follow);
@@ -277,6 +279,7 @@ class App extends Keyed {
     this.overview.set(scene.levels[0].spans, (label) => this.thread(label).color);
     this.showLanes();
     this.showTools();
+    this.aligned.show();
     this.showChoice();
   }
 
@@ -324,7 +327,7 @@ class App extends Keyed {
     const { besides = [], texts = null, searchable = true, hint = "" } = this.get("options") || {};
     this.beside.hidden = still || !besides.length;
     this.beside.replaceChildren(make("option", { value: "" }, "nothing beside"), ...besides.map((name) => make("option", { value: name, selected: Boolean(scene.beside) && scene.beside.name === name }, name)));
-    this.picker.node.hidden = this.working.hidden = still;
+    this.picker.node.hidden = this.aligned.picker.node.hidden = this.working.hidden = still;
     this.search.hidden = texts !== null;
     this.search.disabled = !searchable;
     this.search.placeholder = hint;
@@ -383,6 +386,7 @@ class App extends Keyed {
     this.shownKey = key;
     this.timeline.draw();
     this.lanes.draw();
+    this.aligned.follow();
     this.showSide();
   }
 

@@ -14,6 +14,7 @@ PARTS = (
     "tracks.js",
     "overview.js",
     "panels.js",
+    "aligned.js",
     "corrections.js",
     "figures.js",
     "stage.js",

@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hiero_lib.viz.alignment import plot_alignment
     from hiero_lib.viz.intervals import plot_intervals
     from hiero_lib.viz.levels import plot_levels
     from hiero_lib.viz.map import plot_map
@@ -20,6 +21,7 @@ __all__ = [
     "hierarchy_rows",
     "level_of",
     "network_rows",
+    "plot_alignment",
     "plot_intervals",
     "plot_levels",
     "plot_map",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from hiero_lib.base.errors import DataError
 from hiero_lib.explorer.session import _ACTIONS, Session
 from hiero_lib.hierarchy.collection import named_hierarchy
 from hiero_lib.methods.method import UNTRAINED
@@ -195,6 +196,65 @@ def test_what_stands_beside_is_divided_once(opened: Opened) -> None:
     assert asked[1:] == ["v5"]
 
 
+def test_a_second_video_is_aligned_and_the_two_change_places(session: Session) -> None:
+    first = session.video_uid
+    second = next(uid for uid in session.videos.uids if uid != first)
+    changed = do(session, "align", uid=second)
+    value = changed["aligned"]
+    assert value["uid"] == second
+    assert [one["level"] for one in value["levels"]] == [2, 1, 0]
+    named = named_hierarchy(session.collection, session.method, second)
+    finest = value["levels"][-1]["spans"]
+    assert [span[1] for span in finest] == [round(s.end_s, 3) for s in named.levels[0].spans]
+    do(session, "edit", operation="rename", thread=0, name="x")
+    assert session.state["aligned"]["uid"] == second
+    do(session, "open", uid=second)
+    assert session.state["aligned"]["uid"] == first
+    do(session, "align", uid=second)
+    assert "another video than the one that is shown" in told(session)
+    do(session, "align", uid="nobody")
+    assert told(session)
+    assert session.state["aligned"]["uid"] == first
+    do(session, "align", uid="")
+    assert session.state["aligned"] is None
+
+
+def test_a_second_video_is_as_it_is_corrected(session: Session) -> None:
+    first, second = session.video_uid, "v5"
+    do(session, "align", uid=second)
+    do(session, "open", uid=second)
+    thread = session.state["scene"]["levels"][-1]["spans"][0][2]
+    do(session, "edit", operation="rename", thread=thread, name="peels")
+    do(session, "open", uid=first)
+    assert session.state["aligned"]["levels"][-1]["spans"][0][3] == f"{thread} peels"
+
+
+def test_a_second_video_that_is_gone_is_told_and_the_first_is_shown(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do(session, "align", uid="v5")
+    opened = session.videos.open
+
+    def gone(uid: str) -> Any:
+        if uid == "v5":
+            raise DataError("no such file", file="v5.pt")
+        return opened(uid)
+
+    monkeypatch.setattr(session.videos, "open", gone)
+    do(session, "open", uid="v3")
+    assert session.video_uid == "v3"
+    assert session.state["aligned"] is None
+    assert "v5.pt" in told(session)
+
+
+def test_the_page_has_the_second_video(session: Session, tmp_path: Path) -> None:
+    do(session, "align", uid="v5")
+    do(session, "export")
+    (page,) = (tmp_path / "exports").glob("*.html")
+    content = page.read_text("utf-8").split('id="content">')[1].split("</script>")[0]
+    assert json.loads(content)["values"]["aligned"] == json.loads(json.dumps(session.state["aligned"]))
+
+
 def test_the_page_is_written_with_the_corrections(session: Session, tmp_path: Path) -> None:
     do(session, "edit", operation="rename", thread=0, name="peels & slices")
     do(session, "export")
@@ -210,6 +270,7 @@ def test_the_page_is_written_with_the_corrections(session: Session, tmp_path: Pa
         *({}, {"do": None}, {"do": ["x"]}, {"do": "erase"}, {"do": "choose"}, {"do": "choose", "level": "x"}),
         *({"do": "choose", "level": 9, "start_s": 0, "end_s": 1}, {"do": "level", "level": 7}),
         *({"do": "open", "uid": "../../etc"}, {"do": "open"}, {"do": "jump", "number": 99}, {"do": "jump"}),
+        *({"do": "align"}, {"do": "align", "uid": "../x"}),
         *({"do": "edit"}, {"do": "edit", "operation": "rename", "thread": 0}, {"do": "videos"}),
         *({"do": "edit", "operation": "merge", "level": 0, "thread": 0, "into": 0}, {"do": "divide", "level": 1}),
         *({"do": "like", "uid": "nobody", "level": 0, "start_s": 0, "end_s": 1}, {"do": "search", "id": "x"}),
@@ -237,4 +298,4 @@ def test_it_shows_what_it_was_asked_for(opened: Opened) -> None:
     expected = named_hierarchy(opened.collection, opened.method, "v3", num_threads=[3, 2, 2])
     assert [level.spans for level in session.hierarchy.levels] == [level.spans for level in expected.levels]
     assert session.state["scene"]["truth"]["labels"]["1"]["name"] == "washing <up>"
-    assert len(_ACTIONS) == 15
+    assert len(_ACTIONS) == 16

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from hiero_lib.data.narrations import Narrations
 from hiero_lib.hierarchy.video import VideoHierarchy
+from hiero_lib.viz.alignment import plot_alignment
 from hiero_lib.viz.levels import plot_levels
 from hiero_lib.viz.map import pca, plot_map
 from hiero_lib.viz.page import Engine, Figure
@@ -41,6 +42,7 @@ def every_figure(
         "similarity-threads": plot_similarity(video, level=level, order="threads", **look),
         "map": plot_map(video, level=level, embed=pca, **look),
         "levels": plot_levels(video, at_s=middle, radius=1.0, thread_graph=graph, **look),
+        "alignment": plot_alignment(video, video, level=level, names=("one video", "itself"), **look),
         "query": plot_query(video, query, text, **look),
     }
     if engine == "plotly":
