@@ -41,8 +41,8 @@ class VideoRecord:
         narrations: of the video; may be empty.
         queries: texts for the page's similarity panel.
         operations: a person's corrections, which are made in ``hierarchy`` already.
-        pictures, aligned: for the page, as `hiero_lib.front` takes them: frames of the video, and a second video that is
-            aligned with it.
+        pictures, aligned: for the page, as `hiero_lib.front` takes them: frames of the video, and a second video that
+            is aligned with it.
     """
 
     hierarchy: VideoHierarchy

@@ -28,7 +28,7 @@ class Aligned {
     );
     this.node = make(
       "section",
-      { className: "hx-aligned", hidden: true, "aria-label": "a second video, aligned" },
+      { className: "hx-aligned", hidden: true, "aria-label": "two videos, aligned" },
       make("div", { className: "hx-tools" }, this.title, this.working),
       this.about,
       this.one.node,

@@ -5,9 +5,9 @@ the held-out ones (``--all``: of all) that share a procedure are aligned at each
 second of the one is asked what its counterpart is: "told" is the share of seconds that have one, "step" and "thread"
 the share of those whose counterpart is mostly of the same step or thread, "found" the seconds told rightly out of
 those whose step occurs in the other video at all. Of videos that share no step every counterpart is one too many:
-"unrelated". Beside it warping as Sakoe and Chiba have it, which matches everything (``everything``), and the same with
-the pairs below the threshold struck out afterwards (``struck out``); and the true steps, aligned by the same routine:
-steps may change their order, which no warping follows, so that less than all can be found.
+"unrelated". Beside it warping as Sakoe and Chiba have it, which matches everything (``everything``), and the same
+with the pairs below the threshold struck out afterwards (``struck out``); and the true steps, aligned by the same
+routine: steps may change their order, which no warping follows, so that less than all can be found.
 """
 
 from __future__ import annotations
