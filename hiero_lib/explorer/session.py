@@ -17,6 +17,7 @@ from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import pasted
 from hiero_lib.data.narrations import add_tag
 from hiero_lib.explorer.answers import Finder
+from hiero_lib.explorer.collection_map import CollectionMap
 from hiero_lib.explorer.figures import VIEWS, Looks, draw
 from hiero_lib.explorer.pictures import pictures_file, pictures_of
 from hiero_lib.explorer.span_details import span_details
@@ -42,6 +43,7 @@ from hiero_lib.hierarchy.edits import in_words
 from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.methods.method import Method
 from hiero_lib.search.index import Answer, SearchIndex
+from hiero_lib.search.update import index_folder
 from hiero_lib.viz.bars import TimelineRow
 from hiero_lib.viz.rows import level_of
 
@@ -86,6 +88,8 @@ class Session:
         self._beside = self._second = ""
         self._answers: tuple[Answer, ...] = ()
         self._finder = Finder(method.embed_text, index, max_overlap=collection.profile.search.max_overlap)
+        keeps = None if index is None or run_folder is None else index_folder(run_folder, method, collection)
+        self._map = CollectionMap(index, folder=keeps, short=self.videos.short, truth=truth, media=self.videos.media)
         hint = "where do I wash the pan?" if method.text_space else "these features have no text space"
         options = {"views": list(VIEWS), "besides": list(self._besides), "texts": None, "plotly": None}
         self._set(
@@ -93,7 +97,7 @@ class Session:
             **{"level": min(max(level, 0), collection.profile.model.depth - 1), "range": None, "choice": None},
             **{"query": "", "answers": None, "details": None, "below": None, "note": None, "heard": 0},
             **{"pictures": None, "media": None, "edits": None, "counts": [], "theme": "auto"},
-            aligned=None,
+            **{"aligned": None, "collection": None, "mine": [], "point": None},
             videos={"matches": [], "total": 0},
         )
         self._show_video(video_uid or collection.default_video)
@@ -157,7 +161,7 @@ class Session:
             self._second = self.video_uid
         self._video = opened
         media = media_value(uid, self.videos.media(uid))
-        self._set(choice=None, details=None, range=None, media=media, pictures=None)
+        self._set(choice=None, details=None, range=None, media=media, pictures=None, mine=self._map.points_of(uid))
         self._show_scene()
 
     def _show_scene(self) -> None:
@@ -327,6 +331,17 @@ class Session:
             self._second = before
             raise
 
+    def _show_collection(self, message: Mapping[str, Any]) -> None:
+        opened = {uid: video.hierarchy for uid, video in self.videos.opened.items()}
+        self._set(collection=self._map.value(opened, level=self.state["level"]))
+        self._set(mine=self._map.points_of(self.video_uid))
+
+    def _show_point(self, message: Mapping[str, Any]) -> None:
+        self._set(point=self._map.point(int(message["number"]), picture=True))
+
+    def _open_point(self, message: Mapping[str, Any]) -> None:
+        self._like(self._map.point(int(message["number"])))
+
     def _draw(self, message: Mapping[str, Any]) -> None:
         view = str(message["name"])
         asked = self._embedded(self.state["query"]) if self.state["query"] else None
@@ -374,6 +389,9 @@ _ACTIONS: Mapping[str, Callable[[Session, Mapping[str, Any]], None]] = {
     "like": Session._like,
     "beside": Session._lay_beside,
     "align": Session._align,
+    "collection": Session._show_collection,
+    "point": Session._show_point,
+    "open point": Session._open_point,
     "view": Session._draw,
     "pictures": Session._make_pictures,
     "export": Session._export,

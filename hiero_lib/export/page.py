@@ -70,8 +70,10 @@ def _values(record: VideoRecord) -> dict[str, Any]:
         "level": hierarchy.levels[min(1, len(hierarchy.levels) - 1)].level,
         "pictures": record.pictures,
         "aligned": record.aligned,
-        **dict.fromkeys(("choice", "range", "answers", "details", "edits", "media", "below", "note")),
-        **{"query": "", "counts": [], "videos": {"matches": [], "total": 0}},
+        **dict.fromkeys(
+            ("choice", "range", "answers", "details", "edits", "media", "below", "note", "collection", "point")
+        ),
+        **{"query": "", "counts": [], "mine": [], "videos": {"matches": [], "total": 0}},
     }
 
 

@@ -21,7 +21,7 @@ class App extends Keyed {
     const changes = {
       ...{ scene: () => this.showScene(), pictures: () => this.loadPictures(), media: () => this.showMedia() },
       ...{ choice: () => this.showChoice(), details: () => this.showSide(), answers: () => this.showAnswers() },
-      ...{ edits: () => this.showEdits(), videos: () => (this.picker.show(), this.aligned.picker.show()), aligned: () => this.aligned.show(), level: () => this.showRows() },
+      ...{ edits: () => this.showEdits(), videos: () => (this.picker.show(), this.aligned.picker.show()), aligned: () => this.aligned.show(), collection: () => this.collection.show(), mine: () => this.collection.draw(), point: () => this.collection.showPoint(), level: () => this.showRows() },
       ...{ counts: () => this.showTools(), note: () => this.showNote(), below: () => this.figures.show() },
       ...{ heard: () => this.hear(this.get("heard")), query: () => this.showQuery(), still: () => this.showTools() },
     };
@@ -98,6 +98,7 @@ class App extends Keyed {
     const name = () => (this.get("scene") || { name: "" }).name;
     this.picker = new Picker(this, { label: "video", shown: name, act: (uid) => this.do("open", { uid }) });
     this.aligned = new Aligned(this);
+    this.collection = new Collection(this);
     this.search = make("input", { type: "search", className: "hx-search", "aria-label": "search in plain words" });
     this.search.addEventListener("keydown", (event) => {
       if (event.key === "Enter") this.do("search", { text: this.search.value });
@@ -153,7 +154,7 @@ class App extends Keyed {
       make(
         "div",
         { className: "hx-main" },
-        make("div", { className: "hx-left" }, this.tools, this.overview.node, this.timeline.node, this.aligned.node, this.figures.tabs, this.lanes.node, this.more, this.figures.plot),
+        make("div", { className: "hx-left" }, this.tools, this.overview.node, this.timeline.node, this.aligned.node, this.figures.tabs, this.lanes.node, this.more, this.collection.node, this.figures.plot),
         make("div", { className: "hx-side" }, this.stage, this.found, this.about, this.edited),
       ),
       this.tip,
@@ -179,7 +180,7 @@ class App extends Keyed {
       if (this.root.dataset.theme === theme) return;
       const first = !this.root.dataset.theme;
       this.root.dataset.theme = theme;
-      for (const tracks of [this.timeline, this.lanes, this.overview, this.aligned]) tracks.draw();
+      for (const tracks of [this.timeline, this.lanes, this.overview, this.aligned, this.collection]) tracks.draw();
       if (!first) this.figures.ask();
     };
     system.addEventListener("change", follow);

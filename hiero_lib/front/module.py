@@ -15,6 +15,7 @@ PARTS = (
     "overview.js",
     "panels.js",
     "aligned.js",
+    "collection.js",
     "corrections.js",
     "figures.js",
     "stage.js",

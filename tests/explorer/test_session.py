@@ -255,6 +255,22 @@ def test_the_page_has_the_second_video(session: Session, tmp_path: Path) -> None
     assert json.loads(content)["values"]["aligned"] == json.loads(json.dumps(session.state["aligned"]))
 
 
+def test_the_collection_is_shown_and_a_point_of_it_opened(session: Session) -> None:
+    changed = do(session, "collection")
+    assert changed["collection"]["level"] == 1
+    mine = session.state["mine"]
+    assert mine
+    other = next(number for number in range(changed["collection"]["count"]) if number not in mine)
+    point = do(session, "point", number=other)["point"]
+    assert point["uid"] != session.video_uid
+    do(session, "open point", number=other)
+    assert session.video_uid == point["uid"]
+    assert session.state["choice"]["start_s"] == point["start_s"]
+    assert other in session.state["mine"]
+    do(session, "point", number=10**6)
+    assert "no such point" in told(session)
+
+
 def test_the_page_is_written_with_the_corrections(session: Session, tmp_path: Path) -> None:
     do(session, "edit", operation="rename", thread=0, name="peels & slices")
     do(session, "export")
@@ -270,7 +286,8 @@ def test_the_page_is_written_with_the_corrections(session: Session, tmp_path: Pa
         *({}, {"do": None}, {"do": ["x"]}, {"do": "erase"}, {"do": "choose"}, {"do": "choose", "level": "x"}),
         *({"do": "choose", "level": 9, "start_s": 0, "end_s": 1}, {"do": "level", "level": 7}),
         *({"do": "open", "uid": "../../etc"}, {"do": "open"}, {"do": "jump", "number": 99}, {"do": "jump"}),
-        *({"do": "align"}, {"do": "align", "uid": "../x"}),
+        *({"do": "align"}, {"do": "align", "uid": "../x"}, {"do": "point"}, {"do": "point", "number": "x"}),
+        *({"do": "open point", "number": 0}, {"do": "point", "number": -1}),
         *({"do": "edit"}, {"do": "edit", "operation": "rename", "thread": 0}, {"do": "videos"}),
         *({"do": "edit", "operation": "merge", "level": 0, "thread": 0, "into": 0}, {"do": "divide", "level": 1}),
         *({"do": "like", "uid": "nobody", "level": 0, "start_s": 0, "end_s": 1}, {"do": "search", "id": "x"}),
@@ -298,4 +315,4 @@ def test_it_shows_what_it_was_asked_for(opened: Opened) -> None:
     expected = named_hierarchy(opened.collection, opened.method, "v3", num_threads=[3, 2, 2])
     assert [level.spans for level in session.hierarchy.levels] == [level.spans for level in expected.levels]
     assert session.state["scene"]["truth"]["labels"]["1"]["name"] == "washing <up>"
-    assert len(_ACTIONS) == 16
+    assert len(_ACTIONS) == 19
