@@ -8,7 +8,7 @@ class Aligned {
     this.app = app;
     this.view = new View(0, 1);
     const shown = () => (this.value() ? this.value().name : "");
-    this.picker = new Picker(app, { label: "a second video, aligned", placeholder: "align with…", shown, act: (uid) => app.do("align", { uid }) });
+    this.picker = new Picker(app, { label: "align with", placeholder: "align with…", shown, act: (uid) => app.do("align", { uid }) });
     this.picker.node.classList.add("hx-picker-second");
     const hover = (row, number, time, event) => this.hover(row, number, time, event);
     const on = (choose) => ({ choose, hover, border: () => {} });

@@ -281,6 +281,7 @@ class App extends Keyed {
     this.showLanes();
     this.showTools();
     this.aligned.show();
+    this.collection.show();
     this.showChoice();
   }
 

@@ -103,7 +103,8 @@ def kept_layout(folder: Path | None, index: SearchIndex, *, level: int) -> Layou
     if folder is None:
         return lay_out(index, level=level)
     rows, total = _rows(index, level, MOST_SPANS)
-    sums = row_sums(index.spans.vectors.half[rows])
+    vectors = index.spans.vectors
+    sums = row_sums(vectors.half[rows]) if vectors.sums is None else np.ascontiguousarray(vectors.sums[rows])
     source = Fingerprint().json([total, MOST_SPANS, LANDMARKS]).data(sums.data).digits()
     path = folder / "maps" / f"level-{level}.safetensors"
     with contextlib.suppress(DataError):

@@ -192,7 +192,7 @@ def use(page: Page, tour: Tour) -> None:
     tour.step("raw features beside", lambda: None, "app.get('scene').beside")
     page.get_by_label("another method or run beside").select_option(index=0)
     page.wait_for_timeout(500)
-    picker = page.get_by_role("combobox", name="a second video, aligned")
+    picker = page.get_by_role("combobox", name="align with")
     picker.fill(SECOND)
     page.get_by_role("option", name=SECOND).wait_for()
     tour.step(
