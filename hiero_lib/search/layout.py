@@ -30,6 +30,8 @@ _SHARPNESS = 20.0  # of their weights, exp(sharpness * cosine)
 _CHANNELS = 50  # after PCA
 _PERPLEXITY = 30.0
 _BLOCK = 4096
+_FEW = 5  # spans without a neighbourhood to keep, which PCA places
+_EQUAL = 1e-6
 _FORMAT = "hiero_lib.layout 1"
 
 
@@ -129,14 +131,16 @@ def _tsne(vectors: np.ndarray, seed: int) -> np.ndarray:
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
+    places = np.zeros((len(vectors), 2), dtype=np.float32)
+    if float(np.ptp(vectors, axis=0).max()) < _EQUAL:
+        return places
     channels = min(_CHANNELS, *vectors.shape)
-    reduced = PCA(channels, random_state=seed).fit_transform(vectors) if len(vectors) > 1 else vectors[:, :channels]
-    if len(vectors) < 5:  # no neighbourhood to keep
-        places = np.zeros((len(vectors), 2), dtype=np.float32)
-        places[:, : min(2, reduced.shape[1])] = reduced[:, :2]
+    reduced = PCA(channels, random_state=seed).fit_transform(vectors)
+    if len(vectors) < _FEW:
+        places[:, : min(2, channels)] = reduced[:, :2]
         return places
     spread = reduced.std(0)
-    init = "pca" if channels >= 2 and spread[1] > 0 else "random"  # equal vectors have no second direction
+    init = "pca" if channels >= 2 and spread[1] > _EQUAL else "random"  # on a line there is no second direction
     perplexity = min(_PERPLEXITY, (len(vectors) - 1) / 3)
     made = TSNE(2, init=init, perplexity=perplexity, random_state=seed, n_jobs=1).fit_transform(reduced)
     return np.asarray(made, dtype=np.float32)

@@ -275,6 +275,6 @@ def _matplotlib(drawing: _Drawing) -> Figure:
         width, height = bar.span.length_s * points[0] - 4, BAR_HEIGHT / (rows[-1] + 1) * points[1] - 2
         text = fitted(bar.text, width, height, size=7) or fitted(bar.number, width, height, size=7)
         if text:
-            x = (bar.span.start_s + bar.span.end_s) / 2
-            axes.text(x, row, text, ha="center", va="center", fontsize=7, color=text_color_on(bar.color))
+            middle = (bar.span.start_s + bar.span.end_s) / 2
+            axes.text(middle, row, text, ha="center", va="center", fontsize=7, color=text_color_on(bar.color))
     return figure

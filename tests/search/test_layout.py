@@ -73,17 +73,20 @@ def test_a_handful_of_spans(count: int) -> None:
     assert lay_out(index_of(np.arange(count), videos=1), level=1).xy.shape == (1, 2)
 
 
-def test_equal_spans_have_finite_places() -> None:
-    equal = table_of(
+@pytest.mark.parametrize("kinds", [1, 2, 20])
+def test_equal_spans_and_spans_on_a_line_have_finite_places(kinds: int) -> None:
+    vectors = np.ones((20, 4))
+    vectors[:, 0] += np.arange(20) % kinds
+    table = table_of(
         "v",
-        np.ones((20, 4)),
+        vectors,
         level=np.zeros(20, int),
         thread=np.zeros(20, int),
         start_s=np.arange(20.0),
         end_s=np.arange(20.0) + 1,
         labels=[""] * 20,
     )
-    assert np.isfinite(lay_out(SearchIndex(join([equal])), level=0).xy).all()
+    assert np.isfinite(lay_out(SearchIndex(join([table])), level=0).xy).all()
 
 
 def test_a_level_that_is_not_there_is_told() -> None:

@@ -2,9 +2,9 @@
 
 Of the run's index: seconds to lay a level out and to read it again, scikit-learn's trustworthiness (how many near
 points are near in the features, too; 1 is best) of the map, and for comparison of PCA alone, and how often the
-nearest point of another video has the same true step. Then 100,000 made-up spans (clusters of unequal size), in the
-explorer in a real Chromium: seconds from the click on *collection* to the drawn map, the first time and again, a move,
-a hover, and the bytes that are sent; a picture goes to ``outputs/<run>/collection.png``. ``--spans`` sets another number.
+nearest point of another video has the same true step. Then 100,000 made-up spans (clusters of unequal size, another
+number by ``--spans``), in the explorer in a real Chromium: seconds from the click on *collection* to the drawn map,
+the first time and again, a move, a hover, and the bytes that are sent. A picture goes to the run's folder.
 """
 
 from __future__ import annotations
