@@ -52,10 +52,10 @@ class CollectionMap:
             ValueError: there are no spans of this level.
         """
         if self._kept is not None:
-            index, of = self._kept, f"all {len(self._kept.spans.video_uids):,} videos of the index"
+            index, of = self._kept, f"All {len(self._kept.spans.video_uids):,} videos of the index"
         else:
             index = SearchIndex(join([hierarchy_table(hierarchy) for hierarchy in opened.values()]))
-            of = f"the {len(opened)} videos that are open (there is no index of all)"
+            of = f"The {len(opened)} videos that are open (there is no index of all)"
         layout = kept_layout(self._folder, index, level=level)
         self._shown = index, layout
         groups = groupings(layout, index.spans, short=self._short, truth=self._truth)

@@ -7,6 +7,7 @@ class Aligned {
   constructor(app) {
     this.app = app;
     this.view = new View(0, 1);
+    this.view.seek = () => {}; // the playhead is the first video's
     const shown = () => (this.value() ? this.value().name : "");
     this.picker = new Picker(app, { label: "align with", placeholder: "align with…", shown, act: (uid) => app.do("align", { uid }) });
     this.picker.node.classList.add("hx-picker-second");
@@ -36,7 +37,8 @@ class Aligned {
       this.other.node,
       this.told,
     );
-    for (const view of [app.view, this.view]) view.listeners.add((what) => what === "range" && this.drawBands());
+    app.view.listeners.add((what) => what === "range" && !this.node.hidden && (this.keepUp(), this.drawBands()));
+    this.view.listeners.add((what) => what === "range" && this.drawBands());
     new ResizeObserver(() => this.drawBands()).observe(this.between);
     this.picked = null;
   }
@@ -72,6 +74,7 @@ class Aligned {
     if (this.uid !== value.uid) {
       this.uid = value.uid;
       this.view.reset(value.start_s, value.end_s);
+      this.view.playhead = -Infinity;
     }
     this.working.hidden = Boolean(this.app.get("still"));
     this.title.textContent = `Aligned with ${value.name}`;
@@ -148,13 +151,31 @@ class Aligned {
     const framed = (of, number) => (number < 0 || !of[number] ? null : { level: level.level, start_s: of[number][0], end_s: of[number][1] });
     this.one.chosen = framed(spans, one);
     this.other.chosen = framed(level.spans, other);
-    if (this.other.chosen) this.view.reveal(this.other.chosen.start_s, this.other.chosen.end_s);
+    this.keepUp();
     const name = this.value().name;
     const theirs = other >= 0 && level.spans[other] ? `${level.spans[other][3]}, ${between(level.spans[other][0], level.spans[other][1])}` : "";
     if (one >= 0) this.told.textContent = other >= 0 ? `In ${name}: ${theirs} (cosine ${pairs.find((pair) => pair[1] === other)[2].toFixed(2)}).` : `Nothing in ${name} is its counterpart.`;
     else this.told.textContent = other >= 0 ? `${theirs} of ${name} has no counterpart in this video.` : "Choose a span of either to see its counterpart.";
     this.lit = [one, other];
     this.draw();
+  }
+
+  /** The second video is shown as near as the first, with the counterpart below the chosen span. */
+  keepUp() {
+    const [one, other] = [this.one.chosen, this.other.chosen];
+    if (other && (this.picked !== null || !one)) {
+      this.view.reveal(other.start_s, other.end_s); // where it was clicked on, it stays
+      return;
+    }
+    const { range, start, end } = this.app.view;
+    const part = (range[1] - range[0]) / (end - start);
+    if (part > 0.999) this.view.show(this.view.start, this.view.end);
+    if (part > 0.999 || !other) return;
+    const length = Math.max(part * (this.view.end - this.view.start), 1.2 * (other.end_s - other.start_s));
+    const at = ((one.start_s + one.end_s) / 2 - range[0]) / (range[1] - range[0]);
+    const from = (other.start_s + other.end_s) / 2 - Math.min(Math.max(at, 0), 1) * length;
+    this.view.show(from, from + length);
+    this.view.reveal(other.start_s, other.end_s);
   }
 
   drawBands() {

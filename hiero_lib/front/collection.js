@@ -64,16 +64,30 @@ class Collection {
     return [this.middle[0] + (x - this.width / 2) / unit, this.middle[1] - (y - MAP_HEIGHT / 2) / unit];
   }
 
+  ask() {
+    this.asked = this.app.get("level");
+    this.about.textContent = "Laying out the collection: some seconds the first time, then it is kept.";
+    this.app.do("collection");
+  }
+
+  /** What was asked for cannot be: the note says why. */
+  refused() {
+    const note = this.app.get("note");
+    if (this.asked === undefined || !note || note.kind !== "error") return;
+    this.asked = undefined;
+    this.about.textContent = "";
+  }
+
   show() {
     const value = this.app.get("collection");
     if (this.node.hidden) return;
     if (!value) return; // it is asked for when its tab is chosen
     if (value.level !== this.app.get("level")) {
-      if (this.asked !== this.app.get("level")) this.app.do("collection");
-      this.asked = this.app.get("level");
+      if (this.asked !== this.app.get("level")) this.ask();
       return;
     }
     this.asked = undefined;
+    this.about.textContent = `${value.note}. Click on a point to open its span; framed points are of the video that is shown.`;
     if (this.value === value) {
       this.draw();
       return;
@@ -81,7 +95,6 @@ class Collection {
     this.value = value;
     this.places = numbersOf(value.places, Uint16Array);
     this.makeGrid();
-    this.about.textContent = `${value.note}. Click on a point to open its span; dark points are of the video that is shown.`;
     this.canvas.setAttribute("aria-label", `map of ${value.note}`);
     const before = this.by.selectedIndex;
     this.by.replaceChildren(...value.groupings.map((one, number) => make("option", { value: number }, one.name)));

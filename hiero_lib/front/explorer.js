@@ -3,6 +3,7 @@
 
 const MOST_LANES = 40; // of the threads with the most seconds, before one asks for all
 const ANSWER_MS = 6000; // without an answer for so long, one is told
+const PATIENCE = { collection: 10, align: 3 }; // times as long, for what takes long the first time
 
 let apps = 0;
 
@@ -22,7 +23,7 @@ class App extends Keyed {
       ...{ scene: () => this.showScene(), pictures: () => this.loadPictures(), media: () => this.showMedia() },
       ...{ choice: () => this.showChoice(), details: () => this.showSide(), answers: () => this.showAnswers() },
       ...{ edits: () => this.showEdits(), videos: () => (this.picker.show(), this.aligned.picker.show()), aligned: () => this.aligned.show(), collection: () => this.collection.show(), mine: () => this.collection.draw(), point: () => this.collection.showPoint(), level: () => this.showRows() },
-      ...{ counts: () => this.showTools(), note: () => this.showNote(), below: () => this.figures.show() },
+      ...{ counts: () => this.showTools(), note: () => (this.showNote(), this.collection.refused()), below: () => this.figures.show() },
       ...{ heard: () => this.hear(this.get("heard")), query: () => this.showQuery(), still: () => this.showTools() },
     };
     for (const [name, action] of Object.entries(changes)) {
@@ -65,7 +66,7 @@ class App extends Keyed {
     if (this.get("still")) return;
     clearTimeout(this.waiting);
     this.root.classList.add("hx-waits");
-    this.waiting = setTimeout(() => this.gone(), ANSWER_MS);
+    this.waiting = setTimeout(() => this.gone(), ANSWER_MS * (PATIENCE[name] || 1));
   }
 
   gone() {

@@ -31,7 +31,7 @@ class Figures {
   }
 
   ask() {
-    if (this.tab === "collection") this.app.do("collection");
+    if (this.tab === "collection") this.app.collection.ask();
     else if (this.tab !== "threads") this.app.do("view", { name: this.tab, theme: this.app.root.dataset.theme });
   }
 

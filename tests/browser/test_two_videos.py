@@ -150,7 +150,7 @@ def test_a_point_of_the_collection_says_what_it_is_and_opens_its_span(
         page, complaints = open_page(browser, server.address)
         page.get_by_role("button", name="collection", exact=True).click()
         eventually(page, "app.collection.node.dataset.drawn", 60)
-        assert "all 9 videos of the index" in page.locator("section[aria-label='the collection']").inner_text()
+        assert "All 9 videos of the index" in page.locator("section[aria-label='the collection']").inner_text()
         assert app(page, "app.collection.value.count") == app(page, "app.collection.groups.length")
         mine = app(page, "app.get('mine')")
         number = next(n for n in range(app(page, "app.collection.value.count")) if n not in mine)

@@ -30,7 +30,7 @@ def map_of(opened: Opened, folder: Path | None, *, index: bool = True, media: Me
 def test_all_videos_of_the_index_are_on_it_and_a_point_is_its_span(opened: Opened, tmp_path: Path) -> None:
     shown = map_of(opened, tmp_path)
     value = shown.value({}, level=1)
-    assert "all 9 videos of the index" in value["note"]
+    assert "All 9 videos of the index" in value["note"]
     assert [one["name"] for one in value["groupings"]] == ["name of the thread", "video", "truth"]
     assert (tmp_path / "maps" / "level-1.safetensors").is_file()
     mine = shown.points_of("v3")
@@ -46,7 +46,7 @@ def test_without_an_index_it_is_of_what_is_open_and_says_so(opened: Opened) -> N
     shown = map_of(opened, None, index=False)
     hierarchies = {uid: named_hierarchy(opened.collection, opened.method, uid) for uid in ("v1", "v2")}
     value = shown.value(hierarchies, level=0)
-    assert "the 2 videos that are open (there is no index of all)" in value["note"]
+    assert "The 2 videos that are open (there is no index of all)" in value["note"]
     assert value["count"] == sum(len(one.levels[0].spans) for one in hierarchies.values())
     assert shown.points_of("v3") == []
 

@@ -194,7 +194,8 @@ def use(page: Page, tour: Tour) -> None:
     page.wait_for_timeout(500)
     picker = page.get_by_role("combobox", name="align with")
     picker.fill(SECOND)
-    page.get_by_role("option", name=SECOND).wait_for()
+    while app(page, "app.get('videos').total") != 1:  # as typed
+        page.wait_for_timeout(20)
     tour.step(
         "a second video aligned", lambda: picker.press("Enter"), "app.get('aligned') && !app.aligned.node.hidden"
     )
@@ -203,6 +204,11 @@ def use(page: Page, tour: Tour) -> None:
     tour.step("a span and its counterpart", lambda: cursor.press("ArrowRight"), "app.aligned.other.chosen")
     page.locator(".hx-aligned").scroll_into_view_if_needed()
     tour.picture("what corresponds")
+    tab = page.get_by_role("button", name="collection", exact=True)
+    tour.step("the collection laid out", tab.click, "app.collection.node.dataset.drawn")
+    page.locator(".hx-map").scroll_into_view_if_needed()
+    tour.picture("its map")
+    page.get_by_role("button", name="threads", exact=True).click()
     export = page.get_by_role("button", name="page to pass on")
     tour.step("the page written", export.click, "(app.get('note') || {}).text.startsWith('Written')")
 
