@@ -11,6 +11,7 @@ from hiero_lib.viz.page import Engine, Figure, drawn, markup, page_layout, print
 from hiero_lib.viz.palette import THEMES, Theme, ThemeName
 
 _CLEAR = 2000  # points that can be told apart at full size
+_MOST_SVG = 5000  # points that a browser moves without WebGL, which not every machine has
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,10 @@ def plot_points(
     engine: Engine = "plotly",
     theme: ThemeName = "light",
 ) -> Figure:
-    """Draw groups of points; on the screen by WebGL, so that 100,000 of them can be moved.
+    """Draw groups of points; many of them by WebGL on the screen, so that 100,000 can be moved.
 
     Args:
-        groups: drawn in this order, the first undermost.
+        groups: drawn in this order, the first undermost, which is the last of the legend.
         title: stands above the figure; say there when the data is the sample.
         legend: what the groups are.
         note: below the title.
@@ -58,14 +59,16 @@ def _plotly(groups: Sequence[Group], *, title: str, legend: str, note: str, size
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for group in groups:
+    kind = go.Scatter if sum(len(group.xy) for group in groups) <= _MOST_SVG else go.Scattergl
+    for place, group in enumerate(groups):
         figure.add_trace(
-            go.Scattergl(
+            kind(
                 x=np.asarray(group.xy)[:, 0].round(4),
                 y=np.asarray(group.xy)[:, 1].round(4),
                 mode="markers",
                 name=markup(shortened(group.name, 28)),
                 marker={"color": group.color, "size": size},
+                legendrank=len(groups) - place,
                 hovertext=[markup(text) for text in group.texts],
                 hovertemplate="%{hovertext}<extra></extra>",
             )
@@ -92,8 +95,16 @@ def _matplotlib(groups: Sequence[Group], *, title: str, legend: str, note: str, 
         axes.scatter(xy[:, 0], xy[:, 1], s=size, color=group.color, linewidths=0, label=name, rasterized=True)
     print_axes(axes, theme)
     axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+    handles, names = axes.get_legend_handles_labels()
     shown = figure.legend(
-        loc="outside right upper", fontsize=8, frameon=False, labelcolor=theme.text, title=legend, markerscale=2
+        handles[::-1],
+        names[::-1],
+        loc="outside right upper",
+        fontsize=8,
+        frameon=False,
+        labelcolor=theme.text,
+        title=legend,
+        markerscale=2,
     )
     shown.get_title().set(fontsize=8, color=theme.text)
     return figure

@@ -15,10 +15,11 @@ GROUPS = [
 ]
 
 
-def test_on_the_screen_a_group_is_a_trace_by_webgl() -> None:
+def test_on_the_screen_a_group_is_a_trace() -> None:
     figure = plot_points(GROUPS, title="t <b>", legend="threads", note="n", theme="dark")
-    assert [trace.type for trace in figure.data] == ["scattergl", "scattergl"]
+    assert [trace.type for trace in figure.data] == ["scatter", "scatter"]
     assert [trace.name for trace in figure.data] == ["all others", "cuts &lt;i&gt;"]
+    assert figure.data[1].legendrank < figure.data[0].legendrank
     assert list(figure.data[1].hovertext) == ["one<br>a", "two"]
     assert figure.data[0].hovertext[0] == "x &lt;b&gt;"
     assert list(figure.data[1].y) == [0.2, 0.4]
@@ -32,12 +33,14 @@ def test_in_print() -> None:
     (axes,) = figure.axes
     drawn = [(to_hex(one.get_facecolor()[0]).upper(), len(one.get_offsets())) for one in axes.collections]
     assert drawn == [("#8C8C8C", 1), (thread_color(0), 2)]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["all others", "cuts <i>"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["cuts <i>", "all others"]
 
 
-def test_many_points_are_small() -> None:
+def test_many_points_are_small_and_drawn_by_webgl() -> None:
     many = [Group("g", "#000000", np.random.default_rng(0).random((50_000, 2)), ["x"] * 50_000)]
-    assert plot_points(many, title="t", legend="l").data[0].marker.size < 5
+    (trace,) = plot_points(many, title="t", legend="l").data
+    assert trace.type == "scattergl"
+    assert trace.marker.size < 5
     assert plot_points(GROUPS, title="t", legend="l").data[0].marker.size == 7
 
 
