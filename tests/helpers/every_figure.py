@@ -26,7 +26,7 @@ def points(video: VideoHierarchy, level: int) -> list[Group]:
     """The nodes of a level as points, a group a thread."""
     of = level_of(video, level)
     places = pca(of.x.numpy())[0]
-    groups = []
+    groups = [Group("all others", thread_color(-1), places[:1], ["one of the others"])]
     for thread in sorted(of.seconds()):
         name = thread_name(of, thread)
         own = of.threads == thread
