@@ -173,9 +173,9 @@ class Aligned {
     if (part > 0.999 || !other) return;
     const length = Math.max(part * (this.view.end - this.view.start), 1.2 * (other.end_s - other.start_s));
     const at = ((one.start_s + one.end_s) / 2 - range[0]) / (range[1] - range[0]);
-    const from = (other.start_s + other.end_s) / 2 - Math.min(Math.max(at, 0), 1) * length;
+    const from = (other.start_s + other.end_s) / 2 - at * length;
     this.view.show(from, from + length);
-    this.view.reveal(other.start_s, other.end_s);
+    if (at >= 0 && at <= 1) this.view.reveal(other.start_s, other.end_s);
   }
 
   drawBands() {

@@ -76,6 +76,16 @@ def test_a_span_and_its_counterpart_are_framed_together(opened: Opened, browser:
         eventually(page, "app.chosenSpan() && app.chosenSpan().start_s === app.spansOf(1)[0][0]")
         assert app(page, "app.aligned.other.chosen.start_s") == app(page, f"{LEVEL}.spans[0][0]")
         assert grave(page) == []
+        click_in(page, "the video, aligned", "app.spansOf(1)[2]")
+        eventually(page, "app.aligned.other.chosen.start_s === app.spansOf(1)[2][0]")
+        page.locator(".hx-title").click()
+        page.keyboard.press("+")
+        page.keyboard.press("+")
+        for edge in (0, 1):  # of the same video the same part is shown
+            near = f"Math.abs(app.aligned.view.range[{edge}] - app.view.range[{edge}]) < 1e-2"
+            eventually(page, f"{near} && app.view.range[1] < app.view.end")
+        page.keyboard.press("0")
+        eventually(page, "app.aligned.view.range[1] === app.aligned.view.end")
         page.get_by_label("level 0", exact=True).check()
         eventually(page, f"{LEVEL}.level === 0 && app.aligned.other.rows[0].spans.length === {LEVEL}.spans.length")
         page.get_by_role("button", name="change places").click()
