@@ -263,6 +263,7 @@ def from_jupyterlab(profile: Path, checkpoint: Path, scratch: Path, folder: Path
         page.get_by_role("menuitem", name=re.compile("^Restart Kernel and Run All Cells…")).first.click()
         page.locator(".jp-Dialog button.jp-mod-accept").click()
         page.locator(f"{FIRST_PICTURE}:not([data-before])").wait_for(timeout=120_000)
+        page.locator(".hx-title").evaluate("node => node.scrollIntoView()")
         tour.step("another day", lambda: None, "app.get('edits').lines.length === 2")
         errors = page.locator(ERROR).all_inner_texts()
         if errors:
@@ -300,6 +301,8 @@ def main() -> None:
         profile = make_two_hours(scratch / "data", run)
         for surface, tried in SURFACES.items():
             if options.only in (None, surface):
+                for old in folder.glob(f"{surface}-*.png"):
+                    old.unlink()
                 print({"serve": "from hiero serve", "lab": "from JupyterLab"}[surface])
                 tried(profile, checkpoint, scratch / surface, folder)
     print(f"pictures in {folder}")
