@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hiero_lib.explorer.previews import Make
-from hiero_lib.explorer.session import Besides, Session
+from hiero_lib.explorer.session import Session
+from hiero_lib.explorer.shown import Besides
 from hiero_lib.explorer.still import still_html
 from hiero_lib.explorer.widget import make_widget
 from hiero_lib.hierarchy.collection import Collection

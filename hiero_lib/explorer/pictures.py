@@ -67,6 +67,18 @@ def pictures_of(media: Media, *, start_s: float, end_s: float, kept: Path | None
     return made
 
 
+def picture_at(media: Media, at_s: float) -> str | None:
+    """One frame of a video as an address of data: the one that is nearest, of a file the key frame before it.
+
+    None where there is nothing to show, or it cannot be read.
+    """
+    if media.frames:
+        found = _joined(_opened([min(media.frames, key=lambda frame: abs(frame[0] - at_s))]))
+    else:
+        found = None if media.video is None else _joined(_decoded(media.video, [at_s]))
+    return None if found is None else str(found.value()["url"])
+
+
 def pictures_file(run_folder: Path, video_uid: str, media: Media) -> Path | None:
     """``<run>/previews/<video>-<digits of the file's content>.jpg``; None without a file."""
     if media.video is None:

@@ -41,7 +41,8 @@ class VideoRecord:
         narrations: of the video; may be empty.
         queries: texts for the page's similarity panel.
         operations: a person's corrections, which are made in ``hierarchy`` already.
-        pictures: of the video, for the page, as `hiero_lib.front` takes them.
+        pictures, aligned: for the page, as `hiero_lib.front` takes them: frames of the video, and a second video that
+            is aligned with it.
     """
 
     hierarchy: VideoHierarchy
@@ -54,6 +55,7 @@ class VideoRecord:
     queries: tuple[Query, ...] = ()
     operations: tuple[Operation, ...] = ()
     pictures: Mapping[str, Any] | None = None
+    aligned: Mapping[str, Any] | None = None
 
     @property
     def video_uid(self) -> str:

@@ -41,6 +41,7 @@ class Choosing extends Rows {
     this.shownKey = key;
     this.timeline.draw();
     this.lanes.draw();
+    this.aligned.follow();
     this.showSide();
   }
 

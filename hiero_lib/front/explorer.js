@@ -2,6 +2,7 @@
 // values (get, set, save_changes, on) and sends it what is done (send); see hiero_lib/explorer/session.py.
 
 const ANSWER_MS = 6000; // without an answer for so long, one is told
+const PATIENCE = { collection: 10, align: 3 }; // times as long, for what takes long the first time
 
 let apps = 0;
 
@@ -20,9 +21,10 @@ class App extends Choosing {
     const changes = {
       ...{ scene: () => this.showScene(), pictures: () => this.loadPictures(), media: () => this.showMedia() },
       ...{ choice: () => this.showChoice(), details: () => this.showSide(), answers: () => this.showAnswers() },
-      ...{ edits: () => this.showEdits(), videos: () => this.picker.show(), level: () => this.showRows() },
-      ...{ preview: () => this.showPreview() },
-      ...{ counts: () => this.showTools(), note: () => this.showNote(), below: () => this.figures.show() },
+      ...{ edits: () => this.showEdits(), level: () => this.showRows(), preview: () => this.showPreview() },
+      ...{ videos: () => (this.picker.show(), this.aligned.picker.show()), aligned: () => this.aligned.show() },
+      ...{ collection: () => this.collection.show(), mine: () => this.collection.draw(), point: () => this.collection.showPoint() },
+      ...{ counts: () => this.showTools(), note: () => (this.showNote(), this.collection.refused()), below: () => this.figures.show() },
       ...{ heard: () => this.hear(this.get("heard")), query: () => this.showQuery(), still: () => this.showTools() },
     };
     for (const [name, action] of Object.entries(changes)) {
@@ -67,7 +69,7 @@ class App extends Choosing {
     if (this.get("still")) return;
     clearTimeout(this.waiting);
     this.root.classList.add("hx-waits");
-    this.waiting = setTimeout(() => this.gone(), ANSWER_MS);
+    this.waiting = setTimeout(() => this.gone(), ANSWER_MS * (PATIENCE[name] || 1));
   }
 
   gone() {
@@ -97,7 +99,10 @@ class App extends Choosing {
 
   build() {
     const button = (text, title, action) => make("button", { type: "button", className: "hx-button", title, onclick: action }, text);
-    this.picker = new Picker(this);
+    const name = () => (this.get("scene") || { name: "" }).name;
+    this.picker = new Picker(this, { label: "video", shown: name, act: (uid) => this.do("open", { uid }) });
+    this.aligned = new Aligned(this);
+    this.collection = new Collection(this);
     this.search = make("input", { type: "search", className: "hx-search", "aria-label": "search in plain words" });
     this.search.addEventListener("keydown", (event) => {
       if (event.key === "Enter") this.do("search", { text: this.search.value });
@@ -144,7 +149,7 @@ class App extends Choosing {
     this.title = make("h2", { className: "hx-title" });
     this.working = make("span", { className: "hx-row hx-working" }, this.undo, this.redo, this.exported);
     this.dividing = make("label", { className: "hx-row" }, "threads ", this.count, this.auto);
-    this.tools = make("div", { className: "hx-tools" }, this.levels, this.dividing, this.zoom, this.shown, this.beside);
+    this.tools = make("div", { className: "hx-tools" }, this.levels, this.dividing, this.zoom, this.shown, this.beside, this.aligned.picker.node);
     this.root.append(
       this.title,
       make("div", { className: "hx-bar" }, this.picker.node, this.search, this.stored, this.working, this.help),
@@ -153,7 +158,7 @@ class App extends Choosing {
       make(
         "div",
         { className: "hx-main" },
-        make("div", { className: "hx-left" }, this.tools, this.overview.node, this.timeline.node, this.figures.tabs, this.lanes.node, this.more, this.figures.plot),
+        make("div", { className: "hx-left" }, this.tools, this.overview.node, this.timeline.node, this.aligned.node, this.figures.tabs, this.lanes.node, this.more, this.collection.node, this.figures.plot),
         make("div", { className: "hx-side" }, this.stage, this.previewed, this.found, this.about, this.edited),
       ),
       this.tip,
@@ -179,7 +184,7 @@ class App extends Choosing {
       if (this.root.dataset.theme === theme) return;
       const first = !this.root.dataset.theme;
       this.root.dataset.theme = theme;
-      for (const tracks of [this.timeline, this.lanes, this.overview]) tracks.draw();
+      for (const tracks of [this.timeline, this.lanes, this.overview, this.aligned, this.collection]) tracks.draw();
       if (!first) this.figures.ask();
     };
     system.addEventListener("change", follow);
@@ -234,7 +239,7 @@ class App extends Choosing {
     const { besides = [], texts = null, searchable = true, hint = "" } = this.get("options") || {};
     this.beside.hidden = still || !besides.length;
     this.beside.replaceChildren(make("option", { value: "" }, "nothing beside"), ...besides.map((name) => make("option", { value: name, selected: Boolean(scene.beside) && scene.beside.name === name }, name)));
-    this.picker.node.hidden = this.working.hidden = still;
+    this.picker.node.hidden = this.aligned.picker.node.hidden = this.working.hidden = still;
     this.search.hidden = texts !== null;
     this.search.disabled = !searchable;
     this.search.placeholder = hint;

@@ -18,6 +18,8 @@ PARTS = (
     "tracks.js",
     "overview.js",
     "panels.js",
+    "aligned.js",
+    "collection.js",
     "corrections.js",
     "figures.js",
     "preview.js",

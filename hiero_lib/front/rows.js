@@ -69,6 +69,8 @@ class Rows extends Keyed {
     this.overview.set(scene.levels[0].spans, (label) => this.thread(label).color);
     this.showLanes();
     this.showTools();
+    this.aligned.show();
+    this.collection.show();
     this.showChoice();
   }
 

@@ -101,7 +101,11 @@ class Stage {
     const [from, to] = this.view.range;
     if (near && (number >= 0 || Math.abs(near[0] - time) < (to - from) / 50)) lines.push(make("div", { className: "hx-muted" }, `${clock(near[0], 1)} “${near[1]}”`));
     const frame = frameOf(this.pictures, time, 90);
-    this.tip.replaceChildren(...(frame ? [frame] : []), make("div", {}, ...lines));
+    this.showTip([...(frame ? [frame] : []), make("div", {}, ...lines)], event);
+  }
+
+  showTip(parts, event) {
+    this.tip.replaceChildren(...parts);
     this.tip.hidden = false;
     const box = this.root.getBoundingClientRect();
     const room = this.tip.offsetWidth;

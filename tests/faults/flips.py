@@ -32,8 +32,9 @@ from hiero_lib.explorer.previews import Previews, ShowShare
 from hiero_lib.models.checkpoints import load_model
 from hiero_lib.search.index import SearchIndex
 from hiero_lib.search.inverted import with_faiss
+from hiero_lib.search.layout import kept_layout
 from hiero_lib.search.merged import Made, Merged, merge
-from hiero_lib.search.table import table_of, write_table
+from hiero_lib.search.table import join, table_of, write_table
 from hiero_lib.search.vectors import Vectors
 from tests.helpers.tiny import make_checkpoint, make_tiny
 
@@ -91,6 +92,12 @@ def _merged(folder: Path) -> Any:
     return [list(map(str, index.find(query, count=3))) for query in VECTORS[:20]]
 
 
+def _layout(folder: Path) -> Any:
+    columns = {"level": np.zeros(40), "thread": np.arange(40) % 4, "start_s": np.arange(40.0)}
+    table = table_of("v", VECTORS[:40], **columns, end_s=np.arange(40.0) + 1, labels=[""] * 40)
+    return kept_layout(folder, SearchIndex(join([table])), level=0).xy
+
+
 def _faiss(folder: Path) -> Any:
     found = dataclasses.replace(with_faiss(Vectors(VECTORS.astype(np.float16)), folder / "faiss"), exact_up_to=0)
     queries = VECTORS[:20] / np.linalg.norm(VECTORS[:20], axis=1)[:, None]
@@ -130,6 +137,7 @@ KEPT: dict[str, Callable[[Path], Any]] = {
     "EgoClip's index": _egoclip,
     "search tables, EgoNLQ's bins": _table,
     "search, all videos' spans": _merged,
+    "the map of a collection": _layout,
     "faiss's index": _faiss,
     "a model": _model,
     "a small preview": _preview,
