@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from hiero_lib.hierarchy.collection import Collection, open_collection
 from hiero_lib.hierarchy.division import ThreadCount
 from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
+from hiero_lib.results.names import runs_there
 from hiero_lib.results.record import TABLE_FILE, record
 from hiero_lib.results.run import IncompleteResults, RunFolder, trained_models
 from hiero_lib.search.build import open_index
@@ -63,12 +65,17 @@ def trained_in(profile: Profile, run_folder: Path) -> dict[str, Path]:
     """The last checkpoints of a run by their short names.
 
     Raises:
-        DataError: it has none.
+        DataError: it has none, or is not there.
     """
     try:
         return trained_models(RunFolder(profile, run_folder), say=say_aside)
     except IncompleteResults as error:
-        hint = "Run `python -m hiero_lib reproduce`, or name a --checkpoint or another --method"
+        words = ["python", "-m", "hiero_lib", "reproduce", "--profile", profile.name]
+        words += ["--run", run_folder.name] if run_folder.name != profile.name else []
+        hint = f"`{shlex.join(words)}` makes them; or name a --checkpoint, or --method untrained"
+        if not run_folder.is_dir():
+            hint = f"{runs_there(run_folder)}. {hint}"
+            raise DataError("there is no such run", file=run_folder, hint=hint) from error
         raise DataError("the run has no trained models", file=run_folder, hint=hint) from error
 
 
