@@ -73,8 +73,11 @@ def _read_profile(path: Path, derived: tuple[Path, ...]) -> dict[str, Any]:
     except OSError:  # a name that no file has
         there = False
     if not there:
+        if path.parent != PROFILE_FOLDER:
+            hint = f"Profiles that have a name: {', '.join(available_profiles())}"
+            raise ConfigError("there is no such file", file=str(path)[:300], hint=hint)
         hint = known(path.stem, available_profiles())
-        raise ConfigError("there is no such profile", file=str(path)[:300], value=path.stem, hint=hint)
+        raise ConfigError("there is no such profile", value=path.stem, hint=hint)
     raw = _parsed(path.read_bytes(), file=path)
     if not isinstance(raw, dict):
         raise ConfigError("a profile is a mapping of sections", file=path)

@@ -204,6 +204,8 @@ def test_an_unknown_profile_names_the_known_ones() -> None:
         load_profile("sampel")
     with pytest.raises(ConfigError, match="there is no such profile"):
         load_profile("9" * 5000)  # no file has such a name
+    with pytest.raises(ConfigError, match=r"^mine\.yaml: there is no such file\. Profiles that have a name: ego"):
+        load_profile("mine.yaml")
 
 
 def test_a_profile_starts_from_another(minimal: Path) -> None:
