@@ -72,11 +72,11 @@ def trained_in(profile: Profile, run_folder: Path) -> dict[str, Path]:
     except IncompleteResults as error:
         words = ["python", "-m", "hiero_lib", "reproduce", "--profile", profile.name]
         words += ["--run", run_folder.name] if run_folder.name != profile.name else []
-        hint = f"`{shlex.join(words)}` makes them; or name a --checkpoint, or --method untrained"
+        make = f"`{shlex.join(words)}`; or name a --checkpoint, or --method untrained"
         if not run_folder.is_dir():
-            hint = f"{runs_there(run_folder)}. {hint}"
+            hint = f"{runs_there(run_folder)}. Make it: {make}"
             raise DataError("there is no such run", file=run_folder, hint=hint) from error
-        raise DataError("the run has no trained models", file=run_folder, hint=hint) from error
+        raise DataError("the run has no trained models", file=run_folder, hint=f"Train them: {make}") from error
 
 
 @dataclass(frozen=True)

@@ -27,5 +27,5 @@ def runs_there(folder: Path) -> str:
     outputs = folder.parent
     names = sorted(file.parent.name for file in outputs.glob("*/run.json"))
     listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-    there = f"has {listed}{meant(folder.name, names)}" if names else "has no run: was it made from another folder?"
+    there = f"has {listed}{meant(folder.name, names)}" if names else "has no run (was it made from another folder?)"
     return f"{outputs.absolute()} {there}"

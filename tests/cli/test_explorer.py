@@ -23,7 +23,7 @@ def test_a_run_that_is_not_there_is_told(command, tmp_path, monkeypatch, capsys)
     monkeypatch.chdir(tmp_path)
     assert main([*command, "--run", "nobody"]) == 2
     said = capsys.readouterr().err
-    assert f"value 'nobody': there is no such run. {tmp_path}/outputs has no run: was it made from another" in said
+    assert f"value 'nobody': there is no such run. {tmp_path}/outputs has no run (was it made from another" in said
     for name in ("nobodies", "b"):
         (tmp_path / "outputs" / name).mkdir(parents=True)
         (tmp_path / "outputs" / name / "run.json").touch()
