@@ -77,6 +77,28 @@ def headlines(runs: Sequence[Mapping[str, Any]]) -> list[Entry]:
     return list(lines.values())
 
 
+def summary(results: Mapping[str, Any]) -> str:
+    """For a terminal: a line a main measure, a column a method, in percent with 95 % intervals; empty without any."""
+    entries = headlines([results])
+    methods = [name for name in _METHODS[:3] if any(entry.method == name for entry in entries)]
+    cells = {(entry.metric, entry.method): _percent(entry) for entry in entries}
+    rows = [
+        [measure, *(cells.get((measure, name), "") for name in methods)]
+        for measure in dict.fromkeys(entry.metric for entry in entries)
+    ]
+    lines = [["in percent", *methods], *rows] if rows else []
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    padded = ("   ".join(cell.ljust(width) for cell, width in zip(line, widths)) for line in lines)
+    return "\n".join(line.rstrip() for line in padded)
+
+
+def _percent(entry: Entry) -> str:
+    """A value, with its interval where it has one."""
+    if entry.here is None or entry.low is None or entry.high is None:
+        return "" if entry.here is None else f"{100 * entry.here:.1f}"
+    return f"{100 * entry.here:.1f} ({100 * entry.low:.1f} to {100 * entry.high:.1f})"
+
+
 def differing_settings(runs: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
     """Header and rows: a line for each setting that is not the same in all runs, a column a run.
 

@@ -44,6 +44,21 @@ def test_the_names_of_methods_are_those_of_runs() -> None:
     assert compare._METHODS[:3] == (UNTRAINED, PROBE, HIERO)
 
 
+def test_the_summary_is_for_a_terminal(tmp_path: Path) -> None:
+    assert compare.summary(write(tmp_path, "a", 0.5)).splitlines() == [
+        "in percent     HiERO",
+        "EgoMCQ intra   50.0 (40.0 to 60.0)",
+    ]
+    record(
+        tmp_path / "b",
+        "egomcq",
+        [Row("EgoMCQ", HIERO, "other", Metric(0.5, 10))],
+        profile=load_profile("sample"),
+        seconds=1,
+    )
+    assert compare.summary(load(tmp_path / "b")) == ""
+
+
 def test_headlines_are_the_main_measures_of_the_methods(tmp_path: Path) -> None:
     results = write(tmp_path, "a", 0.5)
     assert [(entry.method, entry.metric, entry.here) for entry in headlines([results])] == [
