@@ -97,7 +97,8 @@ def _to_fetch(profile: Profile, paths: DataPaths) -> Forecast:
     unknown = len(absent) - len(sizes)
     size = " + ".join(([_gb(sum(sizes))] if sizes else []) + ([f"{unknown} of unknown size"] if unknown else []))
     names = ", ".join(item.id for item in absent)
-    return Forecast(f"fetch {names} (notebook 00)", size, "-", "a broken download goes on where it was")
+    command = f"python -m hiero_lib download --profile {profile.name}"
+    return Forecast(f"fetch {names} (notebook 00, or {command})", size, "-", "a broken download goes on where it was")
 
 
 def _caches(caches: Caches, profile: Profile) -> Forecast:

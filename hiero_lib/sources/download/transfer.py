@@ -194,7 +194,8 @@ def _open(address: str, headers: dict[str, str], *, session: Any, policy: Policy
             message = "the connection is not trusted (a proxy that reads along? see REQUESTS_CA_BUNDLE)"
             raise DownloadError(f"{message} ({_short(error)})", value=address) from error
         except requests.exceptions.RequestException as error:
-            raise _TryAgain(f"no connection ({_short(error)})") from error
+            cause = error.args[0] if error.args else error  # urllib3's, whose reason is at the end of a long text
+            raise _TryAgain(f"no connection ({_short(getattr(cause, 'reason', None) or error)})") from error
         status = response.status_code
         if status in _AGAIN:
             response.close()
