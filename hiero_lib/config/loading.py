@@ -44,6 +44,18 @@ def load_profile(name: str | Path, settings: Mapping[str, Any] | None = None) ->
     return build_profile({"name": path.stem} | _read_profile(path, ()), settings, file=path)
 
 
+def profile_options(profile: Profile) -> list[str]:
+    """What opens a profile in a command that is told to a person: ``--profile``, and where its data lie if elsewhere.
+
+    One of the user's own is called as its file.
+    """
+    if profile.name not in available_profiles():
+        return ["--profile", f"{profile.name}.yaml"]
+    root = load_profile(profile.name).data_root
+    same = Path(root).absolute() == Path(profile.data_root).expanduser().absolute()
+    return ["--profile", profile.name, *([] if same else ["--set", f"data_root={profile.data_root}"])]
+
+
 def build_profile(raw: dict[str, Any], settings: Mapping[str, Any] | None = None, *, file: Path) -> Profile:
     """The profile of nested settings that were read from ``file``, with dotted ``settings`` put over them.
 

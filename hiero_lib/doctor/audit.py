@@ -11,7 +11,7 @@ from typing import Literal
 from hiero_lib.base.errors import DataError
 from hiero_lib.benchmarks.egomcq.data import load_questions
 from hiero_lib.benchmarks.thread_recovery.files import read_truths
-from hiero_lib.config import Profile, TextConfig
+from hiero_lib.config import Profile, TextConfig, profile_options
 from hiero_lib.data.egoclip import open_egoclip
 from hiero_lib.data.egoclip_fit import misfit
 from hiero_lib.data.features import FeatureStore
@@ -77,7 +77,7 @@ def require_all(rows: Sequence[AuditRow], profile: Profile) -> None:
 
     Args:
         rows: of `audit`.
-        profile: that they are of; of a profile of one's own the commands in the message want its file.
+        profile: that they are of.
 
     Raises:
         DataError: naming each thing that is missing or unusable, where it was looked for, and how to get it.
@@ -97,7 +97,7 @@ def how_to_get(profile: Profile) -> str:
 
 
 def _command(name: str, profile: Profile) -> str:
-    return shlex.join(["python", "-m", "hiero_lib", name, "--profile", profile.name])
+    return shlex.join(["python", "-m", "hiero_lib", name, *profile_options(profile)])
 
 
 def audited(what: str, where: Path, look: Callable[[], str]) -> AuditRow:

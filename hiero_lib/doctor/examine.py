@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any
 
 from hiero_lib.base.errors import ConfigError, known
 from hiero_lib.base.files import visible
-from hiero_lib.config import Profile
+from hiero_lib.config import Profile, profile_options
 from hiero_lib.data.feature_survey import SurveyedStore
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.doctor import audit as audits
@@ -130,7 +131,7 @@ def _with_hint(row: AuditRow, root: Path, profile: Profile) -> AuditRow:
         exact = ["egoprocel"]  # labels and features
     if not exact:
         return row
-    command = f"python -m hiero_lib download {exact[0]} --profile {profile.name}"
+    command = shlex.join(["python", "-m", "hiero_lib", "download", exact[0], *profile_options(profile)])
     return dataclasses.replace(row, details=f"{row.details}. Fetch it: {command}")
 
 

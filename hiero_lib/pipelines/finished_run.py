@@ -12,7 +12,7 @@ from hiero_lib.base.device import best_device
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.progress import say_aside
 from hiero_lib.benchmarks.egomcq.data import load_questions, moments_of
-from hiero_lib.config import Profile
+from hiero_lib.config import Profile, profile_options
 from hiero_lib.data.narrations import add_tag
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.export.reports import video_record
@@ -70,7 +70,7 @@ def trained_in(profile: Profile, run_folder: Path) -> dict[str, Path]:
     try:
         return trained_models(RunFolder(profile, run_folder), say=say_aside)
     except IncompleteResults as error:
-        words = ["python", "-m", "hiero_lib", "reproduce", "--profile", profile.name]
+        words = ["python", "-m", "hiero_lib", "reproduce", *profile_options(profile)]
         words += ["--run", run_folder.name] if run_folder.name != profile.name else []
         make = f"`{shlex.join(words)}`; or name a --checkpoint, or --method untrained"
         if not run_folder.is_dir():

@@ -126,6 +126,7 @@ def test_export_writes_what_is_asked_for(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["v"], "value 'v': the video has no feature file. Did you mean v0?"),
         (["v9"], "value 'v9': the video has no feature file. There are v0, v1, v2 and 1 more"),
         (["v0", "--formats", "mp4"], "value 'mp4': no such format"),
         (["v0", "--threads", "0"], "value '0': a number of threads, or auto"),

@@ -64,7 +64,7 @@ def test_a_missing_file_is_named(missing: str, what: str, profile: Profile) -> N
     assert [row.where for row in rows if row.status == "missing or unusable"] == [str(path)]
     with pytest.raises(DataError, match=f"1 of 5 things are missing or unusable: {what}: .*{path.name}") as error:
         require_all(rows, profile)
-    command = f"python -m hiero_lib {{}} --profile {profile.name}".format
+    command = f"python -m hiero_lib {{}} --profile {profile.name}.yaml".format
     assert error.value.hint == f"Fetch it: {command('download')}\nOne by one: {command('doctor')}"
 
 
