@@ -98,7 +98,7 @@ def _reproduce(options: argparse.Namespace) -> int:
     launch = slurm.open_launch(options, "reproduce", outputs=options.outputs)
 
     from hiero_lib.pipelines.reproduce import NotebookFailed, reproduce, unfinished
-    from hiero_lib.results.compare import summary
+    from hiero_lib.results.headlines import summary
     from hiero_lib.results.record import TABLE_FILE, load
 
     call: dict[str, Any] = {
