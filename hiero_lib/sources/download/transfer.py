@@ -95,7 +95,7 @@ def fetch(
         room: of the file's size that must be free on the disk; 2 where it will be unpacked beside itself.
         on_bytes: called with (bytes there, bytes in all or None).
         stop: ends the transfer when it is set.
-        say: is told where what is there of an earlier call cannot be gone on with.
+        say: is told where what is there of an earlier call cannot be gone on with, and of a first failure.
 
     Raises:
         DownloadError: with what happened. What was fetched stays, unless the server has another file now.
@@ -125,6 +125,8 @@ def fetch(
         best = max(best, there)
         if failures >= policy.attempts:
             raise DownloadError(f"{reason}; {failures} attempts in a row brought nothing new", value=address)
+        if failures == 1:  # all attempts take half a minute
+            say(f"{address}: {reason}; it is tried again")
         pause = threading.Event() if stop is None else stop
         pause.wait(min(30.0, policy.wait_s * 2**failures))
 
