@@ -88,6 +88,9 @@ def _extract(options: argparse.Namespace) -> int:
 def _explore(options: argparse.Namespace) -> int:
     profile = arguments.open_profile(options)
     num_threads = arguments.thread_counts(options.threads)
+    if options.video.is_dir():
+        hint = "Name one video in it; features of all: python -m hiero_lib extract"
+        raise DataError("this is a folder", file=options.video, hint=hint)
     if not options.video.is_file():
         raise DataError("there is no such file", file=options.video)
 

@@ -86,6 +86,7 @@ def test_a_folder_is_extracted_and_what_failed_is_status_1(
     ("arguments", "message"),
     [
         (["explore", "none.mp4"], "none.mp4: there is no such file"),
+        (["explore", "."], "this is a folder. Name one video in it"),
         (["explore", "none.mp4", "--threads", "0"], "value '0': a number of threads, or auto"),
         (["explore", "a.txt", "--extractor", "egovpl"], "value 'egovpl': unknown"),
         (["extract", ".", "--profile", "own_video", "--extractor", "egovpl"], "value 'egovpl': unknown"),
