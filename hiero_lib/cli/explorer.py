@@ -43,7 +43,7 @@ def add_parsers(commands: arguments.Commands) -> None:
     )
     command.add_argument(
         "--divide-rest",
-        type=int,
+        type=arguments.whole(0, 15),
         metavar="LEVEL",
         help="divide what no correction speaks of anew at this level, so that it follows them (one more correction)",
     )

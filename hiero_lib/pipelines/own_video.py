@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from hiero_lib.base.files import sha256_of, write_json, write_text
+from hiero_lib.base.files import pasted, sha256_of, write_json, write_text
 from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.progress import quiet, say
 from hiero_lib.config import FeatureConfig, Profile
+from hiero_lib.data.egoclip import open_egoclip
 from hiero_lib.data.features import FeatureStore
 from hiero_lib.data.media import find_media
 from hiero_lib.data.narrations import Narrations, add_tag
@@ -85,7 +86,8 @@ def explore(
         profile: describes the features, and the model that is trained; its text encoder is looked for under its
             data root.
         extractor: makes the features that the profile describes; on the device.
-        narrations: a file with times (`hiero_lib.data.subtitles`); those after its end are left out, and said.
+        narrations: a file with times (`hiero_lib.data.subtitles`); those after its end are left out, and said. None:
+            those that were given for this folder before, if any were.
         encoding: of their text; None: UTF-8, or by the mark at its start. tier: of ELAN's; None: as they say.
         checkpoint: a model folder or an authors' ``.pth``; used only where it was trained on such features.
         progress: of the extraction.
@@ -121,8 +123,10 @@ def explore(
         narrated = _covered(narrated, paths, uid, profile.features, say)
     if narrated is not None:
         write_text(paths.egoclip, _egoclip(uid, narrated))
-    else:
-        paths.egoclip.unlink(missing_ok=True)
+    elif paths.egoclip.is_file():  # what was trained on them is not to be lost
+        narrated = open_egoclip(paths).narrations(uid)
+        without = f"remove {pasted(paths.egoclip)} to go without"
+        say(f"with the {len(narrated.times)} narrations that were given before ({without})")
 
     if checkpoint is not None and not refused:
         how = f"threads of the checkpoint {checkpoint}, which was trained on such features"

@@ -12,6 +12,7 @@ import torch
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.config import Profile, load_profile
+from hiero_lib.data.paths import DataPaths
 from hiero_lib.methods.method import HIERO, UNTRAINED
 from hiero_lib.pipelines.own_video import explore, level_rows, turns_row, why_not, write_report
 from hiero_lib.pipelines.video_folder import folder_of
@@ -96,6 +97,22 @@ def test_started_again_it_goes_on_and_other_narrations_train_another_model(
     (tmp_path / "other.csv").write_text("time,text\n" + "".join(f"{k},puts away {k}\n" for k in range(1, 30, 2)))
     explore(demo.video, found.folder, narrations=tmp_path / "other.csv", **arguments)
     assert len(sorted((found.folder / "train").iterdir())) == len(models) + 1
+
+
+def test_a_second_call_without_narrations_takes_those_of_before(
+    trained, demo: Demo, profile: Profile, extractor: NetworkExtractor, tmp_path: Path
+) -> None:
+    shutil.copytree(trained[0].folder, tmp_path / "copy", symlinks=True)
+    said: list[str] = []
+    arguments = {"profile": profile, "extractor": extractor, "device": CPU, "say": said.append}
+    explore(demo.video, tmp_path / "copy", narrations=demo.narrations, **arguments)
+    models = sorted((tmp_path / "copy/train").iterdir())
+    found = explore(demo.video, tmp_path / "copy", **arguments)
+    assert found.method.name == HIERO
+    assert sorted((tmp_path / "copy/train").iterdir()) == models
+    assert any(line.startswith("with the 24 narrations that were given before (remove ") for line in said)
+    DataPaths.at(tmp_path / "copy/data").egoclip.unlink()
+    assert explore(demo.video, tmp_path / "copy", **arguments).method.name == UNTRAINED
 
 
 def test_without_narrations_the_raw_features_are_shown(
