@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 
 from hiero_lib.base.errors import ConfigError
+from hiero_lib.base.files import nearest_folder
 from hiero_lib.cli import arguments
 
 
@@ -120,8 +122,14 @@ def _download(options: argparse.Namespace) -> int:
         return 0
     if profile.is_sample and not options.what:
         raise ConfigError("the sample is made, not fetched", field="--profile", hint="python -m hiero_lib sample")
+    chosen = manifest.select(options.what, profile)
+    known = sum(item.size for item in chosen if item.size is not None)
+    unknown = sum(item.size is None for item in chosen)
+    free = shutil.disk_usage(nearest_folder(root)).free
+    sizes = " and ".join([f"{known / 1e9:.1f} GB"] * (known > 0) + [f"{unknown} of unknown size"] * (unknown > 0))
+    print(f"{len(chosen)} items into {root}: {sizes}; {free / 1e9:.0f} GB are free there", flush=True)
     outcomes = download(
-        manifest.select(options.what, profile),
+        chosen,
         root,
         manifest=manifest,
         jobs=options.jobs,

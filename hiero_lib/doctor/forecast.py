@@ -173,9 +173,9 @@ def _place(what: str, folder: Path) -> Forecast:
 def _outlives(folder: Path) -> str:
     """Whether a folder is there after the machine has gone."""
     if not _COLAB.is_dir() or not folder.is_relative_to(_COLAB):
-        return "stays"
+        return "still there"
     if folder.is_relative_to(_DRIVE):
-        return "stays on the Drive"
+        return "still there, on the Drive"
     return "GONE with Colab's machine: name a folder of the Drive in the parameters, or HIERO_CACHE"
 
 

@@ -200,6 +200,7 @@ class App extends Choosing {
   showScene() {
     const scene = this.get("scene");
     if (!scene) return;
+    this.tip.hidden = true; // it told of what was there
     const other = this.uid !== scene.uid;
     if (other) {
       this.uid = scene.uid;
@@ -223,18 +224,22 @@ class App extends Choosing {
     if (!scene) return;
     const level = this.get("level");
     const still = Boolean(this.get("still"));
+    const muted = (text) => make("span", { className: "hx-muted" }, text);
     this.levels.replaceChildren(
+      muted("coarse"),
       ...scene.levels.map((one) => {
         const input = make("input", { type: "radio", name: `hx-level-${this.number}`, value: one.level, checked: one.level === level });
         input.addEventListener("change", () => this.setLevel(one.level));
         return make("label", {}, input, `level ${one.level}`);
       }),
+      muted("fine"),
     );
     const counts = (this.get("counts") || []).find((one) => one.level === level);
     this.dividing.hidden = still || !counts;
     if (counts) {
       Object.assign(this.count, { value: counts.count, min: counts.least, max: counts.most, disabled: counts.fixed !== "", title: counts.fixed });
       Object.assign(this.auto, { disabled: counts.fixed !== "" });
+      this.dividing.title = counts.fixed; // a field that is disabled shows no title of its own everywhere
     }
     const { besides = [], texts = null, searchable = true, hint = "" } = this.get("options") || {};
     this.beside.hidden = still || !besides.length;
@@ -244,7 +249,7 @@ class App extends Choosing {
     this.search.disabled = !searchable;
     this.search.placeholder = hint;
     this.stored.hidden = texts === null || !texts.length;
-    if (texts && this.stored.options.length !== texts.length + 1) this.stored.replaceChildren(make("option", { value: "" }, "similarity with…"), ...texts.map((text) => make("option", { value: text }, text)));
+    if (texts && this.stored.options.length !== texts.length + 1) this.stored.replaceChildren(make("option", { value: "" }, "similarity with a text…"), ...texts.map((text) => make("option", { value: text }, text)));
     this.figures.showTabs();
     this.showEdits();
   }
