@@ -147,7 +147,8 @@ def show_results(run: RunFolder, section: str, *, metrics: Sequence[str] | None 
     for benchmark, lines in by_benchmark(entries(of_section)).items():
         for differences in (False, True):
             if interval_panels(lines, metrics=metrics, differences=differences)[1]:
-                name = benchmark.split(" (")[0]  # what the measure is stands in the notebook's text
+                name, _, measure = benchmark.partition(" (")  # of what is no share, the measure is said
+                name += f" ({measure.partition(' in hundredths')[0]})" * (" in hundredths" in measure)
                 title = f"{name} on {run.data_name}" + ", differences" * differences
                 display(plot_intervals(lines, title=title, metrics=metrics, differences=differences))
     _, _, below = table(of_section).partition("\n")  # the first line is a title, and the notebook has one
@@ -167,7 +168,8 @@ def show_written(run: RunFolder) -> None:
         by_folder.setdefault(f"{inside.parts[0]}/" if len(inside.parts) > 1 else "", []).append(path)
     rows = []
     for folder, paths in sorted(by_folder.items()):
-        what = f"`{folder}`, {len(paths)} files" if folder else ", ".join(f"`{path.name}`" for path in paths)
+        count = f"{len(paths)} files" if len(paths) > 1 else "1 file"
+        what = f"`{folder}`, {count}" if folder else ", ".join(f"`{path.name}`" for path in paths)
         rows.append([what, _size(sum(path.stat().st_size for path in paths)), _link(paths, run.folder)])
     from IPython.display import Markdown, display
 

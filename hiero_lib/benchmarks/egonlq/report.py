@@ -132,7 +132,7 @@ def head_records(trained: Mapping[Head, EgoNLQResult]) -> list[dict[str, Any]]:
 
 
 def example_panels(task: EgoNLQTask, trained: Mapping[Head, EgoNLQResult], *, count: int = 4) -> list[GroundingPanel]:
-    """Queries of all qualities: evenly spread from the best to the worst answered, by the IoU of the first answers.
+    """Queries of all qualities: from HiERO's best answer to its worst, evenly spread, by the IoU of the first answer.
 
     The answers are those of the first seed.
     """
@@ -144,9 +144,9 @@ def example_panels(task: EgoNLQTask, trained: Mapping[Head, EgoNLQResult], *, co
         for name in FED
         if Head(name, config.level, config.seeds[0]) in trained
     }
-    quality = sum(per_query([result.scores], "mIoU") for result in shown.values())
+    quality = per_query([shown[HIERO].scores], "mIoU")
     keys = sorted(shown[HIERO].scores.per_query)
-    order = np.argsort(-np.asarray(quality), kind="stable")
+    order = np.argsort(-quality, kind="stable")
     chosen = [keys[order[at]] for at in np.linspace(0, len(keys) - 1, min(count, len(keys))).round().astype(int)]
     truth = truth_of(task.clips["val"])
     queries = {query.key: (query, clip) for clip in task.clips["val"] for query in clip.queries}
