@@ -55,7 +55,7 @@ def test_a_total_that_grows(clock: list[float], capsys: pytest.CaptureFixture[st
     for done, total in ((3, 8), (9, 8)):
         clock[0] += 6
         progress.of(done, total)
-    assert capsys.readouterr().out.splitlines() == ["video 0/0: ", "video 3/8, 10 s left: ", "video 9/9, 0 s left: "]
+    assert capsys.readouterr().out.splitlines() == ["video 0/0", "video 3/8, 10 s left", "video 9/9, 0 s left"]
 
 
 def test_the_other_processes_say_nothing(capsys: pytest.CaptureFixture[str]) -> None:
