@@ -266,7 +266,7 @@ def _plotly(panels: Sequence[Panel], *, title: str, theme: Theme) -> PlotlyFigur
         cols=columns,
         subplot_titles=[markup(panel.title) for panel in panels],
         horizontal_spacing=0.09,
-        vertical_spacing=0.36 / rows,
+        vertical_spacing=0.26 / rows,
     )
     listed: set[str] = set()
     for index, panel in enumerate(panels):

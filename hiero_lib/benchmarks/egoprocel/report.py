@@ -61,8 +61,9 @@ def task_table(results: Mapping[str, EgoProceLResult]) -> tuple[list[str], list[
     for dataset, task in first.tasks:
         videos = sum(v.video.task.dataset == dataset and v.video.task.name == task for v in first.videos)
         scores = [result.tasks[dataset, task] for result in results.values()]
-        rows.append([dataset, task, str(videos), *(_both(s.f1, s.iou) for s in scores)])
-    return ["dataset", "task", "videos", *results], rows
+        name = task if task == dataset else f"{dataset}, {task}"
+        rows.append([f"{name} ({videos})", *(_both(s.f1, s.iou) for s in scores)])
+    return ["task", *results], rows
 
 
 def number_table(results: Mapping[str, EgoProceLResult]) -> tuple[list[str], list[list[str]]]:
