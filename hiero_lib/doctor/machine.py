@@ -163,7 +163,7 @@ def report(machine: dict[str, Any], chunk: ChunkTime, costs: list[Cost], *, widt
     free = f"{machine['memory_gb']} GB of memory, {machine['disk_free_gb']} GB of disk"
     lines = [
         f"Python {machine['python']}, {machine['platform']}; {versions}",
-        f"device {machine.get('device_name', machine['device'])}{memory}, precision {machine['precision']};"
+        f"device {machine.get('device_name', machine['device'])}{memory}, mixed precision: {machine['precision']};"
         f" {machine['processors']} processors, free: {free}",
         "",
         f"expected time by notebook, from a measurement just now: of {chunk.chunk_s:g} s of video this profile's"
