@@ -67,6 +67,8 @@ def test_texts_are_escaped_and_broken_between_words() -> None:
     title = page_layout("A <b>", THEMES["light"], height=100, note="x < y")["title"]["text"]
     assert title.startswith("A &lt;b&gt;<br>")
     assert "x &lt; y" in title
+    long = page_layout("one & two " * 9, THEMES["light"], height=100)["title"]["text"].split("<br>")
+    assert [line.replace("&amp;", "&") for line in long] == ["one & two " * 7 + "one", "& two one & two"]
 
 
 EVIL = '<img src=x onerror=alert(1)> &amp; "%{x}" $\\href{javascript:1}{x}$'
