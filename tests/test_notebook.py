@@ -22,6 +22,7 @@ from hiero_lib.results.metric import Metric
 from hiero_lib.results.record import load, record
 from hiero_lib.results.row import Row
 from hiero_lib.results.run import IncompleteResults, RunFolder
+from hiero_lib.viz.palette import THEMES
 
 
 @pytest.fixture
@@ -208,6 +209,8 @@ def test_results_are_figures_with_the_table_folded_below(run: RunFolder, display
     assert [note.text for note in methods.layout.annotations] == ["R1@0.3, in hundredths"]
     assert methods.layout.title.text == "B (an index) on the generated sample"
     assert differences.layout.title.text == "B (an index) on the generated sample, differences"
+    notebook.show_results(run, "b", metrics=["R1@0.3"], theme="dark")
+    assert displayed[3].layout.paper_bgcolor == THEMES["dark"].background != methods.layout.paper_bgcolor
     assert table.startswith("<details><summary>")
     assert "# Results of run" not in table
     assert "mAP&#64;0.1" in table
