@@ -43,6 +43,22 @@ def file_identity(path: str | Path, *, blocks: int = BLOCKS, block_bytes: int = 
     return digest.hexdigest()
 
 
+def identity_once(path: str | Path) -> str:
+    """`file_identity`, computed once by a process as long as the file's stamp stays: a player asks often.
+
+    Raises:
+        OSError: as `file_identity`.
+    """
+    stamp = stamp_of(path)
+    return _identity_of(str(Path(path).absolute()), stamp) if stamp else file_identity(path)
+
+
+@functools.lru_cache(maxsize=64)
+def _identity_of(path: str, stamp: str) -> str:
+    """``stamp`` is that of the file now: with another one it is another file."""
+    return file_identity(path)
+
+
 def stamp_of(path: str | Path) -> str:
     """Digits that stay while a file is not written: its size, the times of its last write and change, its inode.
 

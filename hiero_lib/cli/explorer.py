@@ -31,7 +31,8 @@ def add_parsers(commands: arguments.Commands) -> None:
     )
 
     command = commands.add_parser(
-        "corrections", help="what was corrected of a video: list it, score it, read it back from ELAN or a table"
+        "corrections",
+        help="what was corrected of a video: list it, score it, read it back from a file, use it",
     )
     command.set_defaults(command=_corrections)
     command.add_argument("video_uid")
@@ -39,6 +40,12 @@ def add_parsers(commands: arguments.Commands) -> None:
     arguments.add_method(command)
     command.add_argument(
         "--from", dest="source", type=Path, metavar="FILE", help="an exported .eaf or .csv that was changed elsewhere"
+    )
+    command.add_argument(
+        "--divide-rest",
+        type=int,
+        metavar="LEVEL",
+        help="divide what no correction speaks of anew at this level, so that it follows them (one more correction)",
     )
 
 
@@ -64,7 +71,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _corrections(options: argparse.Namespace) -> int:
     profile, run_folder = arguments.open_run(options)
 
-    from hiero_lib.pipelines.corrected import correct_from, told
+    from hiero_lib.pipelines.corrected import correct_from, divide_rest, told
 
     if options.source is not None:
         taken = correct_from(
@@ -76,6 +83,15 @@ def _corrections(options: argparse.Namespace) -> int:
             checkpoint=options.checkpoint,
         )
         print(f"{taken} levels are otherwise in {options.source}")
+    if options.divide_rest is not None:
+        divide_rest(
+            profile,
+            run_folder,
+            options.video_uid,
+            options.divide_rest,
+            method=options.method,
+            checkpoint=options.checkpoint,
+        )
     lines = told(profile, run_folder, options.video_uid, method=options.method, checkpoint=options.checkpoint)
     print(*lines, sep="\n")
     return 0

@@ -1,7 +1,7 @@
 """What can be shown of a video beside its features: the file itself, or frames of it. Either may be missing.
 
-``<root>/raw/videos/<video_uid>.mp4`` (or .webm, .mov, .mkv), and ``<root>/raw/frames/<video_uid>/<seconds>.jpg`` (or
-.png): one picture at each time given by the file's name.
+``<root>/raw/videos/<video_uid>.mp4`` (or another of `VIDEO_SUFFIXES`), and
+``<root>/raw/frames/<video_uid>/<seconds>.jpg`` (or .png): one picture at each time given by the file's name.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from pathlib import Path
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import read_json, safe_name
-from hiero_lib.base.identity import file_identity
+from hiero_lib.base.identity import identity_once
 from hiero_lib.data.paths import DataPaths
 
-_VIDEO_SUFFIXES = (".mp4", ".webm", ".mov", ".mkv")
+VIDEO_SUFFIXES = (
+    *(".mp4", ".webm", ".mov", ".mkv", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".gif"),
+    *(".mts", ".m2ts", ".3gp", ".wmv", ".flv", ".vob", ".ogv"),
+)  # those that browsers play come first
 _PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
@@ -48,7 +51,7 @@ def find_media(paths: DataPaths, video_uid: str, *, features: str | None = None)
         features: name of the folder of features that are looked at.
     """
     names = [name for name in dict.fromkeys((video_uid, safe_name(video_uid))) if name == Path(name).name]
-    suffixes = [*_VIDEO_SUFFIXES, *(suffix.upper() for suffix in _VIDEO_SUFFIXES)]
+    suffixes = [*VIDEO_SUFFIXES, *(suffix.upper() for suffix in VIDEO_SUFFIXES)]
     files = (paths.videos / f"{name}{suffix}" for name in names for suffix in suffixes)
     pictures = next((paths.frames / name for name in names if (paths.frames / name).is_dir()), None)
     frames = []
@@ -62,7 +65,7 @@ def find_media(paths: DataPaths, video_uid: str, *, features: str | None = None)
     note = ""
     if video is not None and features is not None:
         made_of = _made_of(paths.features(features) / f"{video_uid}.json")
-        if made_of is not None and made_of != file_identity(video):
+        if made_of is not None and made_of != identity_once(video):
             note = f"{video.name} is another file than the one whose features these are: not shown."
             video = None
     return Media(video, tuple(sorted(frames)), note)

@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from hiero_lib.explorer.session import Besides, Session
+from hiero_lib.explorer.previews import Make
+from hiero_lib.explorer.session import Session
+from hiero_lib.explorer.shown import Besides
 from hiero_lib.explorer.still import still_html
 from hiero_lib.explorer.widget import make_widget
 from hiero_lib.hierarchy.collection import Collection
@@ -33,6 +35,8 @@ class Explorer:
         index: of the collection, made with the same method; None: other videos are not searched.
         run_folder: ``outputs/<run>``, which keeps corrections, thumbnails and pages; None: nothing is kept.
         besides: other methods or runs that can be laid beside, by name: video -> its hierarchy.
+        make_preview: `hiero_lib.sources.preview.make_preview`, for videos that a browser plays badly; None: none is
+            offered.
         video_uid: shown first; None: the first one with narrations.
         level: shown first.
         query: searched first.
@@ -49,6 +53,7 @@ class Explorer:
         index: SearchIndex | None = None,
         run_folder: Path | None = None,
         besides: Besides | None = None,
+        make_preview: Make | None = None,
         video_uid: str | None = None,
         level: int = 1,
         query: str = "",
@@ -63,6 +68,7 @@ class Explorer:
             index=index,
             run_folder=run_folder,
             besides=besides,
+            make_preview=make_preview,
             video_uid=video_uid,
             level=level,
             query=query,

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hiero_lib.base.errors import DataError
+from hiero_lib.config import HierarchyConfig
 from hiero_lib.hierarchy.corrections import corrections_of, with_corrections, write_corrections
 from hiero_lib.hierarchy.division import ThreadCount
-from hiero_lib.hierarchy.edits import EditError, Operation, corrected
+from hiero_lib.hierarchy.edits import corrected
+from hiero_lib.hierarchy.following import divided_anew
+from hiero_lib.hierarchy.operations import EditError, Operation
 from hiero_lib.hierarchy.video import VideoHierarchy, with_threads
 
 Divide = Callable[[Sequence[ThreadCount] | None], VideoHierarchy]
@@ -44,8 +47,19 @@ class OpenVideo:
             EditError: it cannot be made; OSError: it cannot be written. Nothing has changed then.
         """
         self._check()
-        self._become([*self.done, operation], corrected(self.hierarchy, [operation]))
+        self._make(operation)
         self.undone = []
+
+    def follow(self, level: int, config: HierarchyConfig) -> Operation:
+        """Divide the rest of a level anew, so that it follows the corrections: one more correction, returned.
+
+        Raises:
+            EditError, OSError: as `edit` and `hiero_lib.hierarchy.following.divided_anew`.
+        """
+        self._check()
+        operation = divided_anew(self.base, self.done, level, config)
+        self.edit(operation)
+        return operation
 
     def undo(self) -> None:
         """Take the last correction back, if there is one."""
@@ -59,8 +73,7 @@ class OpenVideo:
         """Make the correction again that was taken back last, if there is one."""
         self._check()
         if self.undone:
-            operation = self.undone[-1]
-            self._become([*self.done, operation], corrected(self.hierarchy, [operation]))
+            self._make(self.undone[-1])
             self.undone.pop()
 
     def divide(self, level: int, count: ThreadCount, named: Callable[[VideoHierarchy], VideoHierarchy]) -> None:
@@ -76,6 +89,11 @@ class OpenVideo:
         self._check()
         self.base = self.hierarchy = named(with_threads(self.base, level, count))
         self.undone = []
+
+    def _make(self, operation: Operation) -> None:
+        """All corrections are made anew, as when they are read again: new threads have the same numbers then."""
+        operations = [*self.done, operation]
+        self._become(operations, corrected(self.base, operations))
 
     def _check(self) -> None:
         if self.refused:

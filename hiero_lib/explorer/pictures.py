@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hiero_lib.base.files import atomic_path, safe_name
-from hiero_lib.base.identity import file_identity
+from hiero_lib.base.identity import identity_once
 from hiero_lib.data.media import Media
 
 _MOST, _HEIGHT, _COLUMNS = 160, 90, 16
@@ -67,11 +67,23 @@ def pictures_of(media: Media, *, start_s: float, end_s: float, kept: Path | None
     return made
 
 
+def picture_at(media: Media, at_s: float) -> str | None:
+    """One frame of a video as an address of data: the one that is nearest, of a file the key frame before it.
+
+    None where there is nothing to show, or it cannot be read.
+    """
+    if media.frames:
+        found = _joined(_opened([min(media.frames, key=lambda frame: abs(frame[0] - at_s))]))
+    else:
+        found = None if media.video is None else _joined(_decoded(media.video, [at_s]))
+    return None if found is None else str(found.value()["url"])
+
+
 def pictures_file(run_folder: Path, video_uid: str, media: Media) -> Path | None:
     """``<run>/previews/<video>-<digits of the file's content>.jpg``; None without a file."""
     if media.video is None:
         return None
-    return run_folder / "previews" / f"{safe_name(video_uid)}-{file_identity(media.video)[:12]}.jpg"
+    return run_folder / "previews" / f"{safe_name(video_uid)}-{identity_once(media.video)[:12]}.jpg"
 
 
 def _opened(frames: Sequence[tuple[float, Path]]) -> Iterator[tuple[float, Any]]:

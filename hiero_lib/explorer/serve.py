@@ -70,7 +70,8 @@ class ExplorerServer(ThreadingHTTPServer):
         values = dict(changed)
         media = values.get("media")
         if media and media["ask"]:
-            values["media"] = media | {"url": f"video?uid={quote(media['key'], safe='')}"}
+            file = "" if media["key"] == media["uid"] else f"&file={quote(media['key'], safe='')}"  # for caches alone
+            values["media"] = media | {"url": f"video?uid={quote(media['uid'], safe='')}{file}"}
         return values
 
 
@@ -168,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _video(self, uid: str) -> None:
         """The file, or the part of it that a player asks for."""
         known = uid in self.server.session.collection.store
-        path = self.server.session.videos.media(uid).video if known else None
+        path = self.server.session.played(uid) if known else None
         if path is None:
             self._refuse(HTTPStatus.NOT_FOUND, "there is no such video")
             return

@@ -1,104 +1,32 @@
-"""What the explorer knows and does, whatever shows it: a notebook's widget, or a page that is served.
+"""What the explorer does, whatever shows it: a notebook's widget, or a page that is served.
 
-``state`` holds plain values by name, which the module (``hiero_lib/front``) draws; ``do`` takes what was done there
-and gives back the values that have changed. Nothing here knows of widgets or of a network.
+``do`` takes what was done in the module that draws (``hiero_lib/front``) and gives back the values that have changed
+(`hiero_lib.explorer.shown`). Nothing here knows of widgets or of a network.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import pasted
-from hiero_lib.data.narrations import add_tag
-from hiero_lib.explorer.answers import Finder
-from hiero_lib.explorer.figures import VIEWS, Looks, draw
+from hiero_lib.explorer.figures import Looks, draw
 from hiero_lib.explorer.pictures import pictures_file, pictures_of
-from hiero_lib.explorer.span_details import span_details
-from hiero_lib.explorer.values import (
-    answer_value,
-    counts_value,
-    details_value,
-    edits_value,
-    media_value,
-    verdict_value,
-)
-from hiero_lib.explorer.videos import Videos
+from hiero_lib.explorer.shown import Shown
+from hiero_lib.explorer.values import counts_value
 from hiero_lib.export.reports import record_of
 from hiero_lib.export.writers import export
-from hiero_lib.front.scene import curves, scene
-from hiero_lib.hierarchy.collection import (
-    Collection,
-)
 from hiero_lib.hierarchy.corrections import operation_of
 from hiero_lib.hierarchy.division import ThreadCount
-from hiero_lib.hierarchy.edits import in_words
-from hiero_lib.hierarchy.video import VideoHierarchy
-from hiero_lib.methods.method import Method
-from hiero_lib.search.index import Answer, SearchIndex
-from hiero_lib.viz.bars import TimelineRow
+from hiero_lib.hierarchy.operations import in_words
 from hiero_lib.viz.rows import level_of
 
-_ANSWERS = 12
-_SHORT = 24  # characters of a uid that is a name
 
-Besides = Mapping[str, Callable[[str], VideoHierarchy]]
-"""Name of another method or run -> its hierarchy of a video, by uid."""
-
-
-class Session:
-    """One explorer's state.
-
-    Args:
-        collection, method, index, num_threads, truth: as `hiero_lib.explorer.explorer.Explorer`.
-        run_folder: keeps corrections, thumbnails and pages; None: nothing is kept.
-        besides: what can be laid beside.
-        video_uid, level, query: shown first.
-    """
-
-    def __init__(
-        self,
-        collection: Collection,
-        method: Method,
-        *,
-        index: SearchIndex | None = None,
-        run_folder: Path | None = None,
-        besides: Besides | None = None,
-        video_uid: str | None = None,
-        level: int = 1,
-        query: str = "",
-        num_threads: ThreadCount | Sequence[ThreadCount] | None = None,
-        truth: Callable[[str], TimelineRow | None] = lambda video_uid: None,
-    ) -> None:
-        self.collection, self.method, self.index, self.run_folder = collection, method, index, run_folder
-        self.state: dict[str, Any] = {}
-        self._changed: set[str] = set()
-        self.videos = Videos(collection, method, run_folder=run_folder, num_threads=num_threads)
-        self._truth, self._besides = truth, besides or {}
-        self._texts: dict[str, torch.Tensor] = {}
-        self._divided_beside: tuple[str, str, VideoHierarchy] | None = None
-        self._beside = ""
-        self._answers: tuple[Answer, ...] = ()
-        self._finder = Finder(method.embed_text, index, max_overlap=collection.profile.search.max_overlap)
-        hint = "where do I wash the pan?" if method.text_space else "these features have no text space"
-        options = {"views": list(VIEWS), "besides": list(self._besides), "texts": None, "plotly": None}
-        self._set(
-            **{"options": options | {"searchable": method.text_space, "hint": hint}, "still": False},
-            **{"level": min(max(level, 0), collection.profile.model.depth - 1), "range": None, "choice": None},
-            **{"query": "", "answers": None, "details": None, "below": None, "note": None, "heard": 0},
-            **{"pictures": None, "media": None, "edits": None, "counts": [], "theme": "auto"},
-            videos={"matches": [], "total": 0},
-        )
-        self._show_video(video_uid or collection.default_video)
-        if query:
-            self._search(query)
-
-    # What is asked of it.
+class Session(Shown):
+    """One explorer's state, and what can be asked of it (`hiero_lib.explorer.shown.Shown`)."""
 
     def do(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Do what the page asks; the values that have changed, by name.
@@ -121,60 +49,6 @@ class Session:
         self._set(heard=number if isinstance(number, int) else 0)
         return {name: self.state[name] for name in sorted(self._changed)}
 
-    @property
-    def video_uid(self) -> str:
-        """Of the video that is shown."""
-        return self.hierarchy.video_uid
-
-    @property
-    def hierarchy(self) -> VideoHierarchy:
-        """The video that is shown, with its corrections."""
-        return self._video.hierarchy
-
-    @property
-    def title(self) -> str:
-        """Above all; says where the data is the sample."""
-        sample = " of the generated sample" if self.collection.profile.is_sample else ""
-        name = self.video_uid if len(self.video_uid) <= _SHORT else self.videos.short[self.video_uid]
-        return f"{self.method.name}, video {name}{sample}"
-
-    # Values.
-
-    def _set(self, **values: Any) -> None:
-        for name, value in values.items():
-            if name not in self.state or self.state[name] != value:
-                self.state[name] = value
-                self._changed.add(name)
-
-    def _note(self, text: str, kind: str = "info") -> None:
-        self._set(note={"text": text, "kind": kind, "number": ((self.state.get("note") or {}).get("number", 0)) + 1})
-
-    def _show_video(self, uid: str) -> None:
-        self._video = self.videos.open(uid)
-        media = media_value(uid, self.videos.media(uid))
-        self._set(choice=None, details=None, range=None, media=media, pictures=None)
-        self._show_scene()
-
-    def _show_scene(self) -> None:
-        beside = (self._beside, self._hierarchy_beside(self._beside, self.video_uid)) if self._beside else None
-        shown = scene(
-            self.hierarchy,
-            name=self.video_uid,
-            title=self.title,
-            narrations=self.collection.narrations(self.video_uid),
-            truth=self._truth(self.video_uid),
-            beside=beside,
-        )
-        self._set(scene=shown, counts=counts_value(self._video), edits=edits_value(self._video))
-
-    def _hierarchy_beside(self, name: str, uid: str) -> VideoHierarchy:
-        """Divided once, and kept while it is shown: an edit does not divide it again."""
-        if self._divided_beside is None or self._divided_beside[:2] != (name, uid):
-            self._divided_beside = (name, uid, self._besides[name](uid))
-        return self._divided_beside[2]
-
-    # Actions.
-
     def _list_videos(self, message: Mapping[str, Any]) -> None:
         self._set(videos=self.videos.listed(str(message["filter"])))
 
@@ -191,14 +65,6 @@ class Session:
     def _choose(self, message: Mapping[str, Any]) -> None:
         level, start, end = int(message["level"]), float(message["start_s"]), float(message["end_s"])
         self._frame(level, (start + end) / 2)
-
-    def _frame(self, level: int, at_s: float) -> None:
-        """Choose the span of a level that goes on at a second, and find what is like it."""
-        narrations = self.collection.narrations(self.video_uid)
-        found = span_details(self.hierarchy, level=level, at_s=at_s, narrations=narrations, index=self.index)
-        details = details_value(found, self.hierarchy, self.videos.short)
-        choice = {name: details[name] for name in ("level", "start_s", "end_s")} | {"label": found.span.label}
-        self._set(level=level, choice=choice, details=details)
 
     def _divide(self, message: Mapping[str, Any]) -> None:
         given = message["count"]
@@ -218,6 +84,13 @@ class Session:
         self._after_a_change()
         self._note(f"{in_words(operation)}{'' if self._video.file is None else '; kept'}")
 
+    def _follow(self, message: Mapping[str, Any]) -> None:
+        """Divide what no correction speaks of anew, at one level."""
+        level = level_of(self.hierarchy, int(message["level"])).level
+        operation = self._video.follow(level, self.collection.profile.hierarchy)
+        self._after_a_change()
+        self._note(f"{in_words(operation)}{'' if self._video.file is None else '; kept'}")
+
     def _undo(self, message: Mapping[str, Any]) -> None:
         before = list(self._video.done)
         self._video.undo()
@@ -229,47 +102,8 @@ class Session:
         self._after_a_change()
         self._note(f"again: {in_words(self._video.done[-1])}" if self._video.done else "nothing to do again")
 
-    def _after_a_change(self) -> None:
-        choice = self.state["choice"]
-        self._show_scene()
-        if choice is not None:
-            self._frame(choice["level"], (choice["start_s"] + choice["end_s"]) / 2)
-        self._answer_anew()
-
     def _look_for(self, message: Mapping[str, Any]) -> None:
         self._search(str(message["text"]))
-
-    def _search(self, text: str) -> None:
-        """List the best answers, and frame the best one of this video."""
-        text = " ".join(text.split())
-        self._set(query=text)
-        self._answer_anew()
-        if not text:
-            self._note("")
-            return
-        here = next((answer for answer in self._answers if answer.video_uid == self.video_uid), None)
-        if here is not None:
-            self._frame(here.level, (here.start_s + here.end_s) / 2)
-
-    def _answer_anew(self) -> None:
-        text = self.state["query"]
-        if not text:
-            self._answers = ()
-            self._set(answers=None)
-            return
-        query = self._embedded(text)
-        opened = self.videos.opened
-        others = {uid: video.hierarchy for uid, video in opened.items() if uid != self.video_uid}
-        found = self._finder.find(query.numpy(), self.hierarchy, others, count=_ANSWERS)
-        self._answers = found.items
-        items = [answer_value(answer, self.video_uid, self.videos.short) for answer in found.items]
-        value = {"text": text, "items": items, "curves": curves(self.hierarchy, query)}
-        self._set(answers=value | verdict_value(found))
-
-    def _embedded(self, text: str) -> torch.Tensor:
-        if text not in self._texts:
-            self._texts[text] = self.method.embed_text([add_tag(text)])[0].float().cpu()
-        return self._texts[text]
 
     def _jump(self, message: Mapping[str, Any]) -> None:
         number = int(message["number"])
@@ -281,19 +115,35 @@ class Session:
     def _like(self, message: Mapping[str, Any]) -> None:
         self._go(str(message["uid"]), int(message["level"]), float(message["start_s"]), float(message["end_s"]))
 
-    def _go(self, uid: str, level: int, start_s: float, end_s: float) -> None:
-        """Frame a span of any video; once that is open, the answers that are listed are its own spans."""
-        if uid != self.video_uid:
-            self._show_video(uid)
-            self._answer_anew()
-        self._frame(level, (start_s + end_s) / 2)
-
     def _lay_beside(self, message: Mapping[str, Any]) -> None:
         name = str(message["name"])
         if name and name not in self._besides:
             raise DataError("there is nothing of this name to lay beside", field="name", value=name)
         self._beside = name
         self._show_scene()
+
+    def _align(self, message: Mapping[str, Any]) -> None:
+        uid = str(message["uid"])
+        if uid == self.video_uid:
+            raise DataError("choose another video than the one that is shown", field="uid", value=uid)
+        before = self._second
+        self._second = uid
+        try:
+            self._show_second()
+        except (DataError, OSError):
+            self._second = before
+            raise
+
+    def _show_collection(self, message: Mapping[str, Any]) -> None:
+        opened = {uid: video.hierarchy for uid, video in self.videos.opened.items()}
+        self._set(collection=self._map.value(opened, level=self.state["level"]))
+        self._set(mine=self._map.points_of(self.video_uid))
+
+    def _show_point(self, message: Mapping[str, Any]) -> None:
+        self._set(point=self._map.point(int(message["number"]), picture=True))
+
+    def _open_point(self, message: Mapping[str, Any]) -> None:
+        self._like(self._map.point(int(message["number"])))
 
     def _draw(self, message: Mapping[str, Any]) -> None:
         view = str(message["name"])
@@ -319,11 +169,25 @@ class Session:
         made = pictures_of(media, start_s=self.hierarchy.start_s, end_s=self.hierarchy.end_s, kept=kept)
         self._set(pictures=None if made is None else made.value())
 
+    def _preview(self, message: Mapping[str, Any]) -> None:
+        """Begin a preview of the video that is shown, stop it, or look how far it is."""
+        media = self.videos.media(self.video_uid)
+        match message["ask"]:
+            case "make":
+                self.previews.begin(self.video_uid, media)
+            case "stop":
+                self.previews.stop(self.video_uid, media)
+            case "look":
+                pass
+            case other:
+                raise DataError("make, stop or look is expected", field="ask", value=other)
+        self._show_media()
+
     def _export(self, message: Mapping[str, Any]) -> None:
         """Write the page of the video as it is shown, corrections and all."""
         folder = (self.run_folder or Path.cwd()) / "exports"
         record = record_of(self.collection, self.method, self.hierarchy, operations=self._video.done)
-        record = dataclasses.replace(record, pictures=self.state["pictures"])
+        record = dataclasses.replace(record, pictures=self.state["pictures"], aligned=self.state["aligned"])
         (page,) = export(record, folder, formats=["html"])
         self._note(f"Written: {pasted(page)}")
 
@@ -335,13 +199,19 @@ _ACTIONS: Mapping[str, Callable[[Session, Mapping[str, Any]], None]] = {
     "choose": Session._choose,
     "divide": Session._divide,
     "edit": Session._edit,
+    "follow": Session._follow,
     "undo": Session._undo,
     "redo": Session._redo,
     "search": Session._look_for,
     "jump": Session._jump,
     "like": Session._like,
     "beside": Session._lay_beside,
+    "align": Session._align,
+    "collection": Session._show_collection,
+    "point": Session._show_point,
+    "open point": Session._open_point,
     "view": Session._draw,
     "pictures": Session._make_pictures,
+    "preview": Session._preview,
     "export": Session._export,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 from hiero_lib.base.files import pasted
@@ -10,8 +11,10 @@ from hiero_lib.data.media import Media
 from hiero_lib.explorer.answers import Answers
 from hiero_lib.explorer.opened import OpenVideo
 from hiero_lib.explorer.span_details import SpanDetails
+from hiero_lib.hierarchy.agreement import agreement
 from hiero_lib.hierarchy.division import MOST_THREADS
-from hiero_lib.hierarchy.edits import agreement, in_words
+from hiero_lib.hierarchy.edits import sayings
+from hiero_lib.hierarchy.operations import in_words
 from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.search.index import Answer
 from hiero_lib.viz.rows import level_of, thread_name
@@ -34,12 +37,18 @@ def counts_value(video: OpenVideo) -> list[dict[str, Any]]:
 
 
 def edits_value(video: OpenVideo) -> dict[str, Any]:
-    """The corrections in words, where they are kept, and how far the model agrees."""
+    """The corrections in words, where they are kept, and how far the model agrees.
+
+    ``followed``: levels of which something is said, so that the rest can be divided anew.
+    """
     lines = [in_words(operation) for operation in video.done]
+    levels = [level.level for level in video.base.levels]
+    followed = [level for level in levels if lines and sayings(video.base, video.done, level)]
     found = agreement(video.base, video.hierarchy) if lines else []
     agreed = [{"level": one.level, "ari": None if math.isnan(one.ari) else one.ari} for one in found]
     saved = "" if video.file is None else pasted(video.file)
-    return {"lines": lines, "agreement": agreed, "redo": bool(video.undone), "saved": saved, "refused": video.refused}
+    about = {"redo": bool(video.undone), "saved": saved, "refused": video.refused}
+    return {"lines": lines, "agreement": agreed, "followed": followed, **about}
 
 
 def answer_value(answer: Answer, shown: str, short: dict[str, str]) -> dict[str, Any]:
@@ -74,8 +83,10 @@ def details_value(found: SpanDetails, hierarchy: VideoHierarchy, short: dict[str
     return place | {"like": here + [answer_value(answer, uid, short) for answer in found.elsewhere]}
 
 
-def media_value(uid: str, media: Media) -> dict[str, Any]:
-    """What there is of a video; ``ask`` is the size of a file that can be asked for."""
-    ask = "" if media.video is None else f"{media.video.stat().st_size / 1e6:.0f} MB"
+def media_value(uid: str, media: Media, preview: Path | None) -> dict[str, Any]:
+    """What there is of a video; ``ask`` is the size of the file that is played, ``key`` tells it from others."""
+    played = preview or media.video
+    ask = "" if played is None else f"{played.stat().st_size / 1e6:.0f} MB"
     pictured = bool(media.frames or media.video)
-    return {"key": uid, "url": None, "ask": ask, "note": media.note, "pictures": pictured}
+    key = uid if preview is None else f"{uid} {preview.name}"
+    return {"key": key, "uid": uid, "url": None, "ask": ask, "note": media.note, "pictures": pictured}

@@ -69,6 +69,7 @@ class Videos:
             while len(self.opened) >= _KEPT:
                 self.opened.pop(next(iter(self.opened)))
             self.opened[uid] = made
+        self.opened[uid] = self.opened.pop(uid)  # the last that is given up
         return self.opened[uid]
 
     def named(self, hierarchy: VideoHierarchy) -> VideoHierarchy:

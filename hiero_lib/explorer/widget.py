@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from hiero_lib.explorer.previews import MOST_BYTES
 from hiero_lib.explorer.session import Session
 from hiero_lib.front.module import explorer_css, explorer_js
 
-_MOST_BYTES = 200 * 2**20  # a longer video is not sent to the browser through the kernel
 _FROM_THE_PAGE = ("range", "choice", "level")  # that the page sets by itself
 
 
@@ -54,16 +54,17 @@ def make_widget(session: Session) -> Any:
             self.take({"heard": message.get("id", 0)})
 
         def _send_video(self) -> None:
-            video = session.videos.media(session.video_uid).video
+            video = session.played(session.video_uid)
             if video is None:
                 return
-            if video.stat().st_size > _MOST_BYTES:
-                limit = _MOST_BYTES // 2**20
-                text = f"{video.name} is larger than {limit} MB: `hiero serve` plays it, a notebook does not."
+            if video.stat().st_size > MOST_BYTES:
+                limit = MOST_BYTES // 2**20
+                text = f"{video.name} is larger than {limit} MB: make a small preview, or play it in `hiero serve`."
                 self.take({"note": {"text": text, "kind": "error", "number": -1}})
                 return
             kind = "video/webm" if video.suffix.lower() == ".webm" else "video/mp4"
-            self.send({"video": True, "type": kind, "key": session.video_uid}, buffers=[video.read_bytes()])
+            key = session.state["media"]["key"]
+            self.send({"video": True, "type": kind, "key": key}, buffers=[video.read_bytes()])
 
         def _from_page(self, change: Any) -> None:
             if session.state[change["name"]] != change["new"]:

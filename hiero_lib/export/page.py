@@ -69,8 +69,11 @@ def _values(record: VideoRecord) -> dict[str, Any]:
         **{"scene": shown, "options": options, "still": True, "theme": "auto", "heard": 0},
         "level": hierarchy.levels[min(1, len(hierarchy.levels) - 1)].level,
         "pictures": record.pictures,
-        **dict.fromkeys(("choice", "range", "answers", "details", "edits", "media", "below", "note")),
-        **{"query": "", "counts": [], "videos": {"matches": [], "total": 0}},
+        "aligned": record.aligned,
+        **dict.fromkeys(
+            ("choice", "range", "answers", "details", "edits", "media", "below", "note", "collection", "point")
+        ),
+        **{"query": "", "counts": [], "mine": [], "videos": {"matches": [], "total": 0}},
     }
 
 

@@ -17,7 +17,8 @@ from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import read_csv_table
 from hiero_lib.data.elan import Tier, read_eaf
 from hiero_lib.export.record import one_line
-from hiero_lib.hierarchy.edits import EditError, Replace, corrected
+from hiero_lib.hierarchy.edits import corrected
+from hiero_lib.hierarchy.operations import EditError, Replace
 from hiero_lib.hierarchy.spans import Span
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hiero_lib.config import ThreadGraph
 from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
-from hiero_lib.hierarchy.edits import Operation
+from hiero_lib.hierarchy.operations import Operation
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -41,7 +41,8 @@ class VideoRecord:
         narrations: of the video; may be empty.
         queries: texts for the page's similarity panel.
         operations: a person's corrections, which are made in ``hierarchy`` already.
-        pictures: of the video, for the page, as `hiero_lib.front` takes them.
+        pictures, aligned: for the page, as `hiero_lib.front` takes them: frames of the video, and a second video that
+            is aligned with it.
     """
 
     hierarchy: VideoHierarchy
@@ -54,6 +55,7 @@ class VideoRecord:
     queries: tuple[Query, ...] = ()
     operations: tuple[Operation, ...] = ()
     pictures: Mapping[str, Any] | None = None
+    aligned: Mapping[str, Any] | None = None
 
     @property
     def video_uid(self) -> str:

@@ -13,7 +13,7 @@ from hiero_lib.export.record import Query, VideoRecord, one_line
 from hiero_lib.hierarchy.collection import Collection, Phrases, named_hierarchy, phrases_of
 from hiero_lib.hierarchy.corrections import corrections_file, with_corrections
 from hiero_lib.hierarchy.division import ThreadCount
-from hiero_lib.hierarchy.edits import Operation
+from hiero_lib.hierarchy.operations import Operation
 from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.methods.method import Method
 

@@ -57,9 +57,15 @@ const editsPanel = (app) => {
   const agreement = edits.agreement.map(({ level, ari }) => `level ${level}: ${ari === null ? "all marked" : ari.toFixed(3)}`).join(", ");
   const shown = edits.lines.slice(-8);
   const list = make("ol", { className: "hx-edits", start: edits.lines.length - shown.length + 1 }, ...shown.map((line) => make("li", {}, line)));
+  const level = app.get("level");
+  const follows = edits.followed.includes(level);
+  const why = follows ? "what no correction speaks of is divided again, so that it follows them: look whether it helps, undo takes it back" : `no correction says whose anything of level ${level} is`;
+  const rest = make("button", { type: "button", className: "hx-button", disabled: !follows, title: why }, `divide the rest of level ${level} anew`);
+  rest.addEventListener("click", () => app.do("follow", { level }));
   return [
     heading(`${edits.lines.length} correction${edits.lines.length > 1 ? "s" : ""}`),
     list,
+    make("div", { className: "hx-row" }, rest),
     make("p", { className: "hx-muted" }, `Model and corrections agree (adjusted Rand index): ${agreement}.`),
     make("p", { className: "hx-muted hx-path" }, edits.saved ? `Kept in ${edits.saved}` : "Not kept: the explorer was given no run."),
   ];

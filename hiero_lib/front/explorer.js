@@ -1,12 +1,12 @@
 // The explorer: one module for the notebook (anywidget), the served page and the exported one. It asks `model` for
 // values (get, set, save_changes, on) and sends it what is done (send); see hiero_lib/explorer/session.py.
 
-const MOST_LANES = 40; // of the threads with the most seconds, before one asks for all
 const ANSWER_MS = 6000; // without an answer for so long, one is told
+const PATIENCE = { collection: 10, align: 3 }; // times as long, for what takes long the first time
 
 let apps = 0;
 
-class App extends Keyed {
+class App extends Choosing {
   constructor(model, node) {
     super();
     [this.model, this.number, this.sent, this.heard, this.pictures] = [model, ++apps, 0, 0, null];
@@ -21,8 +21,10 @@ class App extends Keyed {
     const changes = {
       ...{ scene: () => this.showScene(), pictures: () => this.loadPictures(), media: () => this.showMedia() },
       ...{ choice: () => this.showChoice(), details: () => this.showSide(), answers: () => this.showAnswers() },
-      ...{ edits: () => this.showEdits(), videos: () => this.picker.show(), level: () => this.showRows() },
-      ...{ counts: () => this.showTools(), note: () => this.showNote(), below: () => this.figures.show() },
+      ...{ edits: () => this.showEdits(), level: () => this.showRows(), preview: () => this.showPreview() },
+      ...{ videos: () => (this.picker.show(), this.aligned.picker.show()), aligned: () => this.aligned.show() },
+      ...{ collection: () => this.collection.show(), mine: () => this.collection.draw(), point: () => this.collection.showPoint() },
+      ...{ counts: () => this.showTools(), note: () => (this.showNote(), this.collection.refused()), below: () => this.figures.show() },
       ...{ heard: () => this.hear(this.get("heard")), query: () => this.showQuery(), still: () => this.showTools() },
     };
     for (const [name, action] of Object.entries(changes)) {
@@ -35,11 +37,13 @@ class App extends Keyed {
     this.loadPictures();
     this.showScene();
     this.showMedia();
+    this.showPreview();
     this.showNote();
     this.view.listeners.add((what) => this.moved(what));
   }
 
   close() {
+    clearInterval(this.looking);
     for (const off of this.off) off();
     this.root.remove();
   }
@@ -65,7 +69,7 @@ class App extends Keyed {
     if (this.get("still")) return;
     clearTimeout(this.waiting);
     this.root.classList.add("hx-waits");
-    this.waiting = setTimeout(() => this.gone(), ANSWER_MS);
+    this.waiting = setTimeout(() => this.gone(), ANSWER_MS * (PATIENCE[name] || 1));
   }
 
   gone() {
@@ -95,7 +99,10 @@ class App extends Keyed {
 
   build() {
     const button = (text, title, action) => make("button", { type: "button", className: "hx-button", title, onclick: action }, text);
-    this.picker = new Picker(this);
+    const name = () => (this.get("scene") || { name: "" }).name;
+    this.picker = new Picker(this, { label: "video", shown: name, act: (uid) => this.do("open", { uid }) });
+    this.aligned = new Aligned(this);
+    this.collection = new Collection(this);
     this.search = make("input", { type: "search", className: "hx-search", "aria-label": "search in plain words" });
     this.search.addEventListener("keydown", (event) => {
       if (event.key === "Enter") this.do("search", { text: this.search.value });
@@ -137,12 +144,12 @@ class App extends Keyed {
       this.showLanes();
     });
     this.stage = make("div", { className: "hx-stage" });
-    [this.found, this.about, this.edited] = ["hx-found", "hx-about", "hx-edited"].map((className) => make("div", { className }));
+    [this.previewed, this.found, this.about, this.edited] = ["hx-preview", "hx-found", "hx-about", "hx-edited"].map((className) => make("div", { className }));
     this.tip = make("div", { className: "hx-tip", hidden: true, "aria-hidden": "true" });
     this.title = make("h2", { className: "hx-title" });
     this.working = make("span", { className: "hx-row hx-working" }, this.undo, this.redo, this.exported);
     this.dividing = make("label", { className: "hx-row" }, "threads ", this.count, this.auto);
-    this.tools = make("div", { className: "hx-tools" }, this.levels, this.dividing, this.zoom, this.shown, this.beside);
+    this.tools = make("div", { className: "hx-tools" }, this.levels, this.dividing, this.zoom, this.shown, this.beside, this.aligned.picker.node);
     this.root.append(
       this.title,
       make("div", { className: "hx-bar" }, this.picker.node, this.search, this.stored, this.working, this.help),
@@ -151,8 +158,8 @@ class App extends Keyed {
       make(
         "div",
         { className: "hx-main" },
-        make("div", { className: "hx-left" }, this.tools, this.overview.node, this.timeline.node, this.figures.tabs, this.lanes.node, this.more, this.figures.plot),
-        make("div", { className: "hx-side" }, this.stage, this.found, this.about, this.edited),
+        make("div", { className: "hx-left" }, this.tools, this.overview.node, this.timeline.node, this.aligned.node, this.figures.tabs, this.lanes.node, this.more, this.collection.node, this.figures.plot),
+        make("div", { className: "hx-side" }, this.stage, this.previewed, this.found, this.about, this.edited),
       ),
       this.tip,
     );
@@ -177,7 +184,7 @@ class App extends Keyed {
       if (this.root.dataset.theme === theme) return;
       const first = !this.root.dataset.theme;
       this.root.dataset.theme = theme;
-      for (const tracks of [this.timeline, this.lanes, this.overview]) tracks.draw();
+      for (const tracks of [this.timeline, this.lanes, this.overview, this.aligned, this.collection]) tracks.draw();
       if (!first) this.figures.ask();
     };
     system.addEventListener("change", follow);
@@ -188,24 +195,7 @@ class App extends Keyed {
     follow();
   }
 
-  // The video, its rows and threads.
-
-  thread(label) {
-    const scene = this.get("scene");
-    return scene.threads[label] || { name: null, color: "#8C8C8C", ink: "#000000" };
-  }
-  threadName(label) {
-    const { name } = this.thread(label);
-    if (label < 0) return "no thread";
-    return name ? `${label} ${name}` : `thread ${label}`;
-  }
-  spansOf(level) {
-    const found = this.get("scene").levels.find((one) => one.level === level);
-    return found ? found.spans : [];
-  }
-  threadsOf(level) {
-    return [...new Set(this.spansOf(level).map(([, , label]) => label))].sort((a, b) => a - b);
-  }
+  // The video, and the tools above its rows.
 
   showScene() {
     const scene = this.get("scene");
@@ -226,81 +216,6 @@ class App extends Keyed {
     this.figures.show();
     this.showAnswers();
     this.moved("range");
-  }
-
-  rowOf(scene, level, { beside = false, name = `level ${level.level}` } = {}) {
-    return {
-      ...{ id: `${beside ? "beside" : "level"}-${level.level}`, name, kind: "spans", height: beside ? 22 : 36 },
-      ...{ spans: level.spans, level: level.level, beside, movable: !beside && !this.get("still") },
-      color: (label) => this.thread(label).color,
-      ink: (label) => this.thread(label).ink,
-      text: (label) => [this.thread(label).name || (label < 0 ? "" : String(label)), label < 0 ? "" : String(label)],
-      describe: (n) => {
-        const [start, end, label, wrong] = level.spans[n];
-        return `${this.threadName(label)}, ${between(start, end)}${wrong ? ", marked as wrong" : ""}`;
-      },
-    };
-  }
-
-  showRows() {
-    const scene = this.get("scene");
-    const level = this.get("level");
-    const rows = scene.levels.map((one) => this.rowOf(scene, one));
-    const { truth, beside } = scene;
-    if (beside) {
-      rows.push(...beside.levels.map((one) => this.rowOf(scene, one, { beside: true, name: `${beside.name}, ${one.level}` })));
-      const differs = beside.differs.find((one) => one.level === level);
-      if (differs) {
-        const [color, ink, text, describe] = [() => "#D55E00", () => "#000000", () => ["", ""], () => "the two differ here"];
-        const about = { id: "differs", name: `differ in ${Math.round(100 * differs.share)} %`, kind: "spans", height: 12 };
-        rows.push({ ...about, spans: differs.spans, color, ink, text, describe });
-      }
-    }
-    if (truth) {
-      rows.push({
-        ...{ id: "truth", name: truth.name, kind: "spans", height: 30, spans: truth.spans, hatched: true },
-        color: (label) => (truth.labels[label] || { color: "#8C8C8C" }).color,
-        ink: (label) => (truth.labels[label] || { ink: "#000" }).ink,
-        text: (label) => [truth.labels[label] ? truth.labels[label].name : "", ""],
-        describe: (n) => `${truth.labels[truth.spans[n][2]] ? truth.labels[truth.spans[n][2]].name : "none"}, ${between(truth.spans[n][0], truth.spans[n][1])}`,
-      });
-    }
-    const answers = this.get("answers");
-    if (answers && answers.curves) {
-      const curve = answers.curves.find((one) => one.level === level) || answers.curves[0];
-      const [low, high] = [Math.min(...curve.values), Math.max(...curve.values)];
-      rows.push({ id: "curve", name: "similarity", kind: "curve", height: 44, times: curve.times, values: curve.values, low, high, threshold: answers.threshold });
-    }
-    if (scene.narrations.length) rows.push({ id: "narrations", name: "narrations", kind: "ticks", height: 18, times: scene.narrations.map(([time]) => time) });
-    if (this.pictures) rows.push({ id: "frames", name: "frames", kind: "frames", height: 44 });
-    this.timeline.set(rows);
-    this.overview.set(scene.levels[0].spans, (label) => this.thread(label).color);
-    this.showLanes();
-    this.showTools();
-    this.showChoice();
-  }
-
-  showLanes() {
-    const scene = this.get("scene");
-    const level = this.get("level");
-    const of = scene.levels.find((one) => one.level === level);
-    const seconds = new Map();
-    for (const [start, end, label] of of.spans) seconds.set(label, (seconds.get(label) || 0) + end - start);
-    const most = this.allLanes ? Infinity : MOST_LANES;
-    const longest = [...seconds.keys()].sort((a, b) => seconds.get(b) - seconds.get(a)).slice(0, most);
-    const lanes = longest.sort((a, b) => a - b).map((label) => {
-      const row = this.rowOf(scene, { level, spans: of.spans.filter((span) => span[2] === label) });
-      const span = row.spans.reduce((best, one) => (one[1] - one[0] > best[1] - best[0] ? one : best));
-      return {
-        ...row,
-        ...{ id: `lane-${label}`, name: this.threadName(label), note: clock(seconds.get(label)), label, movable: false },
-        ...{ height: this.pictures ? 36 : 24, swatch: this.thread(label).color, text: () => ["", ""] },
-        picture: (span[0] + span[1]) / 2,
-      };
-    });
-    this.lanes.set(lanes);
-    this.more.hidden = seconds.size <= MOST_LANES || this.allLanes || this.figures.tab !== "threads";
-    this.more.textContent = `all ${seconds.size} threads`;
   }
 
   showTools() {
@@ -324,7 +239,7 @@ class App extends Keyed {
     const { besides = [], texts = null, searchable = true, hint = "" } = this.get("options") || {};
     this.beside.hidden = still || !besides.length;
     this.beside.replaceChildren(make("option", { value: "" }, "nothing beside"), ...besides.map((name) => make("option", { value: name, selected: Boolean(scene.beside) && scene.beside.name === name }, name)));
-    this.picker.node.hidden = this.working.hidden = still;
+    this.picker.node.hidden = this.aligned.picker.node.hidden = this.working.hidden = still;
     this.search.hidden = texts !== null;
     this.search.disabled = !searchable;
     this.search.placeholder = hint;
@@ -339,90 +254,6 @@ class App extends Keyed {
     this.model.save_changes();
     this.do("level", { level });
     this.showRows();
-  }
-
-  // The chosen span.
-
-  choose(row, number, time) {
-    const [start_s, end_s, label] = row.spans[number];
-    const choice = { level: row.level, start_s, end_s, label };
-    this.model.set("choice", choice);
-    if (this.get("level") !== row.level) this.model.set("level", row.level);
-    this.model.save_changes();
-    this.view.reveal(start_s, end_s);
-    this.view.seek(time === undefined ? start_s : time);
-    this.seekVideo(this.view.playhead);
-    this.showRows();
-    clearTimeout(this.asking);
-    this.asking = setTimeout(() => this.do("choose", choice), 120); // held arrows ask once
-  }
-
-  isChosen(span) {
-    const choice = this.get("choice");
-    return Boolean(choice) && choice.level === span.level && Math.abs(choice.start_s - span.start_s) < 1e-3 && Math.abs(choice.end_s - span.end_s) < 1e-3;
-  }
-
-  chosenSpan() {
-    const choice = this.get("choice");
-    if (!choice || choice.level === undefined) return null;
-    const spans = this.spansOf(choice.level);
-    const found = spans[rowAt(spans, choice.start_s + 1e-6)];
-    if (!found || Math.abs(found[0] - choice.start_s) > 1e-3) return null;
-    return { level: choice.level, start_s: found[0], end_s: found[1], label: found[2], wrong: found[3] };
-  }
-
-  showChoice() {
-    const span = this.chosenSpan();
-    const key = span && `${this.uid} ${span.level} ${span.start_s} ${span.end_s}`;
-    this.timeline.chosen = this.lanes.chosen = span;
-    if (key && key !== this.shownKey) {
-      this.view.reveal(span.start_s, span.end_s);
-      if (this.view.playhead < span.start_s || this.view.playhead >= span.end_s) this.seek(span.start_s);
-      this.spoken.textContent = `level ${span.level}, ${this.threadName(span.label)}, ${between(span.start_s, span.end_s)}`;
-    }
-    this.shownKey = key;
-    this.timeline.draw();
-    this.lanes.draw();
-    this.showSide();
-  }
-
-  focusChosen() {
-    const level = this.get("level");
-    const cursor = this.timeline.cursors.querySelector(`[data-row="level-${level}"]`);
-    if (cursor) cursor.focus();
-  }
-
-  step(by) {
-    const level = this.get("level");
-    const row = this.timeline.rows.find((one) => one.id === `level-${level}`);
-    if (!row || !row.spans.length) return;
-    const now = this.timeline.chosenIn(row);
-    const number = now >= 0 ? now + by : Math.max(0, rowAt(row.spans, this.view.playhead));
-    if (number >= 0 && number < row.spans.length) this.choose(row, number);
-  }
-
-  stepLevel(by) {
-    const numbers = this.get("scene").levels.map((one) => one.level);
-    const level = this.get("level") + by;
-    if (!numbers.includes(level)) return;
-    const row = this.timeline.rows.find((one) => one.id === `level-${level}`);
-    const number = Math.max(0, rowAt(row.spans, this.view.playhead));
-    this.choose(row, number, this.view.playhead);
-  }
-
-  showSide() {
-    this.redrawPanel(this.about, spanPanel(this));
-    this.redrawPanel(this.found, answersPanel(this));
-  }
-
-  /** New content, without taking the focus from a field that is being filled in. */
-  redrawPanel(panel, parts) {
-    const focused = panel.contains(this.root.getRootNode().activeElement) ? this.root.getRootNode().activeElement : null;
-    const label = focused && (focused.getAttribute("aria-label") || focused.textContent);
-    panel.replaceChildren(...parts);
-    if (!label) return;
-    const again = [...panel.querySelectorAll("button, input, select")].find((one) => (one.getAttribute("aria-label") || one.textContent) === label);
-    if (again) again.focus();
   }
 
   showEdits() {

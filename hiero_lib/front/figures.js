@@ -1,4 +1,5 @@
-// The figures below the timeline that plotly draws; plotly.js is fetched from the kernel when the first is asked for.
+// What stands below the timeline: the lanes of threads, the collection, and the figures that plotly draws, whose
+// plotly.js is fetched from the kernel when the first is asked for.
 
 const RANGED = ["query", "levels", "similarity, in time"]; // figures whose axis is time
 
@@ -12,7 +13,7 @@ class Figures {
 
   showTabs() {
     const { views = [] } = this.app.get("options") || {};
-    const names = ["threads", ...views];
+    const names = ["threads", ...views, ...(this.app.get("still") ? [] : ["collection"])];
     this.tabs.hidden = names.length < 2;
     if (this.tabs.children.length !== names.length) {
       this.tabs.replaceChildren(
@@ -30,15 +31,19 @@ class Figures {
   }
 
   ask() {
-    if (this.tab !== "threads") this.app.do("view", { name: this.tab, theme: this.app.root.dataset.theme });
+    if (this.tab === "collection") this.app.collection.ask();
+    else if (this.tab !== "threads") this.app.do("view", { name: this.tab, theme: this.app.root.dataset.theme });
   }
 
   async show() {
     const lanes = this.tab === "threads";
     this.app.lanes.node.hidden = !lanes;
     if (!lanes) this.app.more.hidden = true;
-    this.plot.hidden = lanes;
-    if (lanes) return;
+    const collection = this.tab === "collection";
+    this.app.collection.node.hidden = !collection;
+    this.plot.hidden = lanes || collection;
+    if (collection) this.app.collection.show();
+    if (this.plot.hidden) return;
     const below = this.app.get("below");
     if (!below || below.view !== this.tab) return;
     const Plotly = await this.plotly();

@@ -11,13 +11,22 @@ from importlib import resources
 
 PARTS = (
     "time.js",
+    "view.js",
+    "pictures.js",
+    "drawing.js",
+    "pointing.js",
     "tracks.js",
     "overview.js",
     "panels.js",
+    "aligned.js",
+    "collection.js",
     "corrections.js",
     "figures.js",
+    "preview.js",
     "stage.js",
     "keys.js",
+    "rows.js",
+    "choice.js",
     "explorer.js",
 )
 

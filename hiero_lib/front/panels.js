@@ -1,16 +1,19 @@
 // The panels beside the tracks: the menu of videos, answers, what belongs to a span, corrections.
 // Every text of the data is put in by textContent (see `make`), never as markup.
 
-/** A menu with a filter: the kernel sends the first matches, so that 8,000 videos are as quick as three. */
+/**
+ * A menu with a filter: the kernel sends the first matches, so that 8,000 videos are as quick as three.
+ * shown(): what stands in it while it is closed; act(uid): a video is chosen.
+ */
 class Picker {
-  constructor(app) {
-    this.app = app;
+  constructor(app, { label, placeholder = "", shown, act }) {
+    Object.assign(this, { app, shown, act });
     this.input = make("input", {
       ...{ type: "text", className: "hx-picker-input", role: "combobox", autocomplete: "off", spellcheck: false },
-      ...{ "aria-label": "video", "aria-expanded": "false", "aria-autocomplete": "list" },
+      ...{ "aria-label": label, placeholder, "aria-expanded": "false", "aria-autocomplete": "list" },
     });
     this.list = make("div", { className: "hx-options", role: "listbox", hidden: true, "aria-label": "videos" });
-    this.list.id = `hx-videos-${app.number}`;
+    this.list.id = `hx-${label.replace(/\W+/g, "-")}-${app.number}`;
     this.input.setAttribute("aria-controls", this.list.id);
     this.node = make("div", { className: "hx-picker" }, this.input, this.list);
     this.input.addEventListener("focus", () => {
@@ -39,9 +42,8 @@ class Picker {
   }
 
   show() {
-    const scene = this.app.get("scene");
     if (!this.opened) {
-      this.input.value = scene ? scene.name : "";
+      this.input.value = this.shown();
       return;
     }
     const { matches, total } = this.app.get("videos");
@@ -90,7 +92,7 @@ class Picker {
     this.opened = false;
     this.close();
     this.input.blur();
-    this.app.do("open", { uid: video.uid });
+    this.act(video.uid);
   }
 }
 

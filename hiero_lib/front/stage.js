@@ -1,5 +1,7 @@
 // The video beside the tracks, or frames of it, and the playhead that they share with the tracks. `App` extends it.
 
+const CANNOT_PLAY = "The browser cannot play this video; its frames are shown.";
+
 class Stage {
   seek(time) {
     this.view.seek(time);
@@ -52,6 +54,14 @@ class Stage {
     this.showFrame();
   }
 
+  showPreview() {
+    this.redrawPanel(this.previewed, previewPanel(this));
+    const making = (this.get("preview") || {}).state === "making";
+    if (!making) clearInterval(this.looking);
+    if (!making) this.looking = null;
+    else if (!this.looking) this.looking = setInterval(() => this.heard >= this.sent && this.do("preview", { ask: "look" }), LOOK_MS);
+  }
+
   play(url, key) {
     const video = make("video", { src: url, controls: true, muted: true, preload: "metadata", "aria-label": "the video" });
     video.dataset.of = key;
@@ -65,11 +75,12 @@ class Stage {
     video.addEventListener("play", follow);
     video.addEventListener("seeked", () => video.paused && this.view.seek(video.currentTime));
     video.addEventListener("loadedmetadata", () => {
+      if (this.status.textContent === CANNOT_PLAY) this.say("");
       if (this.view.playhead > 0) video.currentTime = this.view.playhead;
     });
     video.addEventListener("error", () => {
       this.video = null;
-      this.say("The browser cannot play this video; its frames are shown.", "error");
+      this.say(CANNOT_PLAY, "error");
       this.stage.replaceChildren();
       this.showFrame();
     });
@@ -90,7 +101,11 @@ class Stage {
     const [from, to] = this.view.range;
     if (near && (number >= 0 || Math.abs(near[0] - time) < (to - from) / 50)) lines.push(make("div", { className: "hx-muted" }, `${clock(near[0], 1)} “${near[1]}”`));
     const frame = frameOf(this.pictures, time, 90);
-    this.tip.replaceChildren(...(frame ? [frame] : []), make("div", {}, ...lines));
+    this.showTip([...(frame ? [frame] : []), make("div", {}, ...lines)], event);
+  }
+
+  showTip(parts, event) {
+    this.tip.replaceChildren(...parts);
     this.tip.hidden = false;
     const box = this.root.getBoundingClientRect();
     const room = this.tip.offsetWidth;

@@ -22,7 +22,8 @@ from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import file_slug, read_json, safe_name, write_json
 from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.hierarchy.division import ThreadCount
-from hiero_lib.hierarchy.edits import LONGEST_NAME, Assign, Operation, Replace, corrected
+from hiero_lib.hierarchy.edits import corrected
+from hiero_lib.hierarchy.operations import LONGEST_NAME, Assign, Follow, Operation, Replace
 from hiero_lib.hierarchy.spans import Span
 from hiero_lib.hierarchy.video import VideoHierarchy
 
@@ -144,6 +145,9 @@ def operation_value(operation: Operation) -> dict[str, Any]:
         ]
         names = [{"thread": thread, "name": name} for thread, name in operation.names.items()]
         return {"operation": "replace", "level": operation.level, "spans": spans, "names": names}
+    if isinstance(operation, Follow):
+        spans = [{"start_s": span.start_s, "end_s": span.end_s, "thread": span.label} for span in operation.spans]
+        return {"operation": "follow", "level": operation.level, "spans": spans}
     return {"operation": type(operation).__name__.lower(), **dataclasses.asdict(operation)}
 
 
@@ -222,6 +226,10 @@ class _Reader:
             raise DataError(problem, file=self.file, field=f"{field}.{key}")
         if kind is Replace:
             return self._replace(given, field)
+        if kind is Follow:
+            spans = enumerate(self.list(given["spans"], f"{field}.spans"))
+            followed = tuple(self._span(self.object(one, at := f"{field}.spans[{row}]"), at) for row, one in spans)
+            return Follow(self.whole(given["level"], f"{field}.level"), followed)
         new = kind is Assign  # may be to a new thread
         values = {key: self._value(key, one, f"{field}.{key}", optional=new) for key, one in given.items()}
         made: Operation = kind(**values)
@@ -250,8 +258,7 @@ class _Reader:
         for row, one in enumerate(self.list(given["spans"], f"{field}.spans")):
             at = f"{field}.spans[{row}]"
             span = self.object(one, at)
-            start, end = (self.seconds(span.get(key), f"{at}.{key}") for key in ("start_s", "end_s"))
-            spans.append(Span(start, end, self.whole(span.get("thread"), f"{at}.thread", least=-1)))
+            spans.append(self._span(span, at))
             if self.flag(span.get("wrong", False), f"{at}.wrong"):
                 wrong.add(row)
         names: dict[int, str] = {}
@@ -262,6 +269,10 @@ class _Reader:
                 named.get("name"), f"{at}.name"
             )
         return Replace(self.whole(given["level"], f"{field}.level"), tuple(spans), names, frozenset(wrong))
+
+    def _span(self, given: Mapping[str, Any], at: str) -> Span:
+        start, end = (self.seconds(given.get(key), f"{at}.{key}") for key in ("start_s", "end_s"))
+        return Span(start, end, self.whole(given.get("thread"), f"{at}.thread", least=-1))
 
     def _of(self, value: Any, kind: type, what: str, field: str) -> Any:
         if not isinstance(value, kind):

@@ -69,13 +69,8 @@ class LevelDivision:
 
     def __init__(self, x: Tensor, node_s: float, config: HierarchyConfig) -> None:
         self._config = config
-        block = 1
-        while -(-len(x) // block) > config.most_points:
-            block *= 2
-        self._point_of = np.arange(len(x)) // block
-        size = torch.from_numpy(np.bincount(self._point_of)).to(x.device)
-        self._points = sum_runs(x.detach().float(), block) / size[:, None] if block > 1 else x.detach()
-        self._point_s = node_s * block
+        self._point_of, self._points = points_of(x, config.most_points)
+        self._point_s = node_s * int((self._point_of == 0).sum())
         self._switch_cost = config.coherence_s / self._point_s
         self._whole: Partition | None = None
         self._cut: dict[ThreadCount, NDArray[np.int64]] = {}  # the whole level, as it was divided before
@@ -136,6 +131,22 @@ class LevelDivision:
         self, points: Tensor, partition: Partition, count: int, where: NDArray[np.int64] | None = None
     ) -> NDArray[np.int64]:
         return coherent(points, partition(count).cpu().numpy(), switch_cost=self._switch_cost, where=where)
+
+
+def points_of(x: Tensor, most: int) -> tuple[NDArray[np.int64], Tensor]:
+    """Up to ``most`` points of a level: its nodes ``x [n, C]``, or means of 2, 4, 8, ... neighbours in time.
+
+    Returns:
+        ``[n]`` the point of each node, and the points ``[p, C]``.
+    """
+    block = 1
+    while -(-len(x) // block) > most:
+        block *= 2
+    point_of = np.arange(len(x)) // block
+    if block == 1:
+        return point_of, x.detach()
+    size = torch.from_numpy(np.bincount(point_of)).to(x.device)
+    return point_of, sum_runs(x.detach().float(), block) / size[:, None]
 
 
 def shares(count: int, sizes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -3,116 +3,82 @@
 What the model found is the base; a corrected video is the base with operations done one after the other, so that
 undoing is leaving the last one out. Spans follow each other without overlap before and after. Levels are corrected
 each for itself: a thread may then lie in several of the level above, and its parent is the one that covers most.
+
+Of each second it is known which correction was the last to say whose it is (`sayings`): a merged or split thread's,
+those that were assigned, those between a border's two places and a node on either side of it, those that a file has
+otherwise. What is said last stands; a mark as wrong takes back what was said, and says nothing of what is right.
 """
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hiero_lib.base.errors import DataError
+from hiero_lib.hierarchy.operations import (
+    LONGEST_NAME,
+    Assign,
+    Border,
+    EditError,
+    Follow,
+    Mark,
+    Merge,
+    Operation,
+    Rename,
+    Replace,
+    Split,
+    in_words,
+)
 from hiero_lib.hierarchy.spans import Span, shared_seconds
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 
 _SAME_S = 1.5e-3  # two borders, which are whole milliseconds
-LONGEST_NAME = 200
-
-
-class EditError(DataError):
-    """A correction that cannot be made: what it names is not there, or nothing would be left."""
-
-
-@dataclass(frozen=True)
-class Rename:
-    """A thread's name, at every level; an empty one takes it away."""
-
-    thread: int
-    name: str
-
-
-@dataclass(frozen=True)
-class Merge:
-    """All spans of a thread become another's, at one level."""
-
-    level: int
-    thread: int
-    into: int
-
-
-@dataclass(frozen=True)
-class Split:
-    """What a thread does from a second on is a new thread, at one level."""
-
-    level: int
-    thread: int
-    at_s: float
-
-
-@dataclass(frozen=True)
-class Assign:
-    """Seconds of a level belong to a thread; None: to a new one."""
-
-    level: int
-    start_s: float
-    end_s: float
-    thread: int | None
-
-
-@dataclass(frozen=True)
-class Border:
-    """The border between two neighbours, which is at ``at_s``, is at ``to_s``."""
-
-    level: int
-    at_s: float
-    to_s: float
-
-
-@dataclass(frozen=True)
-class Mark:
-    """Seconds of a level are marked as wrong, whatever is right; or the mark is taken away."""
-
-    level: int
-    start_s: float
-    end_s: float
-    wrong: bool
-
-
-@dataclass(frozen=True)
-class Replace:
-    """A whole level as another program has it: spans in time order, names of threads, rows marked as wrong."""
-
-    level: int
-    spans: tuple[Span, ...]
-    names: Mapping[int, str]
-    wrong: frozenset[int] = frozenset()
-
-
-Operation: TypeAlias = Rename | Merge | Split | Assign | Border | Mark | Replace
 
 
 @dataclass(frozen=True)
 class _Piece:
+    """``said``: number of the correction that was the last to say whose these seconds are; 0: none has."""
+
     start_s: float
     end_s: float
     label: int
     wrong: bool
+    said: int = 0
+
+
+@dataclass(frozen=True)
+class Saying:
+    """Seconds ``[start_s, end_s)`` of a level are of ``thread``, by the correction of this number, from 1."""
+
+    start_s: float
+    end_s: float
+    thread: int
+    number: int
 
 
 @dataclass
 class _Draft:
-    """Levels while they are corrected; ``free`` is the next number that no thread has had."""
+    """Levels while they are corrected; ``free`` is the next number that no thread has had.
+
+    ``made``: the corrections up to the one that is being made.
+    """
 
     hierarchy: VideoHierarchy
     levels: dict[int, list[_Piece]]
     names: dict[int, str]
     free: int
+    made: list[Operation] = dataclasses.field(default_factory=list)
+
+    @property
+    def number(self) -> int:
+        return len(self.made)
 
     def new_thread(self) -> int:
         self.free += 1
@@ -134,45 +100,32 @@ def corrected(hierarchy: VideoHierarchy, operations: Iterable[Operation]) -> Vid
     Raises:
         EditError: an operation cannot be made; names it by its number.
     """
+    return _rebuilt(_replayed(hierarchy, operations))
+
+
+def sayings(hierarchy: VideoHierarchy, operations: Iterable[Operation], level: int) -> list[Saying]:
+    """What corrections say of a level, in time order; of what it leaves out, none says whose it is.
+
+    Raises:
+        EditError: as `corrected`, or there is no such level.
+    """
+    pieces = _replayed(hierarchy, operations).pieces(level)
+    return [Saying(one.start_s, one.end_s, one.label, one.said) for one in pieces if one.said]
+
+
+def _replayed(hierarchy: VideoHierarchy, operations: Iterable[Operation]) -> _Draft:
     names = {thread: name for level in hierarchy.levels for thread, name in level.names.items()}
     labels = {span.label for level in hierarchy.levels for span in level.spans}
     pieces = {level.level: _pieces(level.spans, level.wrong) for level in hierarchy.levels}
     draft = _Draft(hierarchy, pieces, names, max(labels, default=-1) + 1)
-    for number, operation in enumerate(operations, start=1):
+    for operation in operations:
+        draft.made.append(operation)
         try:
             _MAKE[type(operation)](draft, operation)
         except EditError as error:
-            error.add_note(f"correction {number}: {in_words(operation)}")
+            error.add_note(f"correction {draft.number}: {in_words(operation)}")
             raise
-    return _rebuilt(draft)
-
-
-def in_words(operation: Operation) -> str:
-    """An operation in a line for people."""
-    match operation:
-        case Rename(thread, name):
-            return f"thread {thread} is “{name}”" if name else f"thread {thread} has no name"
-        case Merge(level, thread, into):
-            return f"level {level}: thread {thread} merged into {into}"
-        case Split(level, thread, at_s):
-            return f"level {level}: thread {thread} split at {_clock(at_s)}"
-        case Assign(level, start_s, end_s, to):
-            whose = "a thread of its own" if to is None else "no thread" if to < 0 else f"thread {to}"
-            return f"level {level}: {_clock(start_s)} to {_clock(end_s)} is {whose}"
-        case Border(level, at_s, to_s):
-            return f"level {level}: border from {_clock(at_s)} to {_clock(to_s)}"
-        case Mark(level, start_s, end_s, wrong):
-            return f"level {level}: {_clock(start_s)} to {_clock(end_s)} {'marked as wrong' if wrong else 'unmarked'}"
-        case Replace(level, spans, _, _):
-            return f"level {level}: {len(spans)} spans as read from a file"
-
-
-def _clock(seconds: float) -> str:
-    if not math.isfinite(seconds):
-        return str(seconds)
-    minutes, rest = divmod(round(seconds * 10), 600)
-    hours, minutes = divmod(minutes, 60)
-    return (f"{hours}:" if hours else "") + f"{minutes:02d}:{rest / 10:04.1f}"
+    return draft
 
 
 def _rename(draft: _Draft, operation: Rename) -> None:
@@ -198,8 +151,9 @@ def _merge(draft: _Draft, operation: Merge) -> None:
     draft.check_thread(operation.level, operation.into, "into")
     if operation.thread == operation.into:
         raise EditError("a thread cannot be merged into itself", field="into", value=operation.into)
+    both = (operation.thread, operation.into)
     draft.levels[operation.level] = [
-        dataclasses.replace(piece, label=operation.into) if piece.label == operation.thread else piece
+        dataclasses.replace(piece, label=operation.into, said=draft.number) if piece.label in both else piece
         for piece in draft.pieces(operation.level)
     ]
 
@@ -213,7 +167,9 @@ def _split(draft: _Draft, operation: Split) -> None:
         raise EditError("nothing of the thread lies on one side of it", field="at_s", value=at_s)
     new = draft.new_thread()
     draft.levels[operation.level] = [
-        dataclasses.replace(piece, label=new) if piece.label == operation.thread and piece.start_s >= at_s else piece
+        dataclasses.replace(piece, label=new if piece.start_s >= at_s else piece.label, said=draft.number)
+        if piece.label == operation.thread
+        else piece
         for piece in pieces
     ]
 
@@ -224,11 +180,12 @@ def _assign(draft: _Draft, operation: Assign) -> None:
         thread = draft.new_thread()
     elif thread >= 0:
         draft.check_thread(operation.level, thread)
-    _within(draft, operation, lambda piece: dataclasses.replace(piece, label=thread))
+    _within(draft, operation, lambda piece: dataclasses.replace(piece, label=thread, said=draft.number))
 
 
 def _mark(draft: _Draft, operation: Mark) -> None:
-    _within(draft, operation, lambda piece: dataclasses.replace(piece, wrong=operation.wrong))
+    wrong = operation.wrong
+    _within(draft, operation, lambda one: dataclasses.replace(one, wrong=wrong, said=0 if wrong else one.said))
 
 
 def _within(draft: _Draft, operation: Assign | Mark, change: Callable[[_Piece], _Piece]) -> None:
@@ -236,8 +193,7 @@ def _within(draft: _Draft, operation: Assign | Mark, change: Callable[[_Piece], 
     start, end = _time(operation.start_s, "start_s"), _time(operation.end_s, "end_s")
     if not start < end:
         raise EditError("a span ends after it starts", field="end_s", value=end)
-    pieces = _cut(_cut(draft.pieces(operation.level), start), end)
-    inside = [start <= piece.start_s and piece.end_s <= end for piece in pieces]
+    pieces, inside = _between(draft.pieces(operation.level), start, end)
     if not any(inside):
         raise EditError("there is nothing of the video", field="start_s", value=start)
     draft.levels[operation.level] = [change(piece) if hit else piece for piece, hit in zip(pieces, inside)]
@@ -245,31 +201,75 @@ def _within(draft: _Draft, operation: Assign | Mark, change: Callable[[_Piece], 
 
 def _border(draft: _Draft, operation: Border) -> None:
     pieces = draft.pieces(operation.level)
+    spans = _joined(pieces)
     to_s = _time(operation.to_s, "to_s")
-    for row in range(1, len(pieces)):
-        before, after = pieces[row - 1], pieces[row]
+    for before, after in itertools.pairwise(spans):
         if abs(before.end_s - operation.at_s) < _SAME_S and abs(after.start_s - operation.at_s) < _SAME_S:
             if not before.start_s < to_s < after.end_s:
                 problem = f"a border moves between {before.start_s} and {after.end_s} s, its neighbours' ends"
                 raise EditError(problem, field="to_s", value=to_s)
-            moved = [dataclasses.replace(before, end_s=to_s), dataclasses.replace(after, start_s=to_s)]
-            draft.levels[operation.level] = [*pieces[: row - 1], *moved, *pieces[row + 1 :]]
+            # A node on either side is said too: else the border would not stay where it was put.
+            node_s = next(one.stride_s for one in draft.hierarchy.levels if one.level == operation.level)
+            first = max(before.start_s, min(before.end_s, round(to_s - node_s, 3)))
+            last = min(after.end_s, max(after.start_s, round(to_s + node_s, 3)))
+            for start, end, side in ((first, to_s, before), (to_s, last, after)):
+                pieces, inside = _between(pieces, start, end)
+                own = dataclasses.replace(side, said=draft.number)
+                pieces = [
+                    dataclasses.replace(own, start_s=one.start_s, end_s=one.end_s) if hit else one
+                    for one, hit in zip(pieces, inside)
+                ]
+            draft.levels[operation.level] = pieces
             return
     raise EditError(f"level {operation.level} has no border there", field="at_s", value=operation.at_s)
 
 
 def _replace(draft: _Draft, operation: Replace) -> None:
-    draft.pieces(operation.level)
+    was = draft.pieces(operation.level)
     start, end, before = draft.hierarchy.start_s, draft.hierarchy.end_s, draft.hierarchy.start_s
     for span in operation.spans:
         if not before - _SAME_S <= span.start_s < span.end_s <= end + _SAME_S:
             problem = f"spans follow each other between {start} and {end} s, and end after they start"
             raise EditError(problem, field="spans", value=(span.start_s, span.end_s))
         before = span.end_s
-    draft.levels[operation.level] = _without_holes(_pieces(operation.spans, operation.wrong), start, end)
+    pieces = _without_holes(_pieces(operation.spans, operation.wrong), start, end)
+    draft.levels[operation.level] = _said_where_changed(was, pieces, draft.number)
     draft.free = max([draft.free, *(span.label + 1 for span in operation.spans)])
     for thread, name in operation.names.items():
         _name(draft, thread, name)
+
+
+def _said_where_changed(was: Sequence[_Piece], pieces: list[_Piece], number: int) -> list[_Piece]:
+    """Cut where the level was, too: what is of another thread now is said, and what is not stays as it was said."""
+    for border in [piece.start_s for piece in was]:
+        pieces = _cut(pieces, border)
+    starts = [piece.start_s for piece in was]
+    found = []
+    for piece in pieces:
+        before = was[max(0, bisect.bisect_right(starts, (piece.start_s + piece.end_s) / 2) - 1)]
+        same = before.label == piece.label
+        said = 0 if piece.wrong and not before.wrong else before.said if same else number
+        found.append(dataclasses.replace(piece, said=said))
+    return found
+
+
+def _follow(draft: _Draft, operation: Follow) -> None:
+    pieces = draft.pieces(operation.level)
+    for span in operation.spans:
+        start, end = _time(span.start_s, "spans"), _time(span.end_s, "spans")
+        if not start < end:
+            raise EditError("a span ends after it starts", field="spans", value=(start, end))
+        draft.check_thread(operation.level, span.label, "spans")
+        pieces, inside = _between(pieces, start, end)
+        said = next((one for one, hit in zip(pieces, inside) if hit and one.said), None)
+        if said is not None and said.label != span.label:
+            problem = (
+                f"correction {said.said} ({in_words(draft.made[said.said - 1])}) says that they are of thread "
+                f"{said.label}, and correction {draft.number} ({in_words(operation)}) has them in {span.label}"
+            )
+            raise EditError(problem, field="spans", value=(start, end))
+        pieces = [dataclasses.replace(one, label=span.label) if hit else one for one, hit in zip(pieces, inside)]
+    draft.levels[operation.level] = pieces
 
 
 _MAKE: Mapping[type, Callable[..., None]] = {
@@ -280,6 +280,7 @@ _MAKE: Mapping[type, Callable[..., None]] = {
     Border: _border,
     Mark: _mark,
     Replace: _replace,
+    Follow: _follow,
 }
 
 
@@ -302,6 +303,12 @@ def _cut(pieces: Sequence[_Piece], at_s: float, only: int | None = None) -> list
         else:
             found.append(piece)
     return found
+
+
+def _between(pieces: Sequence[_Piece], start_s: float, end_s: float) -> tuple[list[_Piece], list[bool]]:
+    """Cut at two seconds, and which pieces lie between them."""
+    cut = _cut(_cut(pieces, start_s), end_s)
+    return cut, [start_s <= piece.start_s and piece.end_s <= end_s for piece in cut]
 
 
 def _without_holes(pieces: Sequence[_Piece], start_s: float, end_s: float) -> list[_Piece]:
@@ -360,37 +367,3 @@ def _span_means(level: LevelThreads) -> Tensor:
         middle = (level.spans[row].start_s + level.spans[row].end_s) / 2
         means[row] = level.text_x[int(np.abs(level.pos - middle).argmin())]
     return means
-
-
-@dataclass(frozen=True)
-class LevelAgreement:
-    """How far a level of the model agrees with its corrections.
-
-    Attributes:
-        ari: adjusted Rand index over the level's nodes, 1 where nothing was changed; NaN where all is excluded.
-        nodes: how many were compared; excluded: how many lie in spans that are marked as wrong, of which the right
-            thread is not known.
-    """
-
-    level: int
-    ari: float
-    nodes: int
-    excluded: int
-
-
-def agreement(base: VideoHierarchy, edited: VideoHierarchy) -> list[LevelAgreement]:
-    """Of each level, the finest first: the base against what was made of it.
-
-    Raises:
-        ValueError: the two are of different nodes.
-    """
-    from sklearn.metrics import adjusted_rand_score
-
-    found = []
-    for before, after in zip(base.levels, edited.levels, strict=True):
-        if before.pos.shape != after.pos.shape:
-            raise ValueError(f"level {before.level}: {len(before.pos)} nodes against {len(after.pos)}")
-        kept = ~np.isin(after.span_of_node(), list(after.wrong))
-        ari = float(adjusted_rand_score(after.threads[kept], before.threads[kept])) if kept.any() else math.nan
-        found.append(LevelAgreement(after.level, ari, int(kept.sum()), int((~kept).sum())))
-    return found

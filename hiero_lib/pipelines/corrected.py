@@ -11,6 +11,7 @@ from hiero_lib.base.device import best_device
 from hiero_lib.base.files import pasted
 from hiero_lib.config import Profile
 from hiero_lib.export.readback import read_back
+from hiero_lib.hierarchy.agreement import agreement
 from hiero_lib.hierarchy.collection import named_hierarchy, open_collection, phrases_of
 from hiero_lib.hierarchy.corrections import (
     Corrections,
@@ -20,7 +21,8 @@ from hiero_lib.hierarchy.corrections import (
     write_corrections,
 )
 from hiero_lib.hierarchy.division import ThreadCount
-from hiero_lib.hierarchy.edits import agreement, in_words
+from hiero_lib.hierarchy.following import divided_anew
+from hiero_lib.hierarchy.operations import in_words
 from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.pipelines.finished_run import open_method
 
@@ -82,6 +84,26 @@ def correct_from(
         operations = (*video.corrections.operations, *taken)
         write_corrections(video.file, dataclasses.replace(video.corrections, operations=operations))
     return len(taken)
+
+
+def divide_rest(
+    profile: Profile,
+    run_folder: Path,
+    video_uid: str,
+    level: int,
+    *,
+    method: str = "hiero",
+    checkpoint: Path | None = None,
+) -> None:
+    """Divide what no correction speaks of anew, at one level, and keep that as one more correction.
+
+    Raises:
+        DataError: as `open_corrected` and `hiero_lib.hierarchy.following.divided_anew`.
+    """
+    video = open_corrected(profile, run_folder, video_uid, method=method, checkpoint=checkpoint)
+    follow = divided_anew(video.base, video.corrections.operations, level, profile.hierarchy)
+    operations = (*video.corrections.operations, follow)
+    write_corrections(video.file, dataclasses.replace(video.corrections, operations=operations))
 
 
 def told(

@@ -23,6 +23,7 @@ from hiero_lib.methods.method import Method
 from hiero_lib.pipelines.finished_run import METHODS, open_method, trained_in
 from hiero_lib.pipelines.own_video import Exploration
 from hiero_lib.search.build import open_index
+from hiero_lib.sources.preview import make_preview
 
 
 def session_of_run(
@@ -72,6 +73,7 @@ def session_of_run(
         index=index,
         run_folder=run_folder,
         besides={name: _hierarchy_of(collection, functools.cache(source)) for name, source in sources.items()},
+        make_preview=make_preview,
         video_uid=video_uid,
         truth=functools.partial(truth_of_video, DataPaths.at(profile.data_root)),
     )
@@ -93,6 +95,7 @@ def session_of_video(
         exploration.method,
         run_folder=exploration.folder,
         besides=besides if exploration.method is not untrained else {},
+        make_preview=make_preview,
         video_uid=uid,
         num_threads=num_threads,
     )
@@ -118,4 +121,5 @@ def serve(
         try:
             server.serve_forever()
         except KeyboardInterrupt:
+            session.previews.close()
             say("The explorer has ended; corrections are kept.")

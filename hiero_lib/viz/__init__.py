@@ -6,9 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hiero_lib.viz.alignment import plot_alignment
     from hiero_lib.viz.intervals import plot_intervals
     from hiero_lib.viz.levels import plot_levels
     from hiero_lib.viz.map import plot_map
+    from hiero_lib.viz.points import plot_points
     from hiero_lib.viz.query import plot_query
     from hiero_lib.viz.rows import hierarchy_rows, level_of, network_rows, truth_beside
     from hiero_lib.viz.similarity import plot_similarity
@@ -20,9 +22,11 @@ __all__ = [
     "hierarchy_rows",
     "level_of",
     "network_rows",
+    "plot_alignment",
     "plot_intervals",
     "plot_levels",
     "plot_map",
+    "plot_points",
     "plot_query",
     "plot_similarity",
     "plot_threads",

@@ -10,7 +10,7 @@ import pytest
 
 from hiero_lib.base import identity
 from hiero_lib.base.files import sha256_of
-from hiero_lib.base.identity import file_identity, sha256_once
+from hiero_lib.base.identity import file_identity, identity_once, sha256_once
 
 
 def test_a_copied_renamed_or_touched_file_is_the_same(tmp_path: Path) -> None:
@@ -74,3 +74,25 @@ def test_a_file_is_hashed_once_and_again_when_it_is_written(tmp_path: Path, monk
     sha256_once(path)
     sha256_once(path)
     assert len(read) == 4
+
+
+def test_the_identity_is_computed_once_as_long_as_the_stamp_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, read = tmp_path / "a", list[str]()
+
+    def counted(path: str | Path) -> str:
+        read.append(str(path))
+        return file_identity(path)
+
+    monkeypatch.setattr(identity, "file_identity", counted)
+    monkeypatch.setattr(identity, "SETTLED_S", 0.0)
+    path.write_bytes(b"one")
+    assert identity_once(path) == identity_once(path) == file_identity(path)
+    assert len(read) == 1
+    path.write_bytes(b"other")
+    assert identity_once(path) == file_identity(path)
+    assert len(read) == 2
+    monkeypatch.setattr(identity, "SETTLED_S", 3600.0)
+    identity_once(path)
+    assert len(read) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,14 @@ import jsonschema
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from hiero_lib.explorer.previews import ShowShare
 from hiero_lib.hierarchy.corrections import schema
+from hiero_lib.sources.preview import make_preview
 from hiero_lib.viz.page import clock
 from tests.helpers.axe import grave
 from tests.helpers.explored import Opened, app, eventually, open_page, served
 from tests.helpers.lab import CHROMIUM_FLAGS, chromium
+from tests.helpers.videos import write_video
 
 pytestmark = pytest.mark.browser
 
@@ -133,6 +137,72 @@ def test_rename_merge_undo_and_reload(opened: Opened, browser: Browser, tmp_path
         assert not file.exists()
         assert complaints == []
         page.context.close()
+
+
+def test_the_rest_is_divided_anew_by_a_button_and_undone(opened: Opened, browser: Browser, tmp_path: Path) -> None:
+    with served(opened.session(tmp_path, num_threads=[6, 3, 2])) as server:
+        page, complaints = open_page(browser, server.address)
+        page.get_by_label("level 0", exact=True).check()
+        click_span(page, 0, 0)
+        spans = app(page, "app.spansOf(0)")
+        start, _, first = spans[0][:3]
+        other = next(span[2] for span in spans if span[2] != first)
+        page.get_by_label("merge the thread into…").select_option(str(other))
+        eventually(page, "app.get('edits').lines.length === 1")
+        span = {"level": 0, "start_s": start, "end_s": start + 1.1, "thread": None}
+        app(page, f"app.do('edit', {json.dumps({'operation': 'assign'} | span)})")
+        eventually(page, "app.get('edits').lines.length === 2")
+        before = app(page, "app.spansOf(0)")
+        page.get_by_role("button", name="divide the rest of level 0 anew").click()
+        eventually(page, "app.get('edits').lines.length === 3")
+        assert app(page, "app.spansOf(0)") != before
+        page.get_by_label("level 2", exact=True).check()
+        assert page.get_by_role("button", name="divide the rest of level 2 anew").is_disabled()
+        page.get_by_role("button", name="undo").click()
+        eventually(page, "app.get('edits').lines.length === 2")
+        assert app(page, "app.spansOf(0)") == before
+        assert complaints == []
+        page.context.close()
+
+
+def test_a_video_that_the_browser_cannot_play_plays_as_a_preview(
+    opened: Opened, browser: Browser, tmp_path: Path
+) -> None:
+    folder = opened.root / "data" / "raw" / "videos"
+    folder.mkdir(parents=True, exist_ok=True)
+    old = {"codec": "mpeg4", "options": {"qscale": "2"}, "ticks": 1000}  # MPEG-4 part 2
+    video = write_video(folder / "v2.mp4", [number / 10 for number in range(200)], last_s=0.1, **old)
+
+    def slowly(video: Path, target: Path, *, show: ShowShare) -> list[str]:
+        show(0.25)
+        time.sleep(2.5)  # longer than it takes to look twice
+        return make_preview(video, target, show=show)
+
+    session = opened.session(tmp_path, video_uid="v2", make_preview=slowly)
+    try:
+        with served(session) as server:
+            page, _ = open_page(browser, server.address)
+            eventually(page, "app.status.textContent.includes('cannot play')")
+            page.get_by_role("button", name="make a small preview").click()
+            page.get_by_role("button", name="stop").click()
+            page.get_by_role("button", name="make a small preview").wait_for()
+            page.wait_for_timeout(3000)
+            page.get_by_role("button", name="make a small preview").click()
+            page.get_by_text("preview, 25 %").wait_for()
+            eventually(page, "app.video && app.video.readyState >= 1 && app.video.videoWidth === 64", 30)
+            assert app(page, "app.get('preview').state") == "ready"
+            assert app(page, "app.status.textContent") == ""
+            assert page.get_by_text("A small preview plays").count() == 1
+            assert app(page, "app.video.duration") == pytest.approx(20.0, abs=0.2)
+            app(page, "app.seek(7.3)")
+            eventually(page, "!app.video.seeking && Math.abs(app.video.currentTime - 7.3) < 0.2")
+            assert grave(page) == []
+            page.reload()
+            page.locator(".hiero-explorer[data-drawn]").wait_for(timeout=60_000)
+            eventually(page, "app.video && app.video.videoWidth === 64", 30)  # it is kept
+            page.context.close()
+    finally:
+        video.unlink()
 
 
 def test_by_keyboard_alone(opened: Opened, browser: Browser, tmp_path: Path) -> None:

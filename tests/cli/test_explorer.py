@@ -13,6 +13,7 @@ def test_their_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     options = _parser().parse_args(["explore", "v.mp4", "--serve"])
     assert options.serve
     assert options.browser
+    assert _parser().parse_args(["corrections", "v", "--run", "r", "--divide-rest", "1"]).divide_rest == 1
     with pytest.raises(SystemExit):
         _parser().parse_args(["serve", "--port", "70000"])
     assert "65,535" in capsys.readouterr().err

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from hiero_lib.explorer.answers import Finder
-from hiero_lib.hierarchy.edits import Assign, corrected
+from hiero_lib.hierarchy.edits import corrected
+from hiero_lib.hierarchy.operations import Assign
 from hiero_lib.search.index import SearchIndex
 from hiero_lib.search.table import join
 from hiero_lib.search.update import hierarchy_table

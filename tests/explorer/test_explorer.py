@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hiero_lib.explorer.explorer import Explorer
 from tests.helpers.explored import Opened
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Opened:
-    return Opened(tmp_path_factory.mktemp("explorer"))
 
 
 def test_what_is_done_from_code_is_seen_in_the_widget(opened: Opened) -> None:

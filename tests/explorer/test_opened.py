@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from hiero_lib.config import HierarchyConfig
 from hiero_lib.explorer.opened import open_video
 from hiero_lib.hierarchy.corrections import read_corrections
-from hiero_lib.hierarchy.edits import EditError, Merge, Rename
+from hiero_lib.hierarchy.operations import Assign, EditError, Follow, Merge, Rename
 from tests.helpers.made_up import THREE, record
 
 VIDEO = record(THREE, channels=6, video_uid="v")
@@ -46,6 +47,33 @@ def test_a_new_correction_ends_what_could_be_redone() -> None:
     video.edit(Rename(0, "b"))
     video.redo()
     assert video.done == [Rename(0, "b")]
+
+
+def test_new_threads_have_the_numbers_that_they_have_when_all_is_read_again(tmp_path) -> None:
+    file = tmp_path / "c.json"
+    video = opened(file)
+    video.edit(Assign(0, 1.0, 2.0, None))
+    first = max(video.hierarchy.levels[0].seconds())
+    video.edit(Merge(0, first, 0))
+    video.edit(Assign(0, 3.0, 4.0, None))
+    video.edit(Rename(max(video.hierarchy.levels[0].seconds()), "apart"))
+    assert opened(file).refused == ""
+    assert opened(file).hierarchy.levels[0].spans == video.hierarchy.levels[0].spans
+
+
+def test_the_rest_follows_and_is_one_correction_that_can_be_undone(tmp_path) -> None:
+    file = tmp_path / "c.json"
+    video = opened(file)
+    video.edit(Assign(0, 1.0, 3.0, 3))
+    before = video.hierarchy.levels[0].spans
+    made = video.follow(0, HierarchyConfig(coherence_s=0.5))
+    assert isinstance(made, Follow)
+    assert read_corrections(file).operations[-1] == made
+    assert opened(file).hierarchy.levels[0].spans == video.hierarchy.levels[0].spans != before
+    video.undo()
+    assert video.hierarchy.levels[0].spans == before
+    video.redo()
+    assert video.done[-1] == made
 
 
 def test_a_damaged_file_is_told_and_stays(tmp_path) -> None:

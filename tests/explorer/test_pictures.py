@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from hiero_lib.data.media import Media
-from hiero_lib.explorer.pictures import pictures_file, pictures_of
+from hiero_lib.explorer.pictures import picture_at, pictures_file, pictures_of
 
 
 def tile(pictures, number: int) -> tuple[int, int, int]:
@@ -75,3 +76,24 @@ def test_where_there_is_nothing_to_see_there_are_none(tmp_path) -> None:
     assert pictures_of(Media(), start_s=0.0, end_s=5.0) is None
     assert pictures_of(Media(broken), start_s=0.0, end_s=5.0) is None
     assert pictures_file(tmp_path, "v", Media()) is None
+
+
+def test_one_frame_is_the_nearest(video, tmp_path) -> None:
+    def color(url: str) -> tuple[int, int, int]:
+        image = Image.open(io.BytesIO(base64.b64decode(url.split(",")[1])))
+        return image.getpixel((image.width // 2, image.height // 2))
+
+    url = picture_at(Media(video), 20.4)
+    assert url is not None
+    assert abs(color(url)[0] - 100) < 14
+    frames = []
+    for second in (3, 9):
+        path = tmp_path / f"{second}.png"
+        Image.new("RGB", (64, 48), (20 * second, 0, 0)).save(path)
+        frames.append((float(second), path))
+    url = picture_at(Media(video, tuple(frames)), 7.0)
+    assert url is not None
+    assert abs(color(url)[0] - 180) < 14
+    assert picture_at(Media(), 1.0) is None
+    (tmp_path / "9.png").write_bytes(b"no picture")
+    assert picture_at(Media(None, tuple(frames)), 7.0) is None

@@ -3,53 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
-from hiero_lib.explorer.session import _ACTIONS, Session
-from hiero_lib.hierarchy.collection import named_hierarchy
-from hiero_lib.methods.method import UNTRAINED
-from hiero_lib.methods.opening import open_methods
+from hiero_lib.explorer.session import Session
+from hiero_lib.sources.preview import make_preview
 from hiero_lib.viz.rows import level_of
-from tests.helpers.explored import Opened
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Opened:
-    return Opened(tmp_path_factory.mktemp("session"))
-
-
-@pytest.fixture
-def session(opened: Opened, tmp_path: Path) -> Session:
-    return opened.session(tmp_path)
-
-
-def do(session: Session, action: str, **given: Any) -> dict[str, Any]:
-    """What has changed; all of it can be written as JSON."""
-    changed = session.do({"do": action, "id": 1, **given})
-    json.dumps(changed, allow_nan=False)
-    return changed
-
-
-def told(session: Session) -> str:
-    note = session.state["note"]
-    return note["text"] if note and note["kind"] == "error" else ""
-
-
-def test_the_first_picture_has_the_spans_of_every_level(session: Session) -> None:
-    levels = session.state["scene"]["levels"]
-    assert [one["level"] for one in levels] == [2, 1, 0]
-    for one in levels:
-        spans = level_of(session.hierarchy, one["level"]).spans
-        assert [tuple(span[:3]) for span in one["spans"]] == [
-            (round(s.start_s, 3), round(s.end_s, 3), s.label) for s in spans
-        ]
-    assert session.state["level"] == 1
-    assert "sample" in session.state["scene"]["title"]
-    json.dumps(session.state, allow_nan=False)
+from tests.helpers.explored import Opened, do, told
+from tests.helpers.videos import write_video
 
 
 def test_a_choice_brings_what_is_like_it_here_and_elsewhere(session: Session) -> None:
@@ -64,25 +28,6 @@ def test_a_choice_brings_what_is_like_it_here_and_elsewhere(session: Session) ->
     do(session, "like", **{name: elsewhere[0][name] for name in ("uid", "level", "start_s", "end_s")})
     assert session.video_uid == elsewhere[0]["uid"]
     assert session.state["choice"]["start_s"] == elsewhere[0]["start_s"]
-
-
-def test_answers_are_spans_of_the_explorer_even_where_it_is_divided_otherwise(opened: Opened, tmp_path: Path) -> None:
-    session = opened.session(tmp_path, num_threads=[3, 2, 2])
-    do(session, "search", text="washes the plate")
-    for _ in range(3):
-        other = [n for n, one in enumerate(session.state["answers"]["items"]) if not one["here"]]
-        do(session, "jump", number=other[0])
-        here = [one for one in session.state["answers"]["items"] if one["here"]]
-        assert here
-        for one in here:
-            spans = level_of(session.hierarchy, one["level"]).spans
-            assert (one["start_s"], one["end_s"]) in [(round(s.start_s, 3), round(s.end_s, 3)) for s in spans]
-        number = session.state["answers"]["items"].index(here[0])
-        do(session, "jump", number=number)
-        choice, answer = session.state["choice"], session.state["answers"]["items"][number]
-        assert {name: choice[name] for name in ("level", "start_s", "end_s")} == {
-            name: answer[name] for name in ("level", "start_s", "end_s")
-        }
 
 
 def test_a_search_frames_the_best_answer_here_and_an_empty_one_ends_it(session: Session) -> None:
@@ -127,12 +72,35 @@ def test_corrections_stay_and_keep_the_division(opened: Opened, tmp_path: Path) 
     do(again, "undo")
     do(again, "undo")
     do(again, "undo")
-    assert again.state["edits"] == {"lines": [], "agreement": [], "redo": True} | {
+    assert again.state["edits"] == {"lines": [], "agreement": [], "followed": [], "redo": True} | {
         name: again.state["edits"][name] for name in ("saved", "refused")
     }
     assert not list(tmp_path.rglob("corrections/*/*.json"))
     do(again, "redo")
     assert len(again.state["edits"]["lines"]) == 1
+
+
+def test_the_rest_follows_what_was_corrected_and_is_undone_as_one(opened: Opened, tmp_path: Path) -> None:
+    session = opened.session(tmp_path, num_threads=[6, 3, 2])
+    do(session, "follow", level=0)
+    assert "could follow" in told(session)
+    spans = session.state["scene"]["levels"][2]["spans"]
+    do(session, "edit", operation="mark", level=0, start_s=spans[0][0], end_s=spans[0][1], wrong=True)
+    assert session.state["edits"]["followed"] == []
+    other = next(span[2] for span in spans if span[2] != spans[0][2])
+    do(session, "edit", operation="merge", level=0, thread=spans[0][2], into=other)
+    do(session, "edit", operation="assign", level=0, start_s=spans[0][0], end_s=spans[0][0] + 1.1, thread=None)
+    assert session.state["edits"]["followed"] == [0]
+    before = session.state["scene"]
+    changed = do(session, "follow", level=0)
+    assert told(session) == ""
+    assert "the rest divided anew" in changed["edits"]["lines"][-1]
+    assert "kept" in session.state["note"]["text"]
+    assert session.state["scene"]["levels"][:2] == before["levels"][:2]
+    again = opened.session(tmp_path)
+    assert again.state["scene"]["levels"] == session.state["scene"]["levels"]
+    do(again, "undo")
+    assert again.state["scene"]["levels"] == before["levels"]
 
 
 def test_corrections_of_another_division_are_told_and_left_alone(opened: Opened, tmp_path: Path) -> None:
@@ -168,31 +136,59 @@ def test_every_figure_below_can_be_chosen(session: Session) -> None:
     assert "expected" in told(session)
 
 
-def test_another_method_stands_beside_in_the_numbers_of_its_matches(session: Session) -> None:
-    do(session, "beside", name="linear probe")
-    beside = session.state["scene"]["beside"]
-    assert [one["level"] for one in beside["levels"]] == [2, 1, 0]
-    assert all(0 <= one["share"] <= 1 for one in beside["differs"])
-    do(session, "beside", name="nobody")
-    assert told(session)
-    do(session, "beside", name="")
-    assert session.state["scene"]["beside"] is None
+def test_a_preview_is_made_and_plays(opened: Opened, tmp_path: Path) -> None:
+    folder = opened.root / "data" / "raw" / "videos"
+    folder.mkdir(parents=True, exist_ok=True)
+    video = write_video(folder / "v2.mkv", [number / 30 for number in range(30)])
+    try:
+        session = opened.session(tmp_path, video_uid="v2", make_preview=make_preview)
+        assert session.state["preview"]["state"] == "offered"
+        assert session.played("v2") == video
+        before = session.state["media"]["key"]
+        do(session, "preview", ask="make")
+        for _ in range(200):
+            do(session, "preview", ask="look")
+            if session.state["preview"]["state"] != "making":
+                break
+            time.sleep(0.05)
+        assert session.state["preview"]["state"] == "ready"
+        assert session.state["media"]["key"] != before
+        assert session.state["media"]["uid"] == "v2"
+        assert session.played("v2").parent == tmp_path / "previews"
+        do(session, "preview", ask="all of them")
+        assert "make, stop or look" in told(session)
+        plain = opened.session(tmp_path, video_uid="v2")
+        assert plain.state["preview"] is None
+        assert plain.played("v2") == video
+        assert opened.session(tmp_path, video_uid="v2", make_preview=make_preview).played("v2") != video
+    finally:
+        video.unlink()
+    do(session, "preview", ask="make")
+    assert "no video" in told(session)
 
 
-def test_what_stands_beside_is_divided_once(opened: Opened) -> None:
-    asked: list[str] = []
+def test_the_page_has_the_second_video(session: Session, tmp_path: Path) -> None:
+    do(session, "align", uid="v5")
+    do(session, "export")
+    (page,) = (tmp_path / "exports").glob("*.html")
+    content = page.read_text("utf-8").split('id="content">')[1].split("</script>")[0]
+    assert json.loads(content)["values"]["aligned"] == json.loads(json.dumps(session.state["aligned"]))
 
-    def beside(uid: str) -> Any:
-        asked.append(uid)
-        return named_hierarchy(opened.collection, opened.probe, uid)
 
-    session = opened.session(None, besides={"other": beside}, index=False)
-    do(session, "beside", name="other")
-    do(session, "edit", operation="rename", thread=0, name="x")
-    do(session, "undo")
-    assert asked == [session.video_uid]
-    do(session, "open", uid="v5")
-    assert asked[1:] == ["v5"]
+def test_the_collection_is_shown_and_a_point_of_it_opened(session: Session) -> None:
+    changed = do(session, "collection")
+    assert changed["collection"]["level"] == 1
+    mine = session.state["mine"]
+    assert mine
+    other = next(number for number in range(changed["collection"]["count"]) if number not in mine)
+    point = do(session, "point", number=other)["point"]
+    assert point["uid"] != session.video_uid
+    do(session, "open point", number=other)
+    assert session.video_uid == point["uid"]
+    assert session.state["choice"]["start_s"] == point["start_s"]
+    assert other in session.state["mine"]
+    do(session, "point", number=10**6)
+    assert "no such point" in told(session)
 
 
 def test_the_page_is_written_with_the_corrections(session: Session, tmp_path: Path) -> None:
@@ -210,6 +206,8 @@ def test_the_page_is_written_with_the_corrections(session: Session, tmp_path: Pa
         *({}, {"do": None}, {"do": ["x"]}, {"do": "erase"}, {"do": "choose"}, {"do": "choose", "level": "x"}),
         *({"do": "choose", "level": 9, "start_s": 0, "end_s": 1}, {"do": "level", "level": 7}),
         *({"do": "open", "uid": "../../etc"}, {"do": "open"}, {"do": "jump", "number": 99}, {"do": "jump"}),
+        *({"do": "align"}, {"do": "align", "uid": "../x"}, {"do": "point"}, {"do": "point", "number": "x"}),
+        *({"do": "open point", "number": 0}, {"do": "point", "number": -1}),
         *({"do": "edit"}, {"do": "edit", "operation": "rename", "thread": 0}, {"do": "videos"}),
         *({"do": "edit", "operation": "merge", "level": 0, "thread": 0, "into": 0}, {"do": "divide", "level": 1}),
         *({"do": "like", "uid": "nobody", "level": 0, "start_s": 0, "end_s": 1}, {"do": "search", "id": "x"}),
@@ -220,21 +218,3 @@ def test_a_mistake_is_told_and_changes_nothing_else(session: Session, message: d
     session.do(message)
     assert told(session)
     assert {name: value for name, value in session.state.items() if name not in ("note", "heard")} == before
-
-
-def test_without_a_text_space_nothing_is_searched(opened: Opened) -> None:
-    raw = open_methods(opened.collection.profile, checkpoints={}, device=torch.device("cpu"))[UNTRAINED]
-    session = Session(opened.collection, raw)
-    assert session.state["options"]["searchable"] is False
-    do(session, "search", text="cuts")
-    assert "text space" in told(session)
-
-
-def test_it_shows_what_it_was_asked_for(opened: Opened) -> None:
-    session = opened.session(None, video_uid="v3", level=9, query="cuts the onion", num_threads=[3, 2, 2])
-    assert session.video_uid == "v3"
-    assert session.state["answers"]["text"] == "cuts the onion"
-    expected = named_hierarchy(opened.collection, opened.method, "v3", num_threads=[3, 2, 2])
-    assert [level.spans for level in session.hierarchy.levels] == [level.spans for level in expected.levels]
-    assert session.state["scene"]["truth"]["labels"]["1"]["name"] == "washing <up>"
-    assert len(_ACTIONS) == 15

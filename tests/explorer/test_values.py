@@ -8,7 +8,7 @@ from hiero_lib.explorer.answers import Answers
 from hiero_lib.explorer.opened import open_video
 from hiero_lib.explorer.span_details import span_details
 from hiero_lib.explorer.values import answer_value, counts_value, details_value, edits_value, verdict_value
-from hiero_lib.hierarchy.edits import Mark
+from hiero_lib.hierarchy.operations import Mark
 from hiero_lib.search.index import Answer
 from tests.helpers.made_up import THREE, record
 

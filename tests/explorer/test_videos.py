@@ -8,13 +8,8 @@ import pytest
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.explorer.videos import Videos
-from hiero_lib.hierarchy.edits import Rename
+from hiero_lib.hierarchy.operations import Rename
 from tests.helpers.explored import Opened
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Opened:
-    return Opened(tmp_path_factory.mktemp("videos"))
 
 
 def test_eight_stay_open_and_what_was_corrected_is_found_again(opened: Opened, tmp_path: Path) -> None:
@@ -29,6 +24,16 @@ def test_eight_stay_open_and_what_was_corrected_is_found_again(opened: Opened, t
     assert videos.open("v0").done == [Rename(0, "x")]
     with pytest.raises(DataError, match="no feature file"):
         videos.open("nobody")
+
+
+def test_the_one_that_was_not_asked_for_longest_is_given_up(opened: Opened, tmp_path: Path) -> None:
+    videos = Videos(opened.collection, opened.method, run_folder=tmp_path, num_threads=None)
+    shown = videos.open("v0")
+    for number in range(1, 9):
+        videos.open("v0")
+        videos.open(f"v{number}")
+    assert videos.open("v0") is shown
+    assert "v1" not in videos.opened
 
 
 def test_the_menu_lists_names_lengths_and_what_was_corrected(opened: Opened, tmp_path: Path) -> None:

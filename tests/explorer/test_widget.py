@@ -5,17 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from plotly.offline import get_plotlyjs
 
 from hiero_lib.explorer.widget import make_widget
 from hiero_lib.front.module import explorer_js
 from tests.helpers.explored import Opened
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Opened:
-    return Opened(tmp_path_factory.mktemp("widget"))
 
 
 def sent(widget: Any) -> list[tuple[Any, Any]]:

@@ -10,7 +10,8 @@ from plotly.offline import get_plotlyjs
 
 from hiero_lib.data.narrations import Narrations
 from hiero_lib.export.page import report, themed_difference
-from hiero_lib.hierarchy.edits import Mark, corrected
+from hiero_lib.hierarchy.edits import corrected
+from hiero_lib.hierarchy.operations import Mark
 from tests.helpers.made_record import HOSTILE, made_record
 
 

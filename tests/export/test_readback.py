@@ -12,7 +12,8 @@ from hiero_lib.base.errors import DataError
 from hiero_lib.export.elan import write_eaf
 from hiero_lib.export.readback import read_back
 from hiero_lib.export.text import COLUMNS, write_csv
-from hiero_lib.hierarchy.edits import Mark, Rename, corrected
+from hiero_lib.hierarchy.edits import corrected
+from hiero_lib.hierarchy.operations import Mark, Rename
 from tests.helpers.made_record import made_record
 
 

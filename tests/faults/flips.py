@@ -13,6 +13,7 @@ import io
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,16 @@ from hiero_lib.base.errors import DataError
 from hiero_lib.base.kept import read_kept, write_kept
 from hiero_lib.config import load_profile
 from hiero_lib.data.egoclip import EgoClipIndex
+from hiero_lib.data.media import Media
 from hiero_lib.data.text_cache import TextCache
 from hiero_lib.data.token_cache import TokenCache
+from hiero_lib.explorer.previews import Previews, ShowShare
 from hiero_lib.models.checkpoints import load_model
 from hiero_lib.search.index import SearchIndex
 from hiero_lib.search.inverted import with_faiss
+from hiero_lib.search.layout import kept_layout
 from hiero_lib.search.merged import Made, Merged, merge
-from hiero_lib.search.table import table_of, write_table
+from hiero_lib.search.table import join, table_of, write_table
 from hiero_lib.search.vectors import Vectors
 from tests.helpers.tiny import make_checkpoint, make_tiny
 
@@ -88,6 +92,12 @@ def _merged(folder: Path) -> Any:
     return [list(map(str, index.find(query, count=3))) for query in VECTORS[:20]]
 
 
+def _layout(folder: Path) -> Any:
+    columns = {"level": np.zeros(40), "thread": np.arange(40) % 4, "start_s": np.arange(40.0)}
+    table = table_of("v", VECTORS[:40], **columns, end_s=np.arange(40.0) + 1, labels=[""] * 40)
+    return kept_layout(folder, SearchIndex(join([table])), level=0).xy
+
+
 def _faiss(folder: Path) -> Any:
     found = dataclasses.replace(with_faiss(Vectors(VECTORS.astype(np.float16)), folder / "faiss"), exact_up_to=0)
     queries = VECTORS[:20] / np.linalg.norm(VECTORS[:20], axis=1)[:, None]
@@ -102,14 +112,35 @@ def _model(folder: Path) -> Any:
     return [value.numpy() for value in model.state_dict().values()]
 
 
+def _preview(folder: Path) -> Any:
+    """What a browser would play; what is damaged is made again."""
+    video = folder.parent / "v.mp4"
+    video.write_bytes(b"film")
+
+    def make(video: Path, target: Path, *, show: ShowShare) -> list[str]:
+        target.write_bytes(b"small film")
+        return ["odd"]
+
+    made, media = Previews(folder, make), Media(video)
+    made.begin("v", media)
+    while (value := made.value("v", media)) is not None and value["state"] == "making":
+        time.sleep(0.002)
+    assert value is not None
+    file = made.ready("v", media)
+    assert file is not None
+    return [file.read_bytes().hex(), value["note"]]
+
+
 KEPT: dict[str, Callable[[Path], Any]] = {
     "text cache": _texts,
     "token cache": _tokens,
     "EgoClip's index": _egoclip,
     "search tables, EgoNLQ's bins": _table,
     "search, all videos' spans": _merged,
+    "the map of a collection": _layout,
     "faiss's index": _faiss,
     "a model": _model,
+    "a small preview": _preview,
 }
 
 

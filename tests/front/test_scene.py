@@ -10,7 +10,8 @@ import torch
 
 from hiero_lib.data.narrations import Narrations
 from hiero_lib.front.scene import curves, scene
-from hiero_lib.hierarchy.edits import Mark, corrected
+from hiero_lib.hierarchy.edits import corrected
+from hiero_lib.hierarchy.operations import Mark
 from hiero_lib.hierarchy.spans import Span
 from hiero_lib.viz.bars import TimelineRow
 from hiero_lib.viz.palette import thread_color

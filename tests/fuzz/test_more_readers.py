@@ -39,7 +39,7 @@ from hiero_lib.export.readback import read_back
 from hiero_lib.export.record import VideoRecord
 from hiero_lib.export.text import write_csv
 from hiero_lib.hierarchy.corrections import corrections_of, read_corrections, write_corrections
-from hiero_lib.hierarchy.edits import Assign, Mark, Merge, Rename
+from hiero_lib.hierarchy.operations import Assign, Mark, Merge, Rename
 from hiero_lib.models.authors_checkpoint import read_authors_checkpoint
 from hiero_lib.models.checkpoints import read_card
 from hiero_lib.results.record import load

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,3 +89,15 @@ def eventually(page: Page, expression: str, seconds: float = 10.0) -> Any:
             return value
         page.wait_for_timeout(50)
     raise AssertionError(expression)
+
+
+def do(session: Session, action: str, **given: Any) -> dict[str, Any]:
+    """What has changed; all of it can be written as JSON."""
+    changed = session.do({"do": action, "id": 1, **given})
+    json.dumps(changed, allow_nan=False)
+    return changed
+
+
+def told(session: Session) -> str:
+    note = session.state["note"]
+    return note["text"] if note and note["kind"] == "error" else ""

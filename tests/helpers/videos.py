@@ -34,18 +34,20 @@ def write_video(
     sound: bool = False,
     codec: str = "libx264",
     options: dict[str, str] | None = None,
+    ticks: int = TICKS,
 ) -> Path:
     """Write frames shown from ``times`` (seconds) on; the last one for ``last_s``.
 
     Args:
         rotation: degrees, counter-clockwise, by which players turn the picture.
         sound: add a tone, which begins at 0.
+        ticks: a second; MPEG-4 part 2 has 65,535 at most.
     """
     height, width = picture(0).shape[:2]
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=Fraction(30), options=options or {"crf": "10", "g": "15"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)
+        stream.time_base = stream.codec_context.time_base = Fraction(1, ticks)
         if rotation:
             stream.set_display_rotation(rotation)
         tone = container.add_stream("aac", rate=16_000) if sound else None
@@ -54,8 +56,8 @@ def write_video(
         ends = [*times[1:], times[-1] + last_s]
         for number, (time, end) in enumerate(zip(times, ends)):
             frame = av.VideoFrame.from_ndarray(picture(number), format="rgb24")
-            frame.pts, frame.time_base = round(time * TICKS), Fraction(1, TICKS)
-            frame.duration = round((end - time) * TICKS)
+            frame.pts, frame.time_base = round(time * ticks), Fraction(1, ticks)
+            frame.duration = round((end - time) * ticks)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         if tone is not None:

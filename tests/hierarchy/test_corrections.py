@@ -17,7 +17,8 @@ from hiero_lib.hierarchy.corrections import (
     with_corrections,
     write_corrections,
 )
-from hiero_lib.hierarchy.edits import Assign, Border, Mark, Merge, Rename, Replace, Split, corrected
+from hiero_lib.hierarchy.edits import corrected
+from hiero_lib.hierarchy.operations import Assign, Border, Follow, Mark, Merge, Rename, Replace, Split
 from hiero_lib.hierarchy.spans import Span
 from hiero_lib.hierarchy.video import with_threads
 from tests.helpers.made_up import THREE, record
@@ -31,6 +32,7 @@ EVERY = (
     Mark(2, 0.0, 2.0, True),
     Replace(1, (Span(0.0, 5.0, 0), Span(5.0, 9.0, 9)), {9: "eats"}, frozenset({1})),
     Border(1, 5.0, 6.0),
+    Follow(2, (Span(3.0, 3.5, 1), Span(7.0, 8.0, 0))),
 )
 
 

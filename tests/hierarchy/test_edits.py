@@ -9,19 +9,9 @@ import math
 import numpy as np
 import pytest
 
-from hiero_lib.hierarchy.edits import (
-    Assign,
-    Border,
-    EditError,
-    Mark,
-    Merge,
-    Rename,
-    Replace,
-    Split,
-    agreement,
-    corrected,
-    in_words,
-)
+from hiero_lib.hierarchy.agreement import agreement
+from hiero_lib.hierarchy.edits import corrected, sayings
+from hiero_lib.hierarchy.operations import Assign, Border, EditError, Follow, Mark, Merge, Rename, Replace, Split
 from hiero_lib.hierarchy.spans import Span
 from tests.helpers.made_up import STRIDE_S, THREE, record
 
@@ -182,22 +172,82 @@ def test_a_span_shorter_than_a_node_still_has_features(video) -> None:
     assert np.isfinite(own.levels[2].span_x.numpy()).all()
 
 
-def test_every_operation_is_told_in_words() -> None:
-    told = [
-        in_words(Rename(1, "x")),
-        in_words(Merge(2, 1, 0)),
-        in_words(Split(0, 1, 3725.25)),
-        in_words(Assign(0, 1.0, 2.0, None)),
-        in_words(Border(0, 59.96, 61.0)),
-        in_words(Mark(0, 1.0, 2.0, True)),
-        in_words(Replace(0, (), {})),
-    ]
-    assert told == [
-        "thread 1 is “x”",
-        "level 2: thread 1 merged into 0",
-        "level 0: thread 1 split at 1:02:05.2",
-        "level 0: 00:01.0 to 00:02.0 is a thread of its own",
-        "level 0: border from 01:00.0 to 01:01.0",
-        "level 0: 00:01.0 to 00:02.0 marked as wrong",
-        "level 0: 0 spans as read from a file",
-    ]
+def said(video, operations, level):
+    return [(one.start_s, one.end_s, one.thread, one.number) for one in sayings(video, operations, level)]
+
+
+def test_a_merge_and_a_split_speak_of_whole_threads(video) -> None:
+    here = video.levels[0]
+    often = next(t for t in here.seconds() if sum(span.label == t for span in here.spans) > 1)
+    at = next(span for span in here.spans if span.label == often).end_s
+    others = [thread for thread in here.seconds() if thread != often]
+    for operation, threads in ((Merge(0, others[0], often), {often, others[0]}), (Split(0, often, at), {often})):
+        told = said(video, [Rename(0, "x"), operation], 0)
+        seconds = sum(end - start for start, end, *_ in told)
+        assert seconds == pytest.approx(sum(here.seconds()[thread] for thread in threads))
+        assert {number for *_, number in told} == {2}
+    assert said(video, [Merge(0, others[0], often)], 1) == []  # of another level nothing is said
+
+
+def test_the_last_word_stands_and_a_mark_takes_it_back(video) -> None:
+    first, second = Assign(1, 2.0, 4.0, 0), Assign(1, 3.0, 5.0, None)
+    told = said(video, [first, second], 1)
+    assert (told[0][0], told[-1][1]) == (2.0, 5.0)
+    assert all((start >= 3.0) == (number == 2) for start, _, _, number in told)
+    assert len({thread for *_, thread, number in told if number == 2} | {0}) == 2
+    marked = said(video, [first, second, Mark(1, 2.5, 3.5, True)], 1)
+    assert min(start for start, *_ in marked) == 2.0
+    assert all(end <= 2.5 or start >= 3.5 for start, end, *_ in marked)
+    again = [first, second, Mark(1, 2.5, 3.5, True), Mark(1, 2.5, 3.5, False)]
+    assert said(video, again, 1) == marked  # a mark that is taken away says nothing
+
+
+def test_a_border_speaks_of_what_it_moved_and_of_a_node_on_either_side(video) -> None:
+    before, after = video.levels[0].spans[:2]
+    to = round(before.end_s + 2 * STRIDE_S, 3)
+    told = said(video, [Border(0, before.end_s, to)], 0)
+    assert {thread for *_, thread, _ in told} == {before.label, after.label}
+    assert min(one[0] for one in told) == pytest.approx(before.end_s, abs=2e-3)
+    assert max(one[1] for one in told) == pytest.approx(to + STRIDE_S, abs=2e-3)
+    back = said(video, [Border(0, before.end_s, before.end_s - STRIDE_S)], 0)
+    assert min(one[0] for one in back) == pytest.approx(before.end_s - 2 * STRIDE_S, abs=2e-3)
+    assert max(one[1] for one in back) == pytest.approx(before.end_s, abs=2e-3)
+
+
+def test_a_border_is_found_where_pieces_of_one_thread_meet(video) -> None:
+    """Spans that were joined by a correction are one to whoever looks, also when all is made anew."""
+    span, after = video.levels[0].spans[1:3]
+    joined = [Assign(0, span.start_s, span.end_s, video.levels[0].spans[0].label)]
+    moved = Border(0, span.end_s, 1.0)  # far into what was joined
+    at_once = corrected(video, [*joined, moved])
+    assert spans(at_once, 0) == spans(corrected(corrected(video, joined), [moved]), 0)
+    assert spans(at_once, 0)[1] == (1.0, after.end_s, after.label)
+
+
+def test_a_file_speaks_of_what_it_has_otherwise(video) -> None:
+    here = video.levels[1].spans
+    same = Replace(1, here, {})
+    assert said(video, [same], 1) == []
+    other = (*here[:-1], Span(here[-1].start_s, here[-1].end_s, 9))
+    told = said(video, [Replace(1, other, {})], 1)
+    assert told == [(here[-1].start_s, here[-1].end_s, 9, 1)]
+    given = Assign(1, 0.0, 1.0, None)
+    kept = said(video, [given, Replace(1, corrected(video, [given]).levels[1].spans, {})], 1)
+    assert [one[3] for one in kept] == [1]  # what was said before stays said
+
+
+def test_what_follows_says_nothing_and_takes_nothing_that_is_said(video) -> None:
+    first, second = video.levels[1].spans[:2]
+    given = Assign(1, first.start_s, first.end_s, second.label)
+    follow = Follow(1, (Span(second.start_s, second.end_s, first.label),))
+    followed = corrected(video, [given, follow])
+    assert spans(followed, 1)[0] == (first.start_s, first.end_s, second.label)
+    assert spans(followed, 1)[1][2] == first.label
+    assert [one[3] for one in said(video, [given, follow], 1)] == [1]
+    check(followed)
+    against = Follow(1, (Span(first.start_s, first.end_s, first.label),))
+    with pytest.raises(EditError, match=r"correction 1 \(level 1: .*\) says .* and correction 2 \(level 1: the rest"):
+        corrected(video, [given, against])
+    for bad in (Span(2.0, 1.0, 0), Span(1.0, 2.0, 77), Span(1.0, math.nan, 0)):
+        with pytest.raises(EditError):
+            corrected(video, [Follow(1, (bad,))])

@@ -104,6 +104,7 @@ def test_the_sequence_runs_and_resumes(tmp_path: Path) -> None:
     assert len(list((run / "predictions").glob("step_grounding_*.json"))) == 2 * 3 * 2  # splits, methods, strategies
     assert len(list((run / "predictions").glob("step_localization_*.json"))) == 3
     assert {file.name for file in (run / "figures").glob("*.png")} == {
+        "collection.png",
         "first_look.png",
         "training.png",
         "threads.png",

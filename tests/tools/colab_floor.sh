@@ -3,15 +3,16 @@
 # torch-geometric, papermill and jupyterlab. Their set-up cell installs what is missing. Colab has Python 3.13 and
 # torch 2.11 with CUDA; here it is the Python that is there, and the tested torch for the CPU.
 #
-#   bash tests/tools/colab_floor.sh [PYTHON]          some minutes on two cores
+#   bash tests/tools/colab_floor.sh [PYTHON [TORCH]]          some minutes on two cores
 #
-# Python 3.13 is tried as well where it and a build of the tested torch for it without CUDA can be had; it says so where not.
+# Without arguments Python 3.13 is tried as well, where it and a build of the tested torch for it without CUDA can be had;
+# it says so where not. By hand, with Colab's own torch (some 5 GB on disk): bash tests/tools/colab_floor.sh python3.13 torch==2.11.0
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-torch=$(grep '^torch==' constraints.txt)
+torch=${2:-$(grep '^torch==' constraints.txt)}
 "${1:-python3.11}" -m venv "$scratch/venv"
 pip() { "$scratch/venv/bin/python" -m pip --quiet --quiet --disable-pip-version-check "$@"; }
 

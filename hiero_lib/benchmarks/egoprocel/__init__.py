@@ -9,6 +9,7 @@ from hiero_lib.benchmarks.egoprocel.report import (
     metric_name,
     number_table,
     task_table,
+    two_of_a_task,
     typical_videos,
     video_title,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "number_table",
     "open_egoprocel",
     "task_table",
+    "two_of_a_task",
     "typical_videos",
     "video_title",
 ]

@@ -123,6 +123,19 @@ def typical_videos(result: EgoProceLResult, *, count: int) -> list[str]:
     return list(dict.fromkeys(order[int(place)].video.video_uid for place in places))
 
 
+def two_of_a_task(result: EgoProceLResult) -> tuple[str, str] | None:
+    """The two videos with the best F1 of the task, among those with two videos, whose second is best; None: no such.
+
+    To be laid side by side (`hiero_lib.viz.alignment`).
+    """
+    by_task: dict[tuple[str, str], list[VideoScores]] = {}
+    for entry in sorted(result.videos, key=lambda entry: -entry.scores.f1):
+        by_task.setdefault((entry.video.task.dataset, entry.video.task.name), []).append(entry)
+    pairs = [entries[:2] for entries in by_task.values() if len(entries) > 1]
+    best = max(pairs, key=lambda pair: pair[1].scores.f1, default=None)
+    return None if best is None else (best[0].video.video_uid, best[1].video.video_uid)
+
+
 def of_video(result: EgoProceLResult, video_uid: str) -> VideoScores:
     """The scores of one video."""
     return next(entry for entry in result.videos if entry.video.video_uid == video_uid)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hiero_lib.base.errors import ConfigError
+from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.progress import Progress
 from hiero_lib.benchmarks.benchmark import Section
 from hiero_lib.benchmarks.controls import CONTROLS
@@ -21,7 +21,9 @@ from hiero_lib.benchmarks.egoprocel.report import COHERENT, egoprocel_rows, excl
 from hiero_lib.benchmarks.egoprocel.score import EgoProceLResult, StepNumber, score_videos
 from hiero_lib.benchmarks.number_found import largest_gap
 from hiero_lib.config import Profile, SegmentTimes
+from hiero_lib.hierarchy.collection import divided_video
 from hiero_lib.hierarchy.division import LevelDivision
+from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.methods.levels import times_of, whole_video_levels
 from hiero_lib.methods.method import Method
 from hiero_lib.models.clustering.coherence import coherent_cluster
@@ -87,6 +89,21 @@ class EgoProceLTask:
             gap = largest_gap(x, temperature=config.temperature)
             numbers.append(StepNumber(true, len(np.unique(found)), gap))
         return tuple(numbers)
+
+    def hierarchy(self, method: Method, video_uid: str) -> VideoHierarchy:
+        """A labelled video divided into threads as for people, at the rate of its own features.
+
+        Raises:
+            DataError: no labelled video of this name has features.
+        """
+        video = next((video for video in self.data.videos if video.video_uid == video_uid), None)
+        segments = None if video is None else self.data.segments(video)
+        if video is None or segments is None:
+            problem = "no labelled video of this name has features"
+            raise DataError(problem, file=self.data.features, field="video_uid", value=video_uid)
+        fps = self.data.feature_fps or video.fps
+        features = dataclasses.replace(self.profile.features, fps=fps)
+        return divided_video(method, segments.to(self.device), dataclasses.replace(self.profile, features=features))
 
     def score_control(self, name: str) -> EgoProceLResult:
         """The scores of one of ``CONTROLS``: what the measure gives without looking at the features."""

@@ -9,5 +9,6 @@ where waiting for the CPU would cost more than the clustering (`embedding.laplac
 `kmeans.batched_kmeans`). To put one in the other's place would change results: scikit-learn's is not batched, and the
 batched one draws other starts.
 
-`coherence` makes clusters hang together in time, `modularity` says how many there are; both are for people.
+`coherence` makes clusters hang together in time, `modularity` says how many there are, `linked` divides anew where
+a person has said whose some segments are; all three are for people.
 """

@@ -14,7 +14,12 @@ _ROUNDS = 2  # of assigning segments and taking means anew
 
 
 def coherent(
-    x: Tensor, ids: NDArray[np.int64], *, switch_cost: float, where: NDArray[np.int64] | None = None
+    x: Tensor,
+    ids: NDArray[np.int64],
+    *,
+    switch_cost: float,
+    where: NDArray[np.int64] | None = None,
+    allowed: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int64]:
     """Assign segments to clusters again, so that each switch from one to another must pay for itself.
 
@@ -29,6 +34,7 @@ def coherent(
         ids: ``[N]`` clusters of some other method.
         switch_cost: in standard deviations of the noise, summed over segments; 0 leaves ``ids`` as they are.
         where: ``[N]`` place of each segment in its video, of some of its segments: across a gap a switch is free.
+        allowed: ``[N, K]`` in which of the clusters 0..K-1 a segment may be, its own in any case; None: in all.
 
     Returns:
         ``[N]`` ids; a cluster that nowhere pays for its switches is gone.
@@ -49,7 +55,10 @@ def coherent(
         own = np.stack([cosine[member == cluster].mean(0) for cluster in range(len(clusters))])
         noise = float((cosine - own[member]).std())
         # Where the segments of a cluster are all the same, rounding is the noise.
-        ids = clusters[best_line(cosine / max(noise, _ROUNDING), costs)]
+        score = cosine / max(noise, _ROUNDING)
+        if allowed is not None:
+            score = np.where(allowed[:, clusters], score, -np.inf)
+        ids = clusters[best_line(score, costs)]
     return ids
 
 

@@ -25,14 +25,11 @@ from hiero_lib.base.locks import claimed
 from hiero_lib.base.progress import quiet
 from hiero_lib.config import FeatureConfig
 from hiero_lib.data.features import FeatureStore
+from hiero_lib.data.media import VIDEO_SUFFIXES
 from hiero_lib.sources.extraction.extract import Extraction, check_fits, extract_video, is_done
 from hiero_lib.sources.extraction.extractors.choose import LOADERS, open_extractor
 from hiero_lib.sources.extraction.names import check_uid, printable, problem_of
 
-VIDEO_SUFFIXES = {
-    *(".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".gif"),
-    *(".mts", ".m2ts", ".3gp", ".wmv", ".flv", ".vob", ".ogv"),
-}
 _FOR_ALL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # what no other video would be spared
 
 

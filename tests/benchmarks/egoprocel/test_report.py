@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from pathlib import Path
@@ -72,6 +73,17 @@ def test_videos_for_pictures_are_spread_over_the_ranking(few: dict[str, EgoProce
     assert report.typical_videos(result, count=4) == ranked
     assert report.typical_videos(result, count=1) == [ranked[2]]
     assert report.typical_videos(result, count=9) == ranked  # no more than there are
+
+
+def test_two_videos_of_the_best_task_that_has_two(few: dict[str, EgoProceLResult]) -> None:
+    result = few[UNTRAINED]
+    scores = {entry.video.video_uid: entry.scores.f1 for entry in result.videos}
+    pair = report.two_of_a_task(result)
+    assert pair is not None
+    assert set(pair) == {"a", "b"}  # the others are alone in their tasks
+    assert scores[pair[0]] >= scores[pair[1]]
+    alone = dataclasses.replace(result, videos=[entry for entry in result.videos if entry.video.video_uid != "b"])
+    assert report.two_of_a_task(alone) is None
 
 
 def test_a_cluster_has_the_number_of_its_key_step(few: dict[str, EgoProceLResult]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,22 @@ def test_the_times_are_the_released_ones_whatever_the_weights(
             expected = whole_video_levels(method, segments, times=times)[2].x  # type: ignore[arg-type]
             torch.testing.assert_close(found, expected)
     assert task.score(methods[PROBE]).segment_times is None
+
+
+def test_a_video_is_divided_as_for_people_at_its_own_rate(task: EgoProceLTask, methods: dict[str, Method]) -> None:
+    video = task.data.videos[0]
+    segments = task.data.segments(video)
+    assert segments is not None
+    found = task.hierarchy(methods[HIERO], video.video_uid)
+    assert found.video_uid == video.video_uid
+    assert len(found.levels[0].pos) == len(segments.x)
+    assert found.end_s == pytest.approx(len(segments.x) * task.data.stride_frames / video.fps, abs=0.01)
+    assert found.start_s == 0.0
+    slow = dataclasses.replace(video, fps=video.fps / 2)
+    slower = dataclasses.replace(task, data=dataclasses.replace(task.data, videos=(slow,)))
+    assert slower.hierarchy(methods[HIERO], video.video_uid).end_s == pytest.approx(2 * found.end_s, abs=0.01)
+    with pytest.raises(DataError, match="nobody"):
+        task.hierarchy(methods[HIERO], "nobody")
 
 
 def test_planted_steps_score_above_chance(results: dict[str, EgoProceLResult]) -> None:

@@ -31,6 +31,13 @@ def noisy_turns(*, noise: float = 0.2):
     return torch.eye(8)[ids] + noise * torch.randn(62, 8, generator=generator), ids
 
 
+def test_a_segment_stays_where_it_may_be() -> None:
+    x, ids = noisy_turns()
+    allowed = np.ones((62, 2), dtype=bool)
+    allowed[20:22] = [False, True]
+    assert coherent(x, ids, switch_cost=10.0, allowed=allowed).tolist() == ids.tolist()
+
+
 def test_short_excursions_go_and_long_ones_stay() -> None:
     x, ids = noisy_turns()
     found = coherent(x, ids, switch_cost=10.0)
