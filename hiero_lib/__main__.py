@@ -21,6 +21,10 @@ from hiero_lib.base.signals import Stopped, sigterm_raises
 from hiero_lib.cli import benchmarks, data, explorer, runs, slurm, training, videos
 from hiero_lib.cli.parser import Parser, complete
 
+_DESCRIPTION = (
+    "A research kit for HiERO (ICCV 2025). To begin: reproduce --profile sample, then serve --run sample; or explore"
+    " with a video of yours. COMMAND --help says more."
+)
 _HINTS = {
     errno.ENOSPC: "Make room",
     errno.EDQUOT: "Make room: the quota is used up",
@@ -36,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _speak_on_any_console()
     parser = _parser()
     complete(parser)
+    if not (sys.argv[1:] if arguments is None else arguments):
+        parser.print_help(sys.stderr)
+        return 2
     options = parser.parse_args(arguments)
     try:
         with sigterm_raises():
@@ -91,7 +98,7 @@ def _speak_on_any_console() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="python -m hiero_lib", description="A research kit for HiERO (ICCV 2025).")
+    parser = Parser(prog="python -m hiero_lib", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"hiero_lib {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -62,6 +62,8 @@ def test_help_names_the_commands_without_loading_torch() -> None:
     for command in ("sample", "train", "egomcq", "reproduce", "ablation", "report"):
         assert command in done.stdout
     assert "torch" not in imported_by("from hiero_lib.__main__ import _parser; _parser()")
+    alone = run_python("-m", "hiero_lib")
+    assert (alone.returncode, alone.stderr) == (2, done.stdout)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class Progress:
         self.said = now
         rate = (step - self.start) / max(1e-9, now - self.started)
         left = f", {(self.total - step) / rate:.0f} s left" if rate > 0 and step > self.start else ""
-        say(f"{self.what} {step}/{self.total}{left}" + f": {text}" * bool(text))
+        say(f"{self.what} {step}/{self.total}{left}{f': {text}' if text else ''}")
 
     def of(self, done: int, total: int | None) -> None:
         """Say that ``done`` of about ``total`` steps are done, where the number of all was not known before."""

@@ -139,12 +139,13 @@ def open_run(options: argparse.Namespace) -> tuple[Profile, Path]:
     (`hiero_lib.results.kept_profile.keep_profile`), so that a mistake leaves no run.
 
     Raises:
-        ConfigError: neither is named, the run keeps none or is of another profile or other data, or a setting is
-            wrong.
+        ConfigError: neither is named, the run is not there, keeps none or is of another profile or other data, or a
+            setting is wrong.
         DataError: what the run keeps is damaged.
     """
     from hiero_lib.results.kept_profile import RUN_FILE, check_profile, kept_profile
     from hiero_lib.results.names import run_folder as folder_of_run
+    from hiero_lib.results.names import runs_there
 
     if options.profile is not None:
         profile = open_profile(options)
@@ -154,6 +155,9 @@ def open_run(options: argparse.Namespace) -> tuple[Profile, Path]:
         folder = folder_of_run("outputs", options.run)
         kept = kept_profile(folder, changed_settings(options))
         if kept is None:
+            if not folder.is_dir():
+                hint = f"{runs_there(folder)}. A new one needs --profile"
+                raise ConfigError("there is no such run", field="--run", value=options.run, hint=hint)
             hint = "Give --profile, or name another --run"
             raise ConfigError("the run keeps no profile", file=folder / RUN_FILE, field="--run", hint=hint)
         profile = kept

@@ -52,6 +52,10 @@ def add_parsers(commands: arguments.Commands) -> None:
 def _serve(options: argparse.Namespace) -> int:
     profile, run_folder = arguments.open_run(options)
 
+    from hiero_lib.base.progress import say_aside
+
+    say_aside(f"opening {run_folder}")  # what follows is slow to import, and to read
+
     from hiero_lib.pipelines.serving import serve, session_of_run
     from hiero_lib.results.names import run_folder as folder_of_run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,7 +98,8 @@ def _reproduce(options: argparse.Namespace) -> int:
     launch = slurm.open_launch(options, "reproduce", outputs=options.outputs)
 
     from hiero_lib.pipelines.reproduce import NotebookFailed, reproduce, unfinished
-    from hiero_lib.results.record import TABLE_FILE
+    from hiero_lib.results.headlines import summary
+    from hiero_lib.results.record import TABLE_FILE, load
 
     call: dict[str, Any] = {
         "run": options.run,
@@ -115,7 +117,14 @@ def _reproduce(options: argparse.Namespace) -> int:
             raise
         print(f"hiero_lib: {error}", file=sys.stderr)
         return 1
-    print(f"\n{results.with_name(TABLE_FILE).read_text('utf-8')}\nWritten: {results.parent}")
+    title = results.with_name(TABLE_FILE).read_text("utf-8").partition("\n")[0].lstrip("# ")
+    found = load(results.parent)
+    print(f"\n{title}", summary(found), f"Written: {results.parent}", sep="\n\n")
+    print(f"{TABLE_FILE} has every number, figures/ the pictures, *.ipynb what ran")
+    if "training" in found["sections"] and options.outputs == Path("outputs"):
+        print(
+            f"Look around in it: {shlex.join(['python', '-m', 'hiero_lib', 'serve', '--run', results.parent.name])}"
+        )
     return 0
 
 

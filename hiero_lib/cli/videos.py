@@ -88,6 +88,9 @@ def _extract(options: argparse.Namespace) -> int:
 def _explore(options: argparse.Namespace) -> int:
     profile = arguments.open_profile(options)
     num_threads = arguments.thread_counts(options.threads)
+    if options.video.is_dir():
+        hint = "Name one video in it; features of all: python -m hiero_lib extract"
+        raise DataError("this is a folder", file=options.video, hint=hint)
     if not options.video.is_file():
         raise DataError("there is no such file", file=options.video)
 
@@ -95,7 +98,7 @@ def _explore(options: argparse.Namespace) -> int:
 
     from hiero_lib.base.device import best_device
     from hiero_lib.base.files import pasted
-    from hiero_lib.base.progress import Progress
+    from hiero_lib.base.progress import Progress, say_aside
     from hiero_lib.export.writers import check_formats
     from hiero_lib.pipelines.own_video import explore, write_report
     from hiero_lib.pipelines.video_folder import folder_of
@@ -120,7 +123,10 @@ def _explore(options: argparse.Namespace) -> int:
     progress.close()
     written = write_report(exploration, num_threads=num_threads, formats=options.formats)
     print(*map(pasted, written), sep="\n")
-    if options.serve:
+    if not options.serve:
+        page = "Open the page in a browser. " if "html" in options.formats else ""
+        say_aside(f"{page}To search, rename and correct: add --serve to the command")
+    else:
         from hiero_lib.pipelines.serving import serve, session_of_video
 
         serve(session_of_video(exploration, num_threads=num_threads), port=options.port, browser=options.browser)

@@ -1,6 +1,13 @@
 """Typed settings, and the profiles that fill them."""
 
-from hiero_lib.config.loading import PROFILE_FOLDER, available_profiles, build_profile, from_dict, load_profile
+from hiero_lib.config.loading import (
+    PROFILE_FOLDER,
+    available_profiles,
+    build_profile,
+    from_dict,
+    load_profile,
+    profile_options,
+)
 from hiero_lib.config.settings import (
     AlignmentConfig,
     EgoMCQConfig,
@@ -52,4 +59,5 @@ __all__ = [
     "build_profile",
     "from_dict",
     "load_profile",
+    "profile_options",
 ]

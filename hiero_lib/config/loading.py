@@ -44,6 +44,18 @@ def load_profile(name: str | Path, settings: Mapping[str, Any] | None = None) ->
     return build_profile({"name": path.stem} | _read_profile(path, ()), settings, file=path)
 
 
+def profile_options(profile: Profile) -> list[str]:
+    """What opens a profile in a command that is told to a person: ``--profile``, and where its data lie if elsewhere.
+
+    One of the user's own is called as its file.
+    """
+    if profile.name not in available_profiles():
+        return ["--profile", f"{profile.name}.yaml"]
+    root = load_profile(profile.name).data_root
+    same = Path(root).absolute() == Path(profile.data_root).expanduser().absolute()
+    return ["--profile", profile.name, *([] if same else ["--set", f"data_root={profile.data_root}"])]
+
+
 def build_profile(raw: dict[str, Any], settings: Mapping[str, Any] | None = None, *, file: Path) -> Profile:
     """The profile of nested settings that were read from ``file``, with dotted ``settings`` put over them.
 
@@ -73,8 +85,11 @@ def _read_profile(path: Path, derived: tuple[Path, ...]) -> dict[str, Any]:
     except OSError:  # a name that no file has
         there = False
     if not there:
+        if path.parent != PROFILE_FOLDER:
+            hint = f"Profiles that have a name: {', '.join(available_profiles())}"
+            raise ConfigError("there is no such file", file=str(path)[:300], hint=hint)
         hint = known(path.stem, available_profiles())
-        raise ConfigError("there is no such profile", file=str(path)[:300], value=path.stem, hint=hint)
+        raise ConfigError("there is no such profile", value=path.stem, hint=hint)
     raw = _parsed(path.read_bytes(), file=path)
     if not isinstance(raw, dict):
         raise ConfigError("a profile is a mapping of sections", file=path)

@@ -69,7 +69,8 @@ class FeatureStore:
         self.folder = Path(folder).expanduser()
         self.expected_dim = dim
         if not self.folder.is_dir():
-            raise DataError("there is no such folder of features", file=self.folder)
+            hint = "What there is, and how to get the rest: python -m hiero_lib doctor --profile PROFILE"
+            raise DataError("there is no such folder of features", file=self.folder, hint=hint)
 
     @property
     def video_uids(self) -> list[str]:

@@ -245,7 +245,8 @@ def _table(text: str, path: Path, duration_s: float | None) -> list[Line]:
             raise DataError("thousands or a decimal comma?", file=path, field=f"line {line}", value=both, hint=hint)
         if start is None or stop is None or stop < start:
             value = f"{cells[time]}, {cells[end]}" if end is not None else cells[time]
-            raise DataError("not a time", file=path, field=f"line {line}", value=value)
+            hint = "Expected seconds or [hours:]minutes:seconds, the end not before the start"
+            raise DataError("not a time", file=path, field=f"line {line}", value=value, hint=hint)
         missing = cells[words].strip().lower() in MISSING
         found.append((unit * (start + stop) / 2, "" if missing else cells[words]))
     return found

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from hiero_lib.base.progress import readable
-from hiero_lib.config import Profile
+from hiero_lib.config import Profile, profile_options
 from hiero_lib.doctor.examine import examine
 from hiero_lib.doctor.machine import expected_costs, measure
 
@@ -26,10 +26,10 @@ def training_advice(profile: Profile, run_folder: Path) -> str:
     lines = [f"{run_folder} has no trained models."]
     if not ability.can_run:
         lines.append(f"To train them, {diagnosis.data_root} lacks: {', '.join(ability.lacks)}.")
-        doctor = shlex.join(["python", "-m", "hiero_lib", "doctor", "--profile", profile.name])
+        doctor = shlex.join(["python", "-m", "hiero_lib", "doctor", *profile_options(profile)])
         lines.append(f"Notebook 00 says how to get it, and so does: {doctor}")
         return "\n".join(lines)
-    words = ["reproduce", "--profile", profile.name, "--run", run_folder.name, "--only", "01"]
+    words = ["reproduce", *profile_options(profile), "--run", run_folder.name, "--only", "01"]
     lines.append(f"Run notebook 01 with run = {run_folder.name!r}, or: python -m hiero_lib {shlex.join(words)}")
     costs = expected_costs(profile, diagnosis.segments, measure(profile))
     (seconds,) = [cost.seconds for cost in costs if cost.notebook == "01"]

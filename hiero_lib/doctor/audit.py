@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Literal
 from hiero_lib.base.errors import DataError
 from hiero_lib.benchmarks.egomcq.data import load_questions
 from hiero_lib.benchmarks.thread_recovery.files import read_truths
-from hiero_lib.config import Profile, TextConfig
+from hiero_lib.config import Profile, TextConfig, profile_options
 from hiero_lib.data.egoclip import open_egoclip
 from hiero_lib.data.egoclip_fit import misfit
 from hiero_lib.data.features import FeatureStore
@@ -47,13 +48,17 @@ def audit(profile: Profile, store: FeatureStore | None = None) -> list[AuditRow]
     paths = DataPaths.at(profile.data_root)
     folder = paths.features(profile.features.folder)
 
-    def opened() -> FeatureStore:
+    def opened(annotations: Path | None = None) -> FeatureStore:
+        if annotations is not None and not annotations.is_file():  # is told before what it would be compared with
+            raise DataError("there is no such file", file=annotations)
+        if store is None and not folder.is_dir():
+            raise DataError("there is no such folder of features", file=folder)
         return store if store is not None else FeatureStore(folder, dim=profile.features.dim)
 
     rows = [
         audited(FEATURES, folder, lambda: _features(profile, opened())),
-        audited(EGOCLIP, paths.egoclip, lambda: _egoclip(profile, paths, opened())),
-        audited(EGOMCQ, paths.egomcq, lambda: _egomcq(profile, paths, opened())),
+        audited(EGOCLIP, paths.egoclip, lambda: _egoclip(profile, paths, opened(paths.egoclip))),
+        audited(EGOMCQ, paths.egomcq, lambda: _egomcq(profile, paths, opened(paths.egomcq))),
         _text_encoder(profile.text),
     ]
     for what, name in (
@@ -67,16 +72,32 @@ def audit(profile: Profile, store: FeatureStore | None = None) -> list[AuditRow]
     return rows
 
 
-def require_all(rows: Sequence[AuditRow]) -> None:
+def require_all(rows: Sequence[AuditRow], profile: Profile) -> None:
     """Refuse to go on without what is missing.
 
+    Args:
+        rows: of `audit`.
+        profile: that they are of.
+
     Raises:
-        DataError: naming each thing that is missing or unusable, and where it was looked for.
+        DataError: naming each thing that is missing or unusable, where it was looked for, and how to get it.
     """
     lacking = [row for row in rows if row.status == "missing or unusable"]
     if lacking:
         listed = "; ".join(f"{row.what}: {row.details}" for row in lacking)
-        raise DataError(f"{len(lacking)} of {len(rows)} things are missing or unusable: {listed}")
+        problem = f"{len(lacking)} of {len(rows)} things are missing or unusable: {listed}"
+        raise DataError(problem, hint=f"{how_to_get(profile)}\nOne by one: {_command('doctor', profile)}")
+
+
+def how_to_get(profile: Profile) -> str:
+    """The command that makes or fetches a profile's data."""
+    if profile.is_sample:
+        return f"Make it: {shlex.join(['python', '-m', 'hiero_lib', 'sample', '--root', profile.data_root])}"
+    return f"Fetch it: {_command('download', profile)}"
+
+
+def _command(name: str, profile: Profile) -> str:
+    return shlex.join(["python", "-m", "hiero_lib", name, *profile_options(profile)])
 
 
 def audited(what: str, where: Path, look: Callable[[], str]) -> AuditRow:

@@ -54,7 +54,7 @@ class Caches:
                     f"{self.encoding_s / 3600:.1f} h" if self.encoding_s > 7200 else f"{self.encoding_s / 60:.0f} min"
                 )
                 lines[-1] += f"; the rest takes about {took} here ({self.texts_per_s:.0f} texts/s, measured now)"
-                lines[-1] += ": `python -m hiero_lib encode`, several processes share it"
+                lines[-1] += ": `python -m hiero_lib encode` with this --profile, several processes share it"
         return "\n".join(lines)
 
 

@@ -8,6 +8,8 @@ duration that annotations state, the coverage of every benchmark, and so which o
 from __future__ import annotations
 
 import dataclasses
+import re
+import shlex
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from typing import Any
 
 from hiero_lib.base.errors import ConfigError, known
 from hiero_lib.base.files import visible
-from hiero_lib.config import Profile
+from hiero_lib.config import Profile, profile_options
 from hiero_lib.data.feature_survey import SurveyedStore
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.doctor import audit as audits
@@ -116,15 +118,20 @@ def examine(profile: Profile, what: Sequence[str] = (), *, deep: bool = False) -
 
 def _with_hint(row: AuditRow, root: Path, profile: Profile) -> AuditRow:
     """Name the item of the manifest that fills a missing place."""
-    if row.status != "missing or unusable" or profile.is_sample or Path(row.where).is_file():
+    if row.status != "missing or unusable" or Path(row.where).is_file():
         return row
+    if profile.is_sample:
+        first = row.what == audits.FEATURES and not Path(row.where).exists()
+        return dataclasses.replace(row, details=f"{row.details}. {audits.how_to_get(profile)}") if first else row
     items = [item for item in load_manifest().items.values() if item.instead_of is None]
     exact = [item.id for item in items if root / item.target == Path(row.where)]
     if not exact and Path(row.where).name.startswith("nlq"):
         exact = ["nlq"]
+    if row.what == checks.EGOPROCEL:
+        exact = ["egoprocel"]  # labels and features
     if not exact:
         return row
-    command = f"python -m hiero_lib download {exact[0]} --profile {profile.name}"
+    command = shlex.join(["python", "-m", "hiero_lib", "download", exact[0], *profile_options(profile)])
     return dataclasses.replace(row, details=f"{row.details}. Fetch it: {command}")
 
 
@@ -154,13 +161,15 @@ def report(diagnosis: Diagnosis, *, width: int = 118) -> str:
     marks = {"found": "good", "doubtful": "look", "fetched when used": "later", "missing or unusable": "LACKS"}
     lines = [f"profile {diagnosis.profile}, data in {diagnosis.data_root}", ""]
     for row in diagnosis.rows:
+        said, get_it, command = re.split(r"((?:Fetch|Make) it: |$)", " ".join(row.details.split()), maxsplit=1)
         lines += textwrap.wrap(
-            f"{marks[row.status]:5} {row.what}: {' '.join(row.details.split())}",
+            f"{marks[row.status]:5} {row.what}: {said}{get_it}",
             width=width,
             subsequent_indent=" " * 6,
             break_long_words=False,
             break_on_hyphens=False,
         )
+        lines += [f"      {command}"] if command else []  # unbroken, to be copied
     lines.append("")
     for ability in diagnosis.abilities:
         verdict = " with ".join(["runs", *filter(None, [", ".join(ability.methods)])])

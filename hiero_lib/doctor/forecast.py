@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from hiero_lib.base.device import best_device
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.files import nearest_folder
 from hiero_lib.base.progress import readable
-from hiero_lib.config import Profile
+from hiero_lib.config import Profile, profile_options
 from hiero_lib.data.egoclip import Chunk, EgoClipDataset
 from hiero_lib.data.feature_survey import SurveyedStore
 from hiero_lib.data.paths import DataPaths
@@ -97,7 +98,8 @@ def _to_fetch(profile: Profile, paths: DataPaths) -> Forecast:
     unknown = len(absent) - len(sizes)
     size = " + ".join(([_gb(sum(sizes))] if sizes else []) + ([f"{unknown} of unknown size"] if unknown else []))
     names = ", ".join(item.id for item in absent)
-    return Forecast(f"fetch {names} (notebook 00)", size, "-", "a broken download goes on where it was")
+    command = shlex.join(["python", "-m", "hiero_lib", "download", *profile_options(profile)])
+    return Forecast(f"fetch {names} (notebook 00, or {command})", size, "-", "a broken download goes on where it was")
 
 
 def _caches(caches: Caches, profile: Profile) -> Forecast:

@@ -52,7 +52,9 @@ class Collection:
     def check(self, video_uid: str) -> None:
         """DataError where the video has no features."""
         if video_uid not in self.store:
-            problem, hint = "the video has no feature file", _some_of(self.video_uids)
+            longer = [uid for uid in self.video_uids if uid.startswith(video_uid)]  # of one that figures have cut
+            hint = f"Did you mean {longer[0]}?" if longer else _some_of(self.video_uids)
+            problem = "the video has no feature file"
             raise DataError(problem, file=self.store.folder, field="video_uid", value=video_uid, hint=hint)
 
     def vocabulary(self) -> list[str]:

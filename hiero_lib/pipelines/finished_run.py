@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from hiero_lib.base.device import best_device
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.progress import say_aside
 from hiero_lib.benchmarks.egomcq.data import load_questions, moments_of
-from hiero_lib.config import Profile
+from hiero_lib.config import Profile, profile_options
 from hiero_lib.data.narrations import add_tag
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.export.reports import video_record
@@ -20,6 +21,7 @@ from hiero_lib.hierarchy.collection import Collection, open_collection
 from hiero_lib.hierarchy.division import ThreadCount
 from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
+from hiero_lib.results.names import runs_there
 from hiero_lib.results.record import TABLE_FILE, record
 from hiero_lib.results.run import IncompleteResults, RunFolder, trained_models
 from hiero_lib.search.build import open_index
@@ -63,13 +65,18 @@ def trained_in(profile: Profile, run_folder: Path) -> dict[str, Path]:
     """The last checkpoints of a run by their short names.
 
     Raises:
-        DataError: it has none.
+        DataError: it has none, or is not there.
     """
     try:
         return trained_models(RunFolder(profile, run_folder), say=say_aside)
     except IncompleteResults as error:
-        hint = "Run `python -m hiero_lib reproduce`, or name a --checkpoint or another --method"
-        raise DataError("the run has no trained models", file=run_folder, hint=hint) from error
+        words = ["python", "-m", "hiero_lib", "reproduce", *profile_options(profile)]
+        words += ["--run", run_folder.name] if run_folder.name != profile.name else []
+        make = f"`{shlex.join(words)}`; or name a --checkpoint, or --method untrained"
+        if not run_folder.is_dir():
+            hint = f"{runs_there(run_folder)}. Make it: {make}"
+            raise DataError("there is no such run", file=run_folder, hint=hint) from error
+        raise DataError("the run has no trained models", file=run_folder, hint=f"Train them: {make}") from error
 
 
 @dataclass(frozen=True)

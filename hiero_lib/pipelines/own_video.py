@@ -132,8 +132,10 @@ def explore(
         say(f"{refused}training a small model on this video's {len(narrated.times)} narrations")
         chosen = _trained(profile, folder, features)
     else:
-        few = "" if narrated is None else f" ({len(narrated.times)} narrations are too few to train on)"
-        how, chosen = f"threads of the raw features ({extractor.name}), nothing was trained{few}", None
+        few = "without narrations"
+        if narrated is not None:
+            few = f"{len(narrated.times)} narrations are too few to train on"
+        how, chosen = f"threads of the raw features ({extractor.name}), nothing was trained ({few})", None
     say(f"{refused}{how}")
     checkpoints = {} if chosen is None else {"chosen": chosen}
     methods = open_methods(profile, checkpoints=checkpoints, device=device)

@@ -24,7 +24,7 @@ from hiero_lib.base.errors import ConfigError, DataError, known
 from hiero_lib.base.files import sha256_of
 from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.locks import exclusive
-from hiero_lib.base.progress import quiet, say
+from hiero_lib.base.progress import quiet, readable, say
 from hiero_lib.base.sealed import read_sealed, write_sealed
 from hiero_lib.config import Profile, from_dict, load_profile
 from hiero_lib.pipelines.execute import REPOSITORY, NotebookFailed, execute
@@ -129,6 +129,11 @@ def _run_steps(
     steps: list[_Step], numbered: list[str], run_folder: Path, command: str, say: Callable[[str], None]
 ) -> None:
     """Run the steps that are not done; ``numbered`` are the names of all notebooks of the sequence."""
+    markers = {step.name: _marker(run_folder, step.name) for step in steps}
+    left = [step for step in steps if not _is_done(markers[step.name], step, run_folder, quiet)]
+    expected = [_expected_s(markers[step.name], step) for step in left]
+    if len(left) > 1 and None not in expected:
+        say(f"{len(left)} notebooks, about {readable(sum(filter(None, expected)))} in all on two cores")
     for number, step in enumerate(steps, start=1):
         marker = _marker(run_folder, step.name)
         prefix = f"[{number}/{len(steps)}] {step.name}"

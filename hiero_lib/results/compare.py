@@ -6,34 +6,17 @@ model on the same data) is for the reader to say: `differing_settings` tells wha
 
 from __future__ import annotations
 
-import dataclasses
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.results.entries import PUBLISHED, Entry, all_entries
+from hiero_lib.results.entries import Entry
+from hiero_lib.results.headlines import headlines
 from hiero_lib.results.names import run_folder
 from hiero_lib.results.record import RESULTS_FILE, load
 
-HEADLINES = (  # section of results.json, its measure, and what it is called beside those of other benchmarks
-    ("egomcq", "inter-video accuracy", "EgoMCQ inter"),
-    ("egomcq", "intra-video accuracy", "EgoMCQ intra"),
-    ("egonlq", "R1@0.3", "EgoNLQ R1, IoU 0.3"),
-    ("egoprocel", "F1, average", "EgoProceL F1"),
-    ("step_grounding", "R1@0.3", "step grounding R1, IoU 0.3"),
-    ("step_localization", "mAP, average", "step localisation mAP"),
-    ("threads", "level 2", "threads (ARI)"),
-    ("search", "recall at 5, level 0", "search, recall at 5"),
-)
-_METHODS = (
-    "untrained features",
-    "linear probe",
-    "HiERO",
-    "HiERO minus untrained features",
-    "HiERO minus linear probe",
-)
 _NOT_COMPARED = {"data_root", "name"}
 
 
@@ -61,20 +44,6 @@ def read_runs(outputs: str | Path, names: Sequence[str]) -> list[dict[str, Any]]
             raise DataError("the run has no measures to compare", file=folder / RESULTS_FILE, value=name, hint=hint)
         found.append(results)
     return found
-
-
-def headlines(runs: Sequence[Mapping[str, Any]]) -> list[Entry]:
-    """The main measure of each benchmark, under its name in :data:`HEADLINES`, of the methods that runs share.
-
-    Of several tables of a section that have the measure, the first is the main one.
-    """
-    everything, lines = all_entries(runs), dict[tuple[str, str, str], Entry]()
-    for section, metric, title in HEADLINES:
-        for entry in everything:
-            measured = entry.data != PUBLISHED and entry.here is not None and entry.method in _METHODS
-            if measured and (entry.section, entry.metric) == (section, metric):
-                lines.setdefault((title, entry.run, entry.method), dataclasses.replace(entry, metric=title))
-    return list(lines.values())
 
 
 def differing_settings(runs: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:

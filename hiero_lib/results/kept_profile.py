@@ -18,7 +18,7 @@ from typing import Any
 
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.progress import say_aside
-from hiero_lib.base.sealed import read_sealed, write_sealed
+from hiero_lib.base.sealed import OtherFormatError, read_sealed, write_sealed
 from hiero_lib.config import Profile, build_profile
 from hiero_lib.data.data_record import DataRecord, data_record, difference, record_from
 from hiero_lib.data.paths import DataPaths
@@ -59,7 +59,11 @@ def kept_profile(run_folder: Path, settings: Mapping[str, Any] | None = None) ->
 
 def _content(run_folder: Path) -> dict[str, Any]:
     file = run_folder / RUN_FILE
-    content = read_sealed(file, format=FORMAT, what="the profile of a run")
+    try:
+        content = read_sealed(file, format=FORMAT, what="the profile of a run")
+    except OtherFormatError as error:
+        hint = "Name another --run; or remove this file and give --profile, where its data and settings are the same"
+        raise DataError(error.problem, file=file, field=error.field, value=error.value, hint=hint) from error
     if not isinstance(content.get("profile"), dict):
         value = str(content.get("profile"))[:80]
         raise DataError("the settings of a profile are expected", file=file, field="profile", value=value)

@@ -6,7 +6,7 @@ import os
 import unicodedata
 from pathlib import Path
 
-from hiero_lib.base.errors import ConfigError
+from hiero_lib.base.errors import ConfigError, meant
 
 
 def run_folder(outputs: str | Path, run: str) -> Path:
@@ -20,3 +20,12 @@ def run_folder(outputs: str | Path, run: str) -> Path:
         hint = f"It lies in {outputs}/: give a name without / \\ : and control characters, of 200 bytes at most"
         raise ConfigError("the name of a run is the name of a folder", field="run", value=run, hint=hint)
     return Path(outputs) / run
+
+
+def runs_there(folder: Path) -> str:
+    """The hint where ``<outputs>/<run>`` is not there: the runs that are, and where they were looked for."""
+    outputs = folder.parent
+    names = sorted(file.parent.name for file in outputs.glob("*/run.json"))
+    listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    there = f"has {listed}{meant(folder.name, names)}" if names else "has no run (was it made from another folder?)"
+    return f"{outputs.absolute()} {there}"

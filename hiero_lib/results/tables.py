@@ -15,13 +15,14 @@ from typing import Any
 
 from hiero_lib.base.cells import csv_cell, markdown_code, markdown_text
 from hiero_lib.results.entries import PUBLISHED, SAMPLE, Entry, all_entries, by_benchmark
+from hiero_lib.results.headlines import short_table
 
 _MANY_METRICS = 3
 
 
 def markdown(runs: Sequence[Mapping[str, Any]]) -> str:
     """The table for people, one part per table of the paper; a column names the run where there are several."""
-    return "\n".join([*_introduction(runs), *_tables(runs), *_makings(runs)]).rstrip() + "\n"
+    return "\n".join([*_introduction(runs), *_in_short(runs), *_tables(runs), *_makings(runs)]).rstrip() + "\n"
 
 
 def csv_text(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -90,6 +91,12 @@ def _introduction(runs: Sequence[Mapping[str, Any]]) -> list[str]:
             "",
         ]
     return lines
+
+
+def _in_short(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The main measures of one run that has several."""
+    cells = short_table(runs[0]) if len(runs) == 1 else []
+    return ["## In short", "", *_markdown_table(cells), ""] if len(cells) > _MANY_METRICS else []
 
 
 def _tables(runs: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -144,7 +144,7 @@ def test_a_command_on_a_run_wants_a_profile_or_a_run_that_keeps_one(
     assert main(command) == 2
     assert "give a profile, or a --run that keeps its own" in capsys.readouterr().err
     assert main([*command, "--run", "r"]) == 2
-    assert "the run keeps no profile" in capsys.readouterr().err
+    assert "there is no such run" in capsys.readouterr().err
     keep_profile(tmp_path / "outputs" / "r", load_profile("sample", {"data_root": "one"}))
     assert main([*command, "--run", "r", "--profile", "sample", "--set", "data_root=two"]) == 2
     said = capsys.readouterr().err

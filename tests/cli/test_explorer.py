@@ -23,4 +23,13 @@ def test_their_arguments(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_run_that_is_not_there_is_told(command, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     assert main([*command, "--run", "nobody"]) == 2
-    assert "keeps no profile" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"value 'nobody': there is no such run. {tmp_path}/outputs has no run (was it made from another" in said
+    for name in ("nobodies", "b"):
+        (tmp_path / "outputs" / name).mkdir(parents=True)
+        (tmp_path / "outputs" / name / "run.json").touch()
+    assert main([*command, "--run", "nobody"]) == 2
+    assert "outputs has b, nobodies (did you mean nobodies?). A new one needs --profile" in capsys.readouterr().err
+    (tmp_path / "outputs" / "nobody").mkdir()
+    assert main([*command, "--run", "nobody"]) == 2
+    assert "the run keeps no profile" in capsys.readouterr().err

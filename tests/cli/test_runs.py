@@ -30,6 +30,23 @@ def test_a_failed_notebook_is_status_1_with_its_name(
     assert json.loads((tmp_path / "outputs/sample/results.json").read_text())["notebooks"]["02_egomcq"]["cell"] == 5
 
 
+def test_a_run_that_is_done_is_told_in_its_main_measures_with_where_to_look(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder, rows = Path("outputs/my run"), [Row("EgoMCQ", HIERO, "intra-video accuracy", Metric(0.5, 100))]
+    results = record(folder, "egomcq", rows, profile=load_profile("sample"), seconds=1)
+    monkeypatch.setattr("hiero_lib.pipelines.reproduce.reproduce", lambda *_, **__: results)
+    assert main(["reproduce", "--profile", "sample", "--run", "my run"]) == 0
+    said = capsys.readouterr().out
+    assert "Results of run `my run` on the generated sample\n\nin percent     HiERO\nEgoMCQ intra   50.0\n" in said
+    assert f"Written: {folder}\nresults.md has every number" in said
+    assert "serve" not in said  # nothing was trained
+    record(folder, "training", [], profile=load_profile("sample"), seconds=1)
+    assert main(["reproduce", "--profile", "sample", "--run", "my run"]) == 0
+    assert capsys.readouterr().out.endswith("Look around in it: python -m hiero_lib serve --run 'my run'\n")
+
+
 def run_of(folder: Path, value: float) -> Path:
     rows = [Row("EgoMCQ", HIERO, "intra", Metric(value, 100))]
     record(folder, "egomcq", rows, profile=load_profile("sample"), seconds=1)
@@ -109,11 +126,12 @@ def test_export_writes_what_is_asked_for(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["v"], "value 'v': the video has no feature file. Did you mean v0?"),
         (["v9"], "value 'v9': the video has no feature file. There are v0, v1, v2 and 1 more"),
         (["v0", "--formats", "mp4"], "value 'mp4': no such format"),
         (["v0", "--threads", "0"], "value '0': a number of threads, or auto"),
         (["v0", "--threads", "3", "2"], "a number of threads for each of 3 levels"),
-        (["v0"], "no trained models"),
+        (["v0"], "there is no such run"),
     ],
 )
 def test_a_mistake_in_exporting_is_one_line(

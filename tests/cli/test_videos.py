@@ -36,9 +36,13 @@ def test_a_file_with_sound_variable_rate_and_rotation_becomes_a_page(
     assert "--encoding" in said
     assert "may be cp1252" in said
     assert main([*command, "--encoding", "cp1252"]) == 0
-    said = capsys.readouterr().out
+    told = capsys.readouterr()
+    said = told.out
     assert "threads of a small model trained on this video alone, on its 11 narrations" in said
     page = tmp_path / "outputs/explore/mine/mine.html"
+    assert told.err.endswith(
+        "Open the page in a browser. To search, rename and correct: add --serve to the command\n"
+    )
     assert str(page.relative_to(tmp_path)) in said
     assert "picks up thing 3" in page.read_text("utf-8")
     record = json.loads(
@@ -82,6 +86,7 @@ def test_a_folder_is_extracted_and_what_failed_is_status_1(
     ("arguments", "message"),
     [
         (["explore", "none.mp4"], "none.mp4: there is no such file"),
+        (["explore", "."], "this is a folder. Name one video in it"),
         (["explore", "none.mp4", "--threads", "0"], "value '0': a number of threads, or auto"),
         (["explore", "a.txt", "--extractor", "egovpl"], "value 'egovpl': unknown"),
         (["extract", ".", "--profile", "own_video", "--extractor", "egovpl"], "value 'egovpl': unknown"),

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from hiero_lib.base.errors import ConfigError
-from hiero_lib.config import PROFILE_FOLDER, Profile, available_profiles, from_dict, load_profile
+from hiero_lib.config import PROFILE_FOLDER, Profile, available_profiles, from_dict, load_profile, profile_options
 from hiero_lib.training.checkpointing import training_digest
 
 MINIMAL = """
@@ -204,6 +204,20 @@ def test_an_unknown_profile_names_the_known_ones() -> None:
         load_profile("sampel")
     with pytest.raises(ConfigError, match="there is no such profile"):
         load_profile("9" * 5000)  # no file has such a name
+    with pytest.raises(ConfigError, match=r"^mine\.yaml: there is no such file\. Profiles that have a name: ego"):
+        load_profile("mine.yaml")
+
+
+def test_a_command_that_is_told_opens_the_same_profile(minimal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert profile_options(load_profile("sample")) == ["--profile", "sample"]
+    assert profile_options(load_profile("sample", {"data_root": str(Path("data/sample").absolute())})) == [
+        "--profile",
+        "sample",
+    ]
+    options = profile_options(load_profile("sample", {"data_root": "/else where"}))
+    assert options == ["--profile", "sample", "--set", "data_root=/else where"]
+    monkeypatch.chdir(minimal.parent)
+    assert profile_options(load_profile(minimal)) == ["--profile", minimal.name]
 
 
 def test_a_profile_starts_from_another(minimal: Path) -> None:

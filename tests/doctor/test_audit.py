@@ -30,7 +30,7 @@ def by_name(profile: Profile) -> dict[str, AuditRow]:
 def test_everything_there_is_found_and_counted(profile: Profile) -> None:
     rows = by_name(profile)
     assert {row.status for row in rows.values()} == {"found"}
-    require_all(list(rows.values()))
+    require_all(list(rows.values()), profile)
     assert rows["segment features"].details.startswith("9 videos of 0.5 to 0.5 min, 0.1 h in all; 540 segments of 12")
     assert "63 of 63 narrations" in rows["EgoClip narrations"].details
     assert "20 questions, 20 usable (10 inter-video, 10 intra-video)" in rows["EgoMCQ questions"].details
@@ -62,8 +62,10 @@ def test_a_missing_file_is_named(missing: str, what: str, profile: Profile) -> N
     path.unlink()
     rows = audit(profile)
     assert [row.where for row in rows if row.status == "missing or unusable"] == [str(path)]
-    with pytest.raises(DataError, match=f"1 of 5 things are missing or unusable: {what}: .*{path.name}"):
-        require_all(rows)
+    with pytest.raises(DataError, match=f"1 of 5 things are missing or unusable: {what}: .*{path.name}") as error:
+        require_all(rows, profile)
+    command = f"python -m hiero_lib {{}} --profile {profile.name}.yaml".format
+    assert error.value.hint == f"Fetch it: {command('download')}\nOne by one: {command('doctor')}"
 
 
 def test_features_of_another_size_are_unusable(profile: Profile) -> None:
@@ -80,6 +82,10 @@ def test_no_features_at_all(profile: Profile) -> None:
     assert by_name(profile)["segment features"].details.endswith("the folder holds no feature file")
     folder.rmdir()
     rows = by_name(profile)
+    assert rows["EgoClip narrations"].details == f"{folder}: there is no such folder of features"
+    (Path(profile.data_root) / "raw/annotations/egoclip.csv").unlink()  # both are missing: its own is told
+    rows = by_name(profile)
+    assert rows["EgoClip narrations"].details.endswith("raw/annotations/egoclip.csv: there is no such file")
     assert {name for name, row in rows.items() if row.status == "missing or unusable"} == {
         "segment features",
         "EgoClip narrations",

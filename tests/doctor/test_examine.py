@@ -52,13 +52,19 @@ def test_on_the_sample_everything_can_run(sample: Profile) -> None:
 
 
 def test_in_an_empty_folder_nothing_can(tmp_path: Path) -> None:
-    diagnosis = examine(load_profile("egovlp", {"data_root": str(tmp_path / "none")}))
+    root = tmp_path / "none"
+    diagnosis = examine(load_profile("egovlp", {"data_root": str(root)}))
     assert can(diagnosis) == dict.fromkeys(NEEDS, False)
-    said = " ".join(report(diagnosis).split())
+    said = report(diagnosis)
     assert "CANNOT RUN: lacks segment features" in said
-    for item in ("features-egovlp", "egoclip", "text-egovlp", "nlq", "goalstep-val", "egoprocel-annotations"):
-        assert f"python -m hiero_lib download {item} --profile egovlp" in said
+    for item in ("features-egovlp", "egoclip", "text-egovlp", "nlq", "goalstep-val", "egoprocel"):
+        assert f"\n      python -m hiero_lib download {item} --profile egovlp --set data_root={root}\n" in said
     assert not (tmp_path / "none").exists()
+
+
+def test_a_sample_that_is_not_there_is_made_by_a_command(tmp_path: Path) -> None:
+    said = report(examine(load_profile("sample", {"data_root": str(tmp_path / "no sample")}), ["train"]))
+    assert said.count(f"Make it:\n      python -m hiero_lib sample --root '{tmp_path / 'no sample'}'\n") == 1
 
 
 class Evil:

@@ -68,7 +68,9 @@ def test_real_data_that_are_not_there_are_named(tmp_path: Path) -> None:
     profile = load_profile("egovlp_quickstart", settings)
     data, texts, training, *_ = forecast(profile, lambda backbone: tmp_path / backbone)
     for item in ("egoclip", "egomcq", "features-egovlp", "text-egovlp"):
-        assert f" {item}," in data.what.replace(" (notebook 00)", ","), item
+        assert f" {item}," in data.what.replace(" (notebook 00", ","), item
+    command = f"python -m hiero_lib download --profile egovlp_quickstart --set data_root={tmp_path}"
+    assert data.what.endswith(f"or {command})")
     assert "features-egovlp-fp16" not in data.what
     assert "unknown size" in data.size
     assert texts.what == "narrations, encoded once"

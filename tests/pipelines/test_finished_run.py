@@ -41,8 +41,11 @@ def methods(profile: Profile, checkpoint: Path) -> dict[str, Method]:
 
 
 def test_without_a_trained_model_the_error_says_what_to_do(profile: Profile, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no trained models.*reproduce"):
+    command = f"python -m hiero_lib reproduce --profile {profile.name}.yaml --run"  # whole, to be copied
+    with pytest.raises(DataError, match=rf"no trained models\. Train them: `{command} {tmp_path.name}`"):
         finished_run.search(profile, tmp_path, "x")
+    with pytest.raises(DataError, match=rf"gone: there is no such run\. {tmp_path} has no run \(was it made from"):
+        finished_run.search(profile, tmp_path / "gone", "x")
     with pytest.raises(DataError, match="without a text space"):
         finished_run.search(profile, tmp_path, "x", method="untrained")
 

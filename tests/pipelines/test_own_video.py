@@ -104,7 +104,7 @@ def test_without_narrations_the_raw_features_are_shown(
     arguments = {"profile": profile, "extractor": extractor, "device": CPU, "say": lambda line: None}
     found = explore(demo.video, tmp_path, **arguments)
     assert found.method.name == UNTRAINED
-    assert found.how == "threads of the raw features (brightness), nothing was trained"
+    assert found.how == "threads of the raw features (brightness), nothing was trained (without narrations)"
     page, _ = write_report(found)
     assert page.stat().st_size > 100_000
     (tmp_path / "few.csv").write_text("time,text\n1,one\n2,two\n")
@@ -134,7 +134,7 @@ def test_a_checkpoint_is_used_only_on_features_it_was_trained_on(
     found = explore(demo.video, tmp_path / "b", checkpoint=authors, **arguments)
     assert found.method.name == UNTRAINED
     assert found.how.startswith(f"{authors} takes features of ")
-    assert found.how.endswith("nothing was trained")
+    assert found.how.endswith("nothing was trained (without narrations)")
 
 
 def test_rows_of_a_timeline_take_the_colours_of_the_truth(trained, demo: Demo) -> None:

@@ -75,6 +75,15 @@ def runs_of(folder: Path, name: str) -> int:
     return len(path.read_text().splitlines()) if path.exists() else 0
 
 
+def test_the_time_of_all_notebooks_is_told_before_the_first(
+    write: Callable[..., Path], run: Callable[..., list[str]]
+) -> None:
+    write("00_a", "'**It costs** about 20 s on two CPU cores'")
+    write("01_b", "'**It costs** about 2 minutes on two CPU cores'")
+    assert run()[0] == "2 notebooks, about 2.3 min in all on two cores"
+    assert " in all" not in "".join(run())  # nothing is left
+
+
 def test_runs_in_order_with_this_interpreter_and_resumes_at_the_first_not_done(
     folder: Path, write: Callable[..., Path], run: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

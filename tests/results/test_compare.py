@@ -9,16 +9,15 @@ import pytest
 
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.config import load_profile
-from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED
-from hiero_lib.results import compare
+from hiero_lib.methods.method import HIERO
 from hiero_lib.results.compare import (
     differing_settings,
-    headlines,
     is_measured,
     read_runs,
     spread_table,
     training_logs,
 )
+from hiero_lib.results.headlines import headlines
 from hiero_lib.results.metric import Metric
 from hiero_lib.results.record import load, record
 from hiero_lib.results.row import Row
@@ -38,10 +37,6 @@ def write(outputs: Path, name: str, value: float, **settings: Any) -> dict[str, 
     trained = {"hiero": {"metrics_file": str(log)}, "probe": {"metrics_file": str(outputs / "gone")}}
     record(outputs / name, "training", [], profile=profile, seconds=1, extra=trained)
     return load(outputs / name)
-
-
-def test_the_names_of_methods_are_those_of_runs() -> None:
-    assert compare._METHODS[:3] == (UNTRAINED, PROBE, HIERO)
 
 
 def test_headlines_are_the_main_measures_of_the_methods(tmp_path: Path) -> None:

@@ -89,6 +89,14 @@ def test_data_that_are_no_path_are_an_error(tmp_path: Path, data_root: str) -> N
     assert not (tmp_path / RUN_FILE).exists()
 
 
+def test_a_run_of_another_version_says_what_may_be_done(tmp_path: Path) -> None:
+    write_sealed(tmp_path / RUN_FILE, {"profile": {}}, format=FORMAT - 1)
+    with pytest.raises(
+        DataError, match=r"not the profile of a run of this version.*Name another --run; or remove this"
+    ):
+        kept_profile(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1}'])
 def test_a_file_that_is_none_of_ours_is_an_error_with_its_name(tmp_path: Path, text: str) -> None:
     (tmp_path / RUN_FILE).write_text(text)

@@ -25,7 +25,8 @@ from hiero_lib.hierarchy.names import with_names
 from hiero_lib.hierarchy.video import VideoHierarchy, video_hierarchy
 from hiero_lib.pipelines.finished_run import open_method
 from hiero_lib.pipelines.reproduce import NOTEBOOKS
-from hiero_lib.results.compare import headlines, training_logs
+from hiero_lib.results.compare import training_logs
+from hiero_lib.results.headlines import headlines
 from hiero_lib.results.record import load
 from hiero_lib.viz.intervals import plot_intervals
 from hiero_lib.viz.page import Engine, Figure

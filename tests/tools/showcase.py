@@ -19,7 +19,7 @@ from playwright.sync_api import Page
 
 from hiero_lib.base.files import read_json, write_text
 from hiero_lib.pipelines.reproduce import NOTEBOOKS
-from hiero_lib.results.compare import HEADLINES
+from hiero_lib.results.headlines import HEADLINES
 
 README = NOTEBOOKS.parent / "README.md"
 PICTURES = NOTEBOOKS / "figures"

@@ -95,7 +95,7 @@ def fetch(
         room: of the file's size that must be free on the disk; 2 where it will be unpacked beside itself.
         on_bytes: called with (bytes there, bytes in all or None).
         stop: ends the transfer when it is set.
-        say: is told where what is there of an earlier call cannot be gone on with.
+        say: is told where what is there of an earlier call cannot be gone on with, and of a first failure.
 
     Raises:
         DownloadError: with what happened. What was fetched stays, unless the server has another file now.
@@ -125,6 +125,8 @@ def fetch(
         best = max(best, there)
         if failures >= policy.attempts:
             raise DownloadError(f"{reason}; {failures} attempts in a row brought nothing new", value=address)
+        if failures == 1:  # all attempts take half a minute
+            say(f"{address}: {reason}; it is tried again")
         pause = threading.Event() if stop is None else stop
         pause.wait(min(30.0, policy.wait_s * 2**failures))
 
@@ -194,7 +196,8 @@ def _open(address: str, headers: dict[str, str], *, session: Any, policy: Policy
             message = "the connection is not trusted (a proxy that reads along? see REQUESTS_CA_BUNDLE)"
             raise DownloadError(f"{message} ({_short(error)})", value=address) from error
         except requests.exceptions.RequestException as error:
-            raise _TryAgain(f"no connection ({_short(error)})") from error
+            cause = error.args[0] if error.args else error  # urllib3's, whose reason is at the end of a long text
+            raise _TryAgain(f"no connection ({_short(getattr(cause, 'reason', None) or error)})") from error
         status = response.status_code
         if status in _AGAIN:
             response.close()

@@ -120,8 +120,12 @@ def test_a_dead_proxy_is_named(server: FileServer, tmp_path: Path, monkeypatch: 
 def test_no_connection_is_tried_again(tmp_path: Path) -> None:
     session = requests.Session()
     session.trust_env = False
-    with session, pytest.raises(DownloadError, match=r"no connection .*3 attempts in a row"):
-        fetch("http://127.0.0.1:1/a", tmp_path / "a.part", session=session, policy=QUICK)
+    said: list[str] = []
+    with session, pytest.raises(DownloadError, match=r"no connection .*refused\); 3 attempts in a row"):
+        fetch("http://127.0.0.1:1/a", tmp_path / "a.part", session=session, policy=QUICK, say=said.append)
+    (line,) = said  # at the first failure, for the others take a while
+    assert line.startswith("http://127.0.0.1:1/a: no connection ")
+    assert line.endswith("; it is tried again")
 
 
 def test_a_full_disk_is_seen_before_it_is_full(
