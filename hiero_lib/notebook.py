@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from hiero_lib.methods.method import Method
     from hiero_lib.results.run import RunFolder
+    from hiero_lib.viz.palette import ThemeName
 
 _NOT_ON_COLAB = {"jupyterlab"}  # it breaks Colab's own server
 _CODE = re.compile(r"(`[^`]*`)")  # in markdown, which shows it as it is
@@ -128,13 +129,16 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     display(Markdown("\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)))
 
 
-def show_results(run: RunFolder, section: str, *, metrics: Sequence[str] | None = None) -> None:
+def show_results(
+    run: RunFolder, section: str, *, metrics: Sequence[str] | None = None, theme: ThemeName = "light"
+) -> None:
     """Display one section of the run's results: figures, and folded below all values as ``results.md`` has them.
 
     Args:
         run: of this notebook.
         section: of its ``results.json``.
         metrics: the measures that the figures show; None: all.
+        theme: of the figures, a light or a dark page.
     """
     from IPython.display import Markdown, display
 
@@ -147,9 +151,11 @@ def show_results(run: RunFolder, section: str, *, metrics: Sequence[str] | None 
     for benchmark, lines in by_benchmark(entries(of_section)).items():
         for differences in (False, True):
             if interval_panels(lines, metrics=metrics, differences=differences)[1]:
-                name = benchmark.split(" (")[0]  # what the measure is stands in the notebook's text
+                name, _, measure = benchmark.partition(" (")  # of what is no share, the measure is said
+                name += f" ({measure.partition(' in hundredths')[0]})" * (" in hundredths" in measure)
                 title = f"{name} on {run.data_name}" + ", differences" * differences
-                display(plot_intervals(lines, title=title, metrics=metrics, differences=differences))
+                look: dict[str, Any] = {"metrics": metrics, "differences": differences, "theme": theme}
+                display(plot_intervals(lines, title=title, **look))
     _, _, below = table(of_section).partition("\n")  # the first line is a title, and the notebook has one
     folded = f"<details><summary>All values, and how they were made</summary>\n\n{below}\n</details>"
     display(Markdown(_no_address(folded)))
@@ -167,7 +173,8 @@ def show_written(run: RunFolder) -> None:
         by_folder.setdefault(f"{inside.parts[0]}/" if len(inside.parts) > 1 else "", []).append(path)
     rows = []
     for folder, paths in sorted(by_folder.items()):
-        what = f"`{folder}`, {len(paths)} files" if folder else ", ".join(f"`{path.name}`" for path in paths)
+        count = f"{len(paths)} files" if len(paths) > 1 else "1 file"
+        what = f"`{folder}`, {count}" if folder else ", ".join(f"`{path.name}`" for path in paths)
         rows.append([what, _size(sum(path.stat().st_size for path in paths)), _link(paths, run.folder)])
     from IPython.display import Markdown, display
 

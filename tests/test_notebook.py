@@ -22,6 +22,7 @@ from hiero_lib.results.metric import Metric
 from hiero_lib.results.record import load, record
 from hiero_lib.results.row import Row
 from hiero_lib.results.run import IncompleteResults, RunFolder
+from hiero_lib.viz.palette import THEMES
 
 
 @pytest.fixture
@@ -175,6 +176,8 @@ def test_what_was_written_is_a_line_a_folder_with_its_size_and_a_link(
         folder = run.folder / "figures" / f"{number}"
         folder.mkdir(parents=True)
         (folder / "x.bin").write_bytes(b"x" * 100)
+    (run.folder / "logs").mkdir()
+    (run.folder / "logs" / "x").write_bytes(b"x")
     (run.folder / "figures" / "a &b.png").write_bytes(b"x" * 400)
     (run.folder / ".running").mkdir()
     (run.folder / ".running" / "02.ipynb").write_bytes(b"x")  # reproduce's own, while the notebook runs
@@ -189,6 +192,7 @@ def test_what_was_written_is_a_line_a_folder_with_its_size_and_a_link(
     assert in_batch == [
         "| `run.json` | 4 kB |  |",
         "| `figures/`, 21 files | 2 kB | [a &amp;b.png](figures/a%20%26b.png) |",
+        "| `logs/`, 1 file | 1 B |  |",
     ]
     link = by_hand[1].split("](")[1].split(")")[0]
     assert (Path("notebooks") / unquote(link)).resolve() == run.folder / "figures" / "a &b.png"
@@ -196,15 +200,17 @@ def test_what_was_written_is_a_line_a_folder_with_its_size_and_a_link(
 
 
 def test_results_are_figures_with_the_table_folded_below(run: RunFolder, displayed: list[Any]) -> None:
-    long = "B (in hundredths)"
+    long = "B (an index in hundredths, over n videos)"
     rows = [Row(long, "HiERO", metric, Metric(0.5, 3, 0, (0.4, 0.6))) for metric in ("mAP@0.1", "R1@0.3")]
     rows += [Row(long, "HiERO minus linear probe", "R1@0.3", Metric(0.1, 3)), Row(long, "P", "R1@0.3", None, 0.2)]
     record(run.folder, "b", rows, profile=run.profile, seconds=1)
     notebook.show_results(run, "b", metrics=["R1@0.3"])
     methods, differences, table = displayed
-    assert [note.text for note in methods.layout.annotations] == ["R1@0.3, %"]
-    assert methods.layout.title.text == "B on the generated sample"
-    assert differences.layout.title.text == "B on the generated sample, differences"
+    assert [note.text for note in methods.layout.annotations] == ["R1@0.3, in hundredths"]
+    assert methods.layout.title.text == "B (an index) on the generated sample"
+    assert differences.layout.title.text == "B (an index) on the generated sample, differences"
+    notebook.show_results(run, "b", metrics=["R1@0.3"], theme="dark")
+    assert displayed[3].layout.paper_bgcolor == THEMES["dark"].background != methods.layout.paper_bgcolor
     assert table.startswith("<details><summary>")
     assert "# Results of run" not in table
     assert "mAP&#64;0.1" in table

@@ -26,7 +26,7 @@ def largest_gap(x: Tensor, *, temperature: float) -> int:
 
 def number_header(true: Sequence[int], *, of: str) -> list[str]:
     """Columns of a table of :func:`number_cells`; ``of``: what is counted, in the plural."""
-    found = [f"{of} (true: {np.mean(true):.1f})", "mean absolute error", f"within {CLOSE}"]
+    found = [f"{of} (true: {np.mean(true):.1f})", "mean absolute error", f"at most {CLOSE} off"]
     return [*found, *(f"by the gap: {what}" for what in (of, *found[1:]))]
 
 

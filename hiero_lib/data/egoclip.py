@@ -67,8 +67,8 @@ class EgoClipReport:
             f"EgoClip: {self.narrations_used:,} of {self.rows:,} narrations in {self.chunks:,} chunks "
             f"({self.chunks_without_narrations:,} more have no narration).\n"
             f"Left out: {self.unreadable_rows:,} unreadable rows; {self.narrations_without_features:,} narrations of "
-            f"{self.videos_without_features:,} of {self.videos:,} videos without features; "
-            f"{self.narrations_outside_video:,} outside their video's features."
+            f"{self.videos_without_features:,} videos (of {self.videos:,}) without features; "
+            f"{self.narrations_outside_video:,} outside their video."
             f"{odd if self.odd_texts else ''}{cut if self.cut_off else ''}"
         )
 

@@ -156,15 +156,15 @@ def _ability(name: str, rows: Sequence[AuditRow], profile: Profile, paths: DataP
     return Ability(name, NEEDS[name].notebook, not lacks, () if lacks else tuple(methods), tuple(lacks))
 
 
-def report(diagnosis: Diagnosis) -> str:
-    """The diagnosis for people."""
+def report(diagnosis: Diagnosis, *, width: int = 118) -> str:
+    """The diagnosis for people, in lines of at most ``width`` characters."""
     marks = {"found": "good", "doubtful": "look", "fetched when used": "later", "missing or unusable": "LACKS"}
     lines = [f"profile {diagnosis.profile}, data in {diagnosis.data_root}", ""]
     for row in diagnosis.rows:
         said, get_it, command = re.split(r"((?:Fetch|Make) it: |$)", " ".join(row.details.split()), maxsplit=1)
         lines += textwrap.wrap(
             f"{marks[row.status]:5} {row.what}: {said}{get_it}",
-            width=118,
+            width=width,
             subsequent_indent=" " * 6,
             break_long_words=False,
             break_on_hyphens=False,

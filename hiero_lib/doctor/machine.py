@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import sys
+import textwrap
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,14 +156,14 @@ def _memory_gb() -> float | None:
     return round(psutil.virtual_memory().available / 1e9, 1)
 
 
-def report(machine: dict[str, Any], chunk: ChunkTime, costs: list[Cost]) -> str:
-    """The machine and the costs for people."""
+def report(machine: dict[str, Any], chunk: ChunkTime, costs: list[Cost], *, width: int = 118) -> str:
+    """The machine and the costs for people, in lines of at most ``width`` characters."""
     versions = ", ".join(f"{name} {version or 'absent'}" for name, version in machine["versions"].items())
     memory = f", {machine['device_memory_gb']} GB" if "device_memory_gb" in machine else ""
     free = f"{machine['memory_gb']} GB of memory, {machine['disk_free_gb']} GB of disk"
     lines = [
         f"Python {machine['python']}, {machine['platform']}; {versions}",
-        f"device {machine.get('device_name', machine['device'])}{memory}, precision {machine['precision']};"
+        f"device {machine.get('device_name', machine['device'])}{memory}, mixed precision: {machine['precision']};"
         f" {machine['processors']} processors, free: {free}",
         "",
         f"expected time by notebook, from a measurement just now: of {chunk.chunk_s:g} s of video this profile's"
@@ -173,4 +174,5 @@ def report(machine: dict[str, Any], chunk: ChunkTime, costs: list[Cost]) -> str:
     for cost in costs:
         took = "-" if cost.seconds is None else readable(cost.seconds)
         lines.append(f"{cost.notebook}  {took:>9}  {cost.how}")
-    return "\n".join(lines)
+    wrapped = (textwrap.wrap(line, width, subsequent_indent="    ", break_on_hyphens=False) or [""] for line in lines)
+    return "\n".join(line for of_one in wrapped for line in of_one)

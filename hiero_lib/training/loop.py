@@ -227,7 +227,7 @@ def _open_accelerator(profile: Profile) -> Accelerator:
         raise ConfigError(
             f"does not divide among {processes} processes", field="training.batch_size", value=config.batch_size
         )
-    accelerator.print(f"device {device}, {processes} process(es), precision {precision} ({reason})")
+    accelerator.print(f"device {device}, {processes} process(es), mixed precision: {precision} ({reason})")
     if device.type == "cuda":
         device_gb = torch.cuda.get_device_properties(device).total_memory / 1e9
         accelerator.print(memory_advice(profile, training_memory_gb(profile), device_gb * processes))

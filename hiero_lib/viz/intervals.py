@@ -44,9 +44,10 @@ class Dot:
 
 @dataclass(frozen=True)
 class DotPanel:
-    """One measure; every panel of a figure has the same rows."""
+    """One measure, with its unit; every panel of a figure has the same rows."""
 
     title: str
+    unit: str
     dots: tuple[Dot, ...]
 
 
@@ -70,7 +71,9 @@ def interval_panels(
         of_metric = [entry for entry in lines if entry.metric == metric]
         dots = [dot for entry in of_metric if (dot := _dot(entry, rows, runs)) is not None]
         if dots:
-            panels.append(DotPanel(metric, tuple(dots)))
+            hundredths = any(" in hundredths" in entry.benchmark for entry in of_metric)
+            unit = "points" if differences else "in hundredths" if hundredths else "%"
+            panels.append(DotPanel(metric, unit, tuple(dots)))
     return rows, panels
 
 
@@ -164,10 +167,6 @@ def _places(panels: Sequence[DotPanel]) -> tuple[int, int]:
     return -(-len(panels) // columns), columns
 
 
-def _unit(zero: bool) -> str:
-    return ", points" if zero else ", %"
-
-
 def _groups(panels: Sequence[DotPanel]) -> list[str]:
     return list(dict.fromkeys(dot.group for panel in panels for dot in panel.dots))
 
@@ -191,7 +190,7 @@ def _plotly(rows: Sequence[str], panels: Sequence[DotPanel], *, title: str, them
         rows=down,
         cols=across,
         shared_yaxes=True,
-        subplot_titles=[markup(f"{panel.title}{_unit(zero)}") for panel in panels],
+        subplot_titles=[markup(f"{panel.title}, {panel.unit}") for panel in panels],
         horizontal_spacing=0.04,
         vertical_spacing=_GAP / height if down > 1 else 0,
     )
@@ -263,7 +262,7 @@ def _matplotlib(
             axes.axvline(0, color=theme.text, linewidth=0.8)
         axes.set_yticks(range(len(rows)), rows if number % across == 0 else [""] * len(rows))
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_title(f"{panel.title}{_unit(zero)}", loc="left", color=theme.text, fontsize=9)
+        axes.set_title(f"{panel.title}, {panel.unit}", loc="left", color=theme.text, fontsize=9)
         axes.locator_params(axis="x", nbins=5)
         axes.grid(color=theme.grid, linewidth=0.5)
         print_axes(axes, theme)

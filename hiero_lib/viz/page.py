@@ -82,12 +82,13 @@ def time_title(end_s: float) -> str:
 
 def page_layout(title: str, theme: Theme, *, height: int, note: str = "", top: int = 72) -> dict[str, Any]:
     """Plotly's layout of a page; ``note`` stands smaller below the title, ``top`` is the margin above the axes."""
-    text = markup(title)
+    text = markup("\n".join(broken(title, 74)))  # a narrow notebook has room for no more side by side
     if note:
         text += f'<br><span style="font-size:12px;color:{theme.muted_text}">{markup(note)}</span>'
     return {
         "title": {
             "text": text,
+            "font": {"size": 16},
             **{"x": 0, "xref": "container", "xanchor": "left"},
             **{"y": 1, "yref": "container", "yanchor": "top", "pad": {"l": 16, "t": 30 if note else 16}},
         },
@@ -119,13 +120,18 @@ def modebar(theme: Theme) -> dict[str, Any]:
 
 
 def time_axis(end_s: float, theme: Theme, *, start_s: float = 0.0) -> dict[str, Any]:
-    """Plotly's axis of time: a numeric axis chooses decimal ticks, so they are fixed at round steps of the clock."""
+    """Plotly's axis of time: a numeric axis chooses decimal ticks, so they are fixed at round steps of the clock.
+
+    Where there are many, every second or third has a label: beside a legend on a narrow page 230 pixels are left.
+    """
     ticks = tick_times(end_s, most=11, start_s=start_s)
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else 1
+    every = -(-len(ticks) // (5 if end_s >= 3600 else 7))
     return {
         "range": [start_s, end_s],
         "title": {"text": time_title(end_s)},
         "tickvals": ticks,
-        "ticktext": [clock(tick) for tick in ticks],
+        "ticktext": [clock(tick) if tick // step % every == 0 else "" for tick in ticks],
         "gridcolor": theme.grid,
         "tickangle": 0,
         "showline": False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch.nn.functional as F
@@ -86,7 +86,7 @@ def plot_query(
     if answers is None:
         answers = {level.level: nearest_spans(level, embedded) for level in hierarchy.levels}
     block = max(curve.block for curve in curves)
-    note = f"cosine with “{text}”"
+    note = f"cosine with “{text}”" + "; 1 is the best answer" * any(answers.values())
     if block > 1:
         note += f"; a point is the highest of up to {block} nodes"
     options: dict[str, Any] = {"note": note, "title": title, "theme": THEMES[theme]}
@@ -105,6 +105,14 @@ def _lines(spans: Sequence[Span], duration_s: float) -> list[int]:
         near = {line for line, other in taken if abs(other - middle) < 0.025 * duration_s}
         taken.append((next(line for line in range(len(near) + 1) if line not in near), middle))
     return [line for line, _ in taken]
+
+
+def _side(span: Span, hierarchy: VideoHierarchy) -> Literal["left", "center", "right"]:
+    """Of its number that stands at the middle of the span: at an end of the video it keeps off the axis' numbers."""
+    middle, edge = (span.start_s + span.end_s) / 2, 0.02 * (hierarchy.end_s - hierarchy.start_s)
+    if middle < hierarchy.start_s + edge:
+        return "left"
+    return "right" if middle > hierarchy.end_s - edge else "center"
 
 
 def _limits(curve: Curve, lines: Sequence[int]) -> tuple[float, float]:
@@ -156,6 +164,7 @@ def _plotly(
             figure.add_annotation(
                 x=(span.start_s + span.end_s) / 2,
                 y=high,
+                xanchor=_side(span, hierarchy),
                 yanchor="top",
                 yshift=-_LINE * line - 3,
                 text=str(rank),
@@ -224,7 +233,7 @@ def _matplotlib(
                 ((span.start_s + span.end_s) / 2, high),
                 xytext=(0, -0.8 * _LINE * line - 3),
                 textcoords="offset points",
-                ha="center",
+                ha=_side(span, hierarchy),
                 va="top",
                 fontsize=8,
                 color=text_color_on(color),

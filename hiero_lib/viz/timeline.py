@@ -151,9 +151,14 @@ def _plotly(
     # exists only because an (empty) trace refers to it.
     figure.add_trace(go.Scatter(x=[0, end_s], y=[None, None], xaxis="x2", hoverinfo="skip", showlegend=False))
     row_range = [len(names) - 0.5, -0.5]
-    legend_height = 200 + 20 * len(legend_names(rows)) if legend else 0
+    legend_height = 200 + 20 * len(legend_names(rows)) if legend else 0  # one that is longer than the rows scrolls
     figure.update_layout(
-        **page_layout(title, theme, height=max(170 + (46 if labels else 30) * len(names), legend_height), top=96),
+        **page_layout(
+            title,
+            theme,
+            height=max(170 + (46 if labels else 30) * len(names), min(legend_height, 170 + 100 * len(names))),
+            top=96,
+        ),
         barmode="overlay",
         dragmode="zoom",
         hovermode="closest",
@@ -193,8 +198,12 @@ def _plotly(
 
 
 def _screen_text(bar: Bar, end_s: float) -> str:
-    """A bar's text, or its thread's number where the text cannot fit a page of usual width (800 pixels of bars)."""
-    fits = 6 * len(bar.text) <= 800 * bar.span.length_s / end_s
+    """A bar's text, or its thread's number where the text cannot fit a narrow notebook, whose bars have 300 pixels.
+
+    Plotly leaves out what does not fit the page as it is: a name that fits only a wide one left long bars without any
+    text.
+    """
+    fits = 6 * len(bar.text) <= 300 * bar.span.length_s / end_s
     text = bar.number if bar.number and not fits else bar.text
     return f"\u00a0{text}\u00a0" if text else ""  # a blank on either side: 1 beside 2 is not read as 12
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.viz.page import Engine, drawn, legend_below, markup, page_layout
+from hiero_lib.viz.page import Engine, drawn, markup, page_layout
 from hiero_lib.viz.palette import THEMES, Theme, ThemeName, method_color, thread_color
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def _plotly(panels: Sequence[Panel], *, title: str, theme: Theme) -> PlotlyFigur
         cols=columns,
         subplot_titles=[markup(panel.title) for panel in panels],
         horizontal_spacing=0.09,
-        vertical_spacing=0.36 / rows,
+        vertical_spacing=0.26 / rows,
     )
     listed: set[str] = set()
     for index, panel in enumerate(panels):
@@ -286,20 +286,38 @@ def _plotly(panels: Sequence[Panel], *, title: str, theme: Theme) -> PlotlyFigur
                 **place,
             )
             listed.add(series.name)
-        figure.update_xaxes(title_text=panel.step_title, matches="x", gridcolor=theme.grid, zeroline=False, **place)
+        lowest = index + columns >= len(panels) or panel.step_title != "step"
+        steps = {"title_text": panel.step_title if lowest else "", "matches": "x"}
+        figure.update_xaxes(**steps, gridcolor=theme.grid, zeroline=False, **place)
         figure.update_yaxes(
             type="log" if panel.log_scale else "linear",
             exponentformat="power",
             gridcolor=theme.grid,
             zeroline=False,
             automargin=True,
+            **(_log_ticks(panel) if panel.log_scale else {}),
             **place,
         )
     figure.update_annotations(font_size=13)
-    page = page_layout(title, theme, height=150 + 250 * rows, top=96)
-    page["margin"]["b"] += 40  # the title of the axis above, the legend below
-    figure.update_layout(**page, showlegend=_needs_legend(panels), legend=legend_below())
+    height = 130 + 250 * rows
+    above = {"orientation": "h", "yref": "container", "y": 1 - 40 / height, "yanchor": "top", "x": 0}
+    page = page_layout(title, theme, height=height, top=104)
+    figure.update_layout(**page, showlegend=_needs_legend(panels), legend=above)
     return figure
+
+
+def _log_ticks(panel: Panel) -> dict[str, Any]:
+    """Of a vertical axis: powers of ten, or 1, 2 and 5 of each where there are less than two of them.
+
+    Plotly's own are small digits without their power: 2 below 10 is 2, above it 20.
+    """
+    values = [value for line in panel.series for value in line.values]
+    low, high = min(values), max(values)
+    if high / low >= 100:
+        return {"dtick": 1}
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    return {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
 def _matplotlib(panels: Sequence[Panel], *, title: str, theme: Theme) -> MatplotlibFigure:

@@ -98,7 +98,7 @@ def plot_tree(
     engine: Engine = "plotly",
     theme: ThemeName = "light",
     shape: Literal["icicle", "sunburst"] = "icicle",
-    page_characters: int = 165,
+    page_characters: int = 100,
 ) -> Figure:
     """Draw the tree of `hiero_lib.hierarchy.video.tree`: the whole video, below it the threads of each level.
 

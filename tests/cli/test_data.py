@@ -90,7 +90,7 @@ def test_the_doctor_speaks_to_people_and_to_machines(tmp_path: Path, capsys: pyt
     for expected in (
         "good  segment features",
         "torch-geometric ",
-        "precision no (as the profile asks)",
+        "mixed precision: no (as the profile asks)",
         "from a measurement just",
     ):
         assert expected in said

@@ -48,6 +48,7 @@ def test_on_the_sample_everything_can_run(sample: Profile) -> None:
     assert "CANNOT" not in said
     assert set(diagnosis.segments) == {"all", "egomcq", "egoprocel"}
     assert max(len(line) for line in said.splitlines()) < 140
+    assert max(len(line) for line in report(diagnosis, width=76).splitlines()) < 100
 
 
 def test_in_an_empty_folder_nothing_can(tmp_path: Path) -> None:

@@ -51,7 +51,11 @@ def test_the_description_and_its_report(tmp_path: Path) -> None:
     assert description["disk_free_gb"] > 0
     description |= {"training_memory_gb": 1.23}
     minute = ChunkTime(chunk_s=60.0, segments=112, forward_s=0.25, training_s=1.0)
-    lines = report(description, minute, expected_costs(profile, {"all": 112 * 4 * 3600}, minute)).splitlines()
+    costs = expected_costs(profile, {"all": 112 * 4 * 3600}, minute)
+    narrow = report(description, minute, costs, width=76)
+    assert max(map(len, narrow.splitlines())) <= 76  # a narrow notebook breaks longer lines within words
+    lines = report(description, minute, costs, width=200).splitlines()
+    assert narrow.split() == " ".join(lines).split()
     assert "memory of training: about 1.2 GB in float32" in lines
     assert "of 60 s of video this profile's backbone takes 0.250 s, 1.000 s in training" in lines[-10]
     assert lines[-9:-7] == [

@@ -119,3 +119,9 @@ def test_titles_say_the_unit() -> None:
         titles = [note.text for note in plotly.layout.annotations]
         assert titles == [axes.get_title(loc="left") for axes in printed.axes]
         assert all(title.endswith(unit) for title in titles)
+
+
+def test_what_is_no_share_is_in_hundredths() -> None:
+    index = [entry for entry in all_entries([run("r", [ROWS[0] | {"benchmark": "T (Rand index in hundredths)"}])])]
+    assert [panel.unit for panel in interval_panels(index)[1]] == ["in hundredths"]
+    assert [panel.unit for panel in interval_panels(entries("r"))[1]] == ["%", "%"]

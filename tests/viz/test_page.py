@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import json
 
 import pytest
@@ -43,8 +44,19 @@ def test_a_dollar_sign_is_printed_as_it_is(text: str, tmp_path) -> None:
 def test_ticks_of_a_part_are_at_round_times() -> None:
     assert tick_times(70, most=8, start_s=61.5) == [62, 64, 66, 68, 70]
     axis = time_axis(7200, THEMES["dark"], start_s=3500)
-    assert axis["ticktext"][:2] == ["1:00:00", "1:10:00"]
+    assert axis["ticktext"][:3] == ["1:00:00", "", "1:20:00"]
+    assert axis["tickvals"][:3] == [3600, 4200, 4800]
     assert axis["range"] == [3500, 7200]
+    assert time_axis(0.5, THEMES["dark"])["ticktext"] == ["00:00"]
+
+
+def test_times_have_room_side_by_side_on_a_narrow_page() -> None:
+    for end_s in (40, 199, 216, 300, 490, 1748, 3599, 3600, 7000, 50_000):
+        axis = time_axis(end_s, THEMES["light"])
+        labels = [(tick / end_s * 229, len(text)) for tick, text in zip(axis["tickvals"], axis["ticktext"]) if text]
+        digits = 6.6 if end_s < 3600 else 6.0  # pixels of one, of 13 points
+        assert all(b[0] - a[0] >= digits * a[1] - 1 for a, b in itertools.pairwise(labels)), (end_s, labels)
+        assert len(labels) >= 3
 
 
 def test_texts_are_escaped_and_broken_between_words() -> None:
@@ -55,6 +67,8 @@ def test_texts_are_escaped_and_broken_between_words() -> None:
     title = page_layout("A <b>", THEMES["light"], height=100, note="x < y")["title"]["text"]
     assert title.startswith("A &lt;b&gt;<br>")
     assert "x &lt; y" in title
+    long = page_layout("one & two " * 9, THEMES["light"], height=100)["title"]["text"].split("<br>")
+    assert [line.replace("&amp;", "&") for line in long] == ["one & two " * 7 + "one", "& two one & two"]
 
 
 EVIL = '<img src=x onerror=alert(1)> &amp; "%{x}" $\\href{javascript:1}{x}$'

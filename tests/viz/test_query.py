@@ -78,3 +78,13 @@ def test_numbers_of_answers_that_are_close_do_not_overlap(hierarchy) -> None:
     assert boxes[3].y0 == boxes[0].y0  # far from the others, so on the first line
     top = axes.transData.transform((0, axes.lines[0].get_ydata().max()))[1]
     assert all(box.y0 > top for box in boxes)  # and none on the curve
+
+
+def test_the_number_of_an_answer_at_an_end_keeps_off_the_axis(hierarchy) -> None:
+    """At 00:00 it stood on a tick: 0.6 with a 2 was read as 0.62."""
+    ends = {0: [Span(0, 0.5, 1), Span(9, 12, 3), Span(hierarchy.end_s - 0.5, hierarchy.end_s, 2)]}
+    printed = plot_query(hierarchy, "cut it", TEXT, title="t", engine="matplotlib", answers=ends)
+    assert [text.get_ha() for text in printed.axes[2].texts] == ["left", "center", "right"]
+    figure = plot_query(hierarchy, "cut it", TEXT, title="t", answers=ends)
+    assert [note.xanchor for note in figure.layout.annotations] == ["left", "center", "right"]
+    assert "1 is the best answer" in figure.layout.title.text

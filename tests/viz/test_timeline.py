@@ -110,3 +110,20 @@ def test_two_hours_make_a_small_figure() -> None:
     figure = plot_timeline([TimelineRow("level 0", spans)], title="t")
     assert len([trace for trace in figure.data if trace.type == "bar"]) == 20
     assert len(figure.to_json()) < 500_000
+
+
+def test_a_name_that_a_narrow_page_has_no_room_for_is_a_number_on_every_page() -> None:
+    """Plotly draws no text that does not fit: a long bar whose name fits only a wide page was left blank."""
+    row = TimelineRow("a", [Span(0, 60, 0), Span(60, 100, 1)], {0: "wash the pan", 1: "preparing the pizza dough"})
+    texts = {bar: text for trace in bar_traces(plot_timeline([row], title="t")) for bar, text in trace}
+    assert {bar: text.strip("\u00a0") for bar, text in texts.items()} == {0: "wash the pan", 60: "1"}
+
+
+def bar_traces(figure):
+    return [zip(trace.base, trace.text) for trace in figure.data if trace.type == "bar"]
+
+
+def test_a_long_legend_does_not_stretch_the_rows() -> None:
+    spans = [Span(t, t + 1, t) for t in range(60)]
+    heights = [plot_timeline([TimelineRow("a", spans[:n])] * 2, title="t").layout.height for n in (3, 8, 60)]
+    assert heights == [262, 360, 370]

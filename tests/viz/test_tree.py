@@ -48,6 +48,16 @@ def test_plotly_would_not_be_blank(shape) -> None:
         assert color == thread_color(nodes[name].thread)
 
 
+def test_a_block_too_narrow_for_its_name_in_a_notebook_shows_its_number() -> None:
+    """Plotly hides what does not fit: broken for a page of twice the width, names of narrow blocks were gone."""
+    hierarchy = record([[0] * 92 + [1] * 8])
+    named = dataclasses.replace(hierarchy.levels[0], names={0: "cuts", 1: "shakes trousers"})
+    (trace,) = plot_tree(dataclasses.replace(hierarchy, levels=(named,)), title="t").data
+    shown = dict(zip(trace.ids, trace.labels))
+    assert shown["video/0:1"] == "1"
+    assert shown["video/0:0"].startswith("0 cuts")
+
+
 def test_a_wide_ring_shows_a_long_name_shortened() -> None:
     hierarchy = record(THREE)
     coarsest = hierarchy.levels[-1]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from hiero_lib.base.errors import ConfigError, DataError
+from hiero_lib.base.progress import Progress
 from hiero_lib.benchmarks.benchmark import Section
 from hiero_lib.benchmarks.controls import CONTROLS
 from hiero_lib.benchmarks.egoprocel.data import LEVEL, KeystepData, open_keysteps, raw_level_features
@@ -125,11 +126,15 @@ class EgoProceLTask:
     ) -> dict[str, EgoProceLResult]:
         """Both controls, every method as published, then coherent, by the names of the results table."""
         results = {name: self.score_control(name) for name in CONTROLS}
-        results |= {
-            name: dataclasses.replace(self.score(method), numbers=self.step_numbers(method))
-            for name, method in methods.items()
-        }
-        return results | {f"{name}{COHERENT}": self.score(method, coherent=True) for name, method in methods.items()}
+        progress = Progress("EgoProceL, divisions", total=2 * len(methods))
+        for name, method in methods.items():
+            results[name] = dataclasses.replace(self.score(method), numbers=self.step_numbers(method))
+            progress.show(len(results) - len(CONTROLS))
+        for name, method in methods.items():
+            results[f"{name}{COHERENT}"] = self.score(method, coherent=True)
+            progress.show(len(results) - len(CONTROLS))
+        progress.close()
+        return results
 
     def score_at_other_times(self, method: Method) -> dict[str, EgoProceLResult]:
         """The scores of a model at the segment times that the profile does not ask for."""

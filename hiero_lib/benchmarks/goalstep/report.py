@@ -175,7 +175,8 @@ def ablation_table(answers: Mapping[str, Answers]) -> tuple[list[str], list[list
 
     def cell(given: Answers, strategy: str) -> str:
         scores = given.scores[strategy]
-        return " / ".join(f"{100 * v:.1f}" for v in (scores.recall[1, 0.3], scores.recall[5, 0.3], scores.mean_iou))
+        values = (scores.recall[1, 0.3], scores.recall[5, 0.3], scores.mean_iou)
+        return "\u00a0/ ".join(f"{100 * value:.1f}" for value in values)
 
     rows = [[strategy, *(cell(given, strategy) for given in answers.values())] for strategy in strategies]
     return ["strategy", *answers], rows

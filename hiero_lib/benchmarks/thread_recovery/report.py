@@ -182,7 +182,8 @@ def recovered_rows(
             spans = relabelled(spans, match_labels(spans, rows[0].spans))
             where = f", level {level}" if len(levels) > 1 else ""
             name = f"{method}{where}: {100 * _agreement(rows[0].spans, spans):.0f} % right"
-            rows.append(TimelineRow(name, spans, rows[0].names))
+            others = {span.label: "no true thread" for span in spans if span.label not in rows[0].names}
+            rows.append(TimelineRow(name, spans, {**rows[0].names, **others}))
     return rows
 
 

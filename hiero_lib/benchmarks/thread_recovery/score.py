@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from hiero_lib.base.progress import Progress
 from hiero_lib.benchmarks.controls import UNIFORM, uniform_pieces
 from hiero_lib.benchmarks.number_found import largest_gap
 from hiero_lib.benchmarks.thread_recovery.files import Level, Truth
@@ -100,6 +101,7 @@ def recover_threads(
     levels: dict[str, list[LevelScores]] = {name: [] for name in [*methods, UNIFORM]}
     spans: dict[Level, list[int]] = {scale: [] for scale in SCALES}
     counts = []
+    progress = Progress("dividing videos", total=len(videos))
     for uid, video in videos.items():
         for scale in SCALES:
             spans[scale].append(_stretches(truth[uid].labels(scale, video.pos.cpu().numpy())))
@@ -112,6 +114,8 @@ def recover_threads(
                 _score_alone(scores, uid, level, truth[uid], profile.hierarchy)
                 if name == next(iter(methods)):
                     _score_uniform(_of(levels[UNIFORM], row), uid, level, truth[uid])
+        progress.show(len(counts))
+    progress.close()
     return ThreadRecovery(levels, spans, counts, config.bootstrap_resamples, config.bootstrap_seed)
 
 

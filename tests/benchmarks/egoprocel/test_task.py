@@ -188,3 +188,10 @@ def test_what_is_recorded_and_written(
     assert len(written) == len(results) == 8
     assert all(path.parent == tmp_path / "predictions" for path in written)
     assert task.summary().startswith("4 labelled videos of 3 tasks in 3 datasets")
+
+
+def test_each_division_that_is_done_is_said(
+    task: EgoProceLTask, methods: dict[str, Method], capsys: pytest.CaptureFixture[str]
+) -> None:
+    task.evaluate({UNTRAINED: methods[UNTRAINED]})
+    assert capsys.readouterr().out.splitlines()[-1].startswith("EgoProceL, divisions 2/2")

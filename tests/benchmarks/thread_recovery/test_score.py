@@ -55,6 +55,11 @@ def test_clean_features_recover_threads_that_come_back(profile: Profile) -> None
     assert found.levels[UNIFORM][0].coherent[0] < 0.5
 
 
+def test_each_video_that_is_done_is_said(profile: Profile, capsys: pytest.CaptureFixture[str]) -> None:
+    recovery_of({uid: video(NOISE, uid) for uid in "ab"}, profile)
+    assert capsys.readouterr().out.splitlines()[-1].startswith("dividing videos 2/2")
+
+
 def test_noise_recovers_nothing(profile: Profile) -> None:
     found = recovery_of({"v": video(NOISE)}, profile)
     assert abs(found.levels[UNTRAINED][0].plain[0]) < 0.1
