@@ -32,11 +32,11 @@ class DataRecord:
     """What tells the data of a run from others.
 
     Attributes:
-        annotations: file below ``raw/annotations`` -> its SHA-256; weights: the same of files below the data root.
+        annotations: file below ``raw/annotations`` -> its SHA-256; weights: as the profile names them, the same.
         folders: the folders of features, below ``raw/features``.
         files: feature file, after its folder -> its size in bytes and the nanosecond it was last written.
         contents: feature file -> digits of its content, for some of them.
-        stamps: each file that was read, below the data root -> its stamp then, where that can be relied on.
+        stamps: each file that was read, as named or below the data root -> its stamp then, where that can be relied on.
     """
 
     annotations: Mapping[str, str]
@@ -98,7 +98,7 @@ def data_record(
     Args:
         paths: of the root.
         folders: of features, below ``raw/features``; what lies in folders of theirs counts.
-        weights: files below the root.
+        weights: files, below the root or, with a whole path, anywhere.
         known: what it holds is not read again where its stamp is the same.
 
     Raises:
@@ -107,18 +107,18 @@ def data_record(
     known = known or DataRecord({}, ())
     stamps: dict[str, str] = {}
 
-    def content_of(path: Path, former: str | None, read: Callable[[Path], str]) -> str:
-        key, stamp = path.relative_to(paths.root).as_posix(), stamp_of(path)
+    def content_of(path: Path, key: str, former: str | None, read: Callable[[Path], str]) -> str:
+        stamp = stamp_of(path)
         stamps.update({key: stamp} if stamp else {})
         return former if former and stamp and stamp == known.stamps.get(key) else read(path)
 
     texts = {
-        name: content_of(path, known.annotations.get(name), sha256_once)
+        name: content_of(path, f"raw/annotations/{name}", known.annotations.get(name), sha256_once)
         for name, path in _files(paths.annotations)
         if path.suffix.lower() in _ANNOTATIONS
     }
     present = [name for name in dict.fromkeys(weights) if (paths.root / name).is_file()]
-    hashed = {name: content_of(paths.root / name, known.weights.get(name), sha256_once) for name in present}
+    hashed = {name: content_of(paths.root / name, name, known.weights.get(name), sha256_once) for name in present}
     files, contents = {}, {}
     for folder in dict.fromkeys(folders):
         found = {f"{folder}/{name}": path for name, path in _files(paths.features(folder)) if path.suffix in SUFFIXES}
@@ -128,7 +128,9 @@ def data_record(
         new = [name for name in found if name not in known.files]
         chosen = np.unique(np.linspace(0, len(new) - 1, min(SAMPLED, len(new))).round().astype(int))
         for name in [*(name for name in found if name in known.contents), *(new[row] for row in chosen)]:
-            contents[name] = content_of(found[name], known.contents.get(name), feature_identity)
+            contents[name] = content_of(
+                found[name], f"raw/features/{name}", known.contents.get(name), feature_identity
+            )
     return DataRecord(texts, tuple(dict.fromkeys(folders)), hashed, files, contents, stamps)
 
 

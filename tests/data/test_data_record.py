@@ -112,6 +112,15 @@ def test_other_folders_and_weights_are_changed_settings(root: Path) -> None:
     assert difference(kept, again).changed == []
 
 
+def test_weights_may_lie_anywhere(root: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.pth"
+    elsewhere.write_bytes(b"weights")
+    kept = data_record(DataPaths(root), ["f"], [str(elsewhere)])
+    elsewhere.write_bytes(b"Weights")
+    now = data_record(DataPaths(root), ["f"], [str(elsewhere)], kept)
+    assert difference(kept, now).changed == [f"{elsewhere} is another"]
+
+
 def test_features_that_are_linked_count_and_a_link_that_leads_back_ends(root: Path, tmp_path: Path) -> None:
     folder = root / "raw/features/egoprocel/f"
     (folder / "PC").rename(tmp_path / "elsewhere")
