@@ -36,7 +36,7 @@ class DataRecord:
         folders: the folders of features, below ``raw/features``.
         files: feature file, after its folder -> its size in bytes and the nanosecond it was last written.
         contents: feature file -> digits of its content, for some of them.
-        stamps: each file that was read, as named or below the data root -> its stamp then, where that can be relied on.
+        stamps: each file that was read -> its stamp then, where that can be relied on.
     """
 
     annotations: Mapping[str, str]
