@@ -132,7 +132,7 @@ class Inverted:
             rows = np.sort(found[0][found[0] >= 0])
             if len(rows) >= min(count, asked):
                 break
-        scores = self.vectors[rows] @ query
+        scores = self.vectors.scores_at(query, rows)
         best = best_of(scores, count)
         return scores[best], rows[best]
 

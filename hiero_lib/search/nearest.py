@@ -64,7 +64,10 @@ def choose(vectors: Vectors, kept_in: Path | None = None, say: Callable[[str], N
 
 @dataclass(frozen=True)
 class Exact:
-    """Compares all rows; of equal scores the lower row is first."""
+    """Compares all rows, and the few that may be best once more; of equal scores the lower row is first.
+
+    So an answer's score is the same number however the others were compared, and beside whatever it stands.
+    """
 
     vectors: Vectors
 
@@ -75,9 +78,10 @@ class Exact:
 
     def __call__(self, query: np.ndarray, count: int, ranges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Nearest`."""
-        scores = self.vectors.scores(query, ranges)
+        rows = _rows_at(ranges, self.vectors.near(query, count, ranges))
+        scores = self.vectors.scores_at(query, rows)
         best = best_of(scores, count)
-        return scores[best], _rows_at(ranges, best)
+        return scores[best], rows[best]
 
 
 def best_of(scores: np.ndarray, count: int) -> np.ndarray:

@@ -1,8 +1,9 @@
 """The vectors of spans, ``[R, D]`` float16 in memory or mapped from a file, which give float32 of length 1.
 
-No float32 copy of all of them is ever made: they are read in blocks that stay in a processor's cache, where turning
-them into float32 costs nothing beside fetching them. Beside each row stands its length, since a vector of length 1
-has not quite that length in float16.
+No float32 copy of all of them is ever made: where all are compared, it is the float16 numbers themselves that are
+multiplied, and only the rows that may be among the best become float32 (`Vectors.near`); where a machine has no fast
+product of float16, they are read in blocks that stay in a processor's cache. Beside each row stands its length, since
+a vector of length 1 has not quite that length in float16.
 
 Rows that are kept in a file have a checksum each (`row_sums`), which is verified for the rows that are read, before
 they become numbers: a file of 8 GB cannot be verified whole whenever it is opened.
@@ -10,6 +11,9 @@ they become numbers: a file of 8 GB cannot be verified whole whenever it is open
 
 from __future__ import annotations
 
+import functools
+import math
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +24,12 @@ from torch import Tensor
 
 from hiero_lib.base.errors import DataError
 
+HALF_ERROR = 2e-3  # of a cosine by float16: twice what rounding the query and the result makes at most
+FLOAT_ERROR = 1e-4  # of a cosine by float32: what adding up 1,600 products makes at most, in any order
 BLOCK_VALUES = 1 << 20  # 4 MB of float32, which a processor's cache holds
 _SUMMED_ROWS = 4096
+_TRIES = 8  # the quickest of each is compared: other work beside makes some slow
+_FEW_VALUES = 4 * BLOCK_VALUES  # so few are compared in no time, either way
 
 
 def row_sums(half: np.ndarray) -> np.ndarray:
@@ -47,6 +55,27 @@ def row_lengths(half: np.ndarray) -> np.ndarray:
         )
     lengths[lengths == 0] = 1.0
     return lengths
+
+
+@functools.cache
+def halves_serve(dim: int) -> bool:
+    """Whether this machine's products of float16 are quicker than converting rows of ``dim``, and as exact as said.
+
+    Tried, once a process: some processors and versions of torch multiply float16 number by number, or add up in it.
+    """
+    random = np.random.Generator(np.random.PCG64(0)).standard_normal((_SUMMED_ROWS, dim), dtype=np.float32)
+    random[::2] = np.abs(random[::2])  # sums that grow all the way, where adding up in float16 would show
+    rows = torch.nn.functional.normalize(torch.from_numpy(random), dim=1)
+    half, query, floats = rows.half(), rows[0], torch.empty_like(rows)
+    took = {"half": math.inf, "float": math.inf}
+    for _ in range(_TRIES):
+        started = time.perf_counter()
+        rough = torch.mv(half, query.half())
+        between = time.perf_counter()
+        exact = torch.mv(floats.copy_(half), query)
+        took["half"] = min(took["half"], between - started)
+        took["float"] = min(took["float"], time.perf_counter() - between)
+    return took["half"] < took["float"] and float((rough.float() - exact).abs().max()) < HALF_ERROR
 
 
 class Vectors:
@@ -121,9 +150,7 @@ class Vectors:
         for first, stop in ranges.tolist():
             for start in range(first, stop, rows):
                 end = min(start + rows, stop)
-                if self._verified is not None and not self._verified[start:end].all():
-                    self._check(self.half[start:end], np.arange(start, end))
-                    self._verified[start:end] = True
+                self._check_new(start, end)
                 floats = buffer[: end - start]
                 floats.copy_(self._halves[start:end])
                 yield start, floats
@@ -140,6 +167,54 @@ class Vectors:
             at += len(block)
         return found
 
+    def scores_at(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """``[m]`` cosines of ``query [D]`` with some rows ``[m]``: the same for a row whatever stands beside it."""
+        found = np.empty(len(rows), dtype=np.float32)
+        for start in range(0, len(rows), _SUMMED_ROWS):
+            some = rows[start : start + _SUMMED_ROWS]
+            half = self.half[some]
+            self._check(half, some)
+            found[start : start + len(some)] = np.einsum("rd,d->r", half.astype(np.float32), query)
+        found /= self.lengths[rows]
+        return found
+
+    def near(self, query: np.ndarray, count: int, ranges: np.ndarray) -> np.ndarray:
+        """Positions among the rows of ``ranges [n, 2]`` that hold the ``count`` best for ``query [D]``, increasing.
+
+        They are few more than ``count``: those whose cosine, as far as it is known, reaches that of the best.
+        """
+        rows = int((ranges[:, 1] - ranges[:, 0]).sum())
+        if count >= rows:
+            return np.arange(rows)
+        if rows * self.dim > _FEW_VALUES and self._of_length_1 and halves_serve(self.dim):
+            near = _reaching(self._half_scores(query, ranges), count, HALF_ERROR)
+            if len(near) < max(rows // 8, 2 * count):
+                return near
+        return _reaching(self.scores(query, ranges), count, FLOAT_ERROR)
+
+    @functools.cached_property
+    def _of_length_1(self) -> bool:
+        """Whether no product can leave what float16 holds."""
+        return bool((np.abs(self.lengths - 1) < 0.1).all())
+
+    def _half_scores(self, query: np.ndarray, ranges: np.ndarray) -> np.ndarray:
+        """As `scores`, each within `HALF_ERROR`: half as much is read, and nothing converted."""
+        asked = torch.from_numpy(np.ascontiguousarray(query)).half()
+        parts = []
+        for first, stop in ranges.tolist():
+            self._check_new(first, stop)
+            parts.append(torch.mv(self._halves[first:stop], asked).float().numpy() / self.lengths[first:stop])
+        return np.concatenate(parts)
+
+    def _check_new(self, first: int, stop: int) -> None:
+        """DataError where a row that was not looked at yet is not what was written."""
+        if self._verified is None or self._verified[first:stop].all():
+            return
+        for start in range(first, stop, _SUMMED_ROWS):
+            end = min(start + _SUMMED_ROWS, stop)
+            self._check(self.half[start:end], np.arange(start, end))
+            self._verified[start:end] = True
+
     def _check(self, half: np.ndarray, numbers: np.ndarray) -> None:
         """DataError where a row is not what was written."""
         if self.sums is None:
@@ -152,3 +227,9 @@ class Vectors:
                 field=f"row {int(numbers[wrong[0]])}",
                 hint="Remove this file: it is joined again of the videos' own files",
             )
+
+
+def _reaching(scores: np.ndarray, count: int, error: float) -> np.ndarray:
+    """Positions of the scores, each right within ``error``, that may be among the ``count`` highest."""
+    lowest = np.partition(scores, len(scores) - count)[len(scores) - count]
+    return np.flatnonzero(scores >= lowest - 2 * error)
