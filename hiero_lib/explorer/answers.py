@@ -36,7 +36,7 @@ class Answers:
 
 
 class Finder:
-    """Finds texts in an index and in videos that are open; calibrated when first asked.
+    """Finds texts in an index and in videos that are open.
 
     Args:
         embed_text: texts -> ``[M, D]`` in the space of the spans.
@@ -48,11 +48,9 @@ class Finder:
         self, embed_text: Callable[[Sequence[str]], Tensor], index: SearchIndex | None, *, max_overlap: float | None
     ) -> None:
         self._embed, self._index, self._overlap = embed_text, index, max_overlap
-        self._fit: Fit | None = None
-        self._fit_of: str = ""
 
     def find(
-        self, query: np.ndarray, shown: VideoHierarchy, others: Mapping[str, VideoHierarchy], *, count: int
+        self, query: np.ndarray, shown: VideoHierarchy, others: Mapping[str, VideoHierarchy], *, count: int, fit: Fit
     ) -> Answers:
         """The best answers, those of the video that is shown among them.
 
@@ -60,6 +58,7 @@ class Finder:
             query: ``[D]`` the text's features.
             shown: the video that is shown; others: those that are open beside it, by uid.
             count: answers, at most.
+            fit: from `calibrated`.
         """
         own = _index_of(shown)
         here = own.find(query, count=count, max_overlap=self._overlap)
@@ -73,19 +72,15 @@ class Finder:
             closed = [uid for uid in self._index.spans.video_uids if uid not in opened]
             if closed:
                 rest += self._index.find(query, count=count, videos=closed, max_overlap=self._overlap)
-        fit = self._calibrated(own, shown.video_uid)
         kept = here[: min(_OWN, count)]
         left = sorted([*here[len(kept) :], *rest], key=lambda answer: -answer.score)[: count - len(kept)]
         items = tuple(sorted([*kept, *left], key=lambda answer: -answer.score))
         return Answers(items, bool(items) and fit.is_good(items[0].score), fit.threshold)
 
-    def _calibrated(self, own: SearchIndex, video_uid: str) -> Fit:
-        """By the whole index; without one by the video that is shown."""
-        of = "" if self._index is not None else video_uid
-        if self._fit is None or self._fit_of != of:
-            searched = own if self._index is None else self._index
-            self._fit, self._fit_of = fit_of(lambda one: searched.find(one, count=1)[0].score, self._embed), of
-        return self._fit
+    def calibrated(self, shown: VideoHierarchy) -> Fit:
+        """What unrelated texts score: in the whole index; without one in the video that is shown."""
+        searched = _index_of(shown) if self._index is None else self._index
+        return fit_of(lambda one: searched.find(one, count=1)[0].score, self._embed)
 
 
 def _index_of(hierarchy: VideoHierarchy) -> SearchIndex:

@@ -41,12 +41,24 @@ class CollectionMap:
         self._truth, self._media = truth, media
         self._shown: tuple[SearchIndex, Layout] | None = None
 
-    def value(self, opened: Mapping[str, VideoHierarchy], *, level: int) -> dict[str, Any]:
+    def layout_of(self, level: int) -> Layout:
+        """Of the index, which is there.
+
+        Raises:
+            ValueError: there are no spans of this level.
+        """
+        assert self._kept is not None
+        return kept_layout(self._folder, self._kept, level=level)
+
+    def value(
+        self, opened: Mapping[str, VideoHierarchy], *, level: int, layout: Layout | None = None
+    ) -> dict[str, Any]:
         """The map of a level, as `hiero_lib.front.collection.collection_value`.
 
         Args:
             opened: the videos that are open, of which it is where there is no index.
             level: whose spans.
+            layout: `layout_of`, where it is there already.
 
         Raises:
             ValueError: there are no spans of this level.
@@ -56,7 +68,7 @@ class CollectionMap:
         else:
             index = SearchIndex(join([hierarchy_table(hierarchy) for hierarchy in opened.values()]))
             of = f"The {len(opened)} videos that are open (there is no index of all)"
-        layout = kept_layout(self._folder, index, level=level)
+        layout = layout or kept_layout(self._folder, index, level=level)
         self._shown = index, layout
         groups = groupings(layout, index.spans, short=self._short, truth=self._truth)
         return collection_value(layout, groups, of=of)

@@ -136,7 +136,9 @@ class Session(Shown):
 
     def _show_collection(self, message: Mapping[str, Any]) -> None:
         opened = {uid: video.hierarchy for uid, video in self.videos.opened.items()}
-        self._set(collection=self._map.value(opened, level=self.state["level"]))
+        level = self.state["level"]
+        layout = self._made(f"map {level}") if self.index else None
+        self._set(collection=self._map.value(opened, level=level, layout=layout))
         self._set(mine=self._map.points_of(self.video_uid))
 
     def _show_point(self, message: Mapping[str, Any]) -> None:
@@ -168,6 +170,10 @@ class Session(Shown):
         kept = None if self.run_folder is None else pictures_file(self.run_folder, uid, media)
         made = pictures_of(media, start_s=self.hierarchy.start_s, end_s=self.hierarchy.end_s, kept=kept)
         self._set(pictures=None if made is None else made.value())
+
+    def _prepare(self, message: Mapping[str, Any]) -> None:
+        """Somebody looks at the video: make what may be asked for next, beside."""
+        self._ahead.begin(self._makers())
 
     def _preview(self, message: Mapping[str, Any]) -> None:
         """Begin a preview of the video that is shown, stop it, or look how far it is."""
@@ -212,6 +218,7 @@ _ACTIONS: Mapping[str, Callable[[Session, Mapping[str, Any]], None]] = {
     "open point": Session._open_point,
     "view": Session._draw,
     "pictures": Session._make_pictures,
+    "prepare": Session._prepare,
     "preview": Session._preview,
     "export": Session._export,
 }

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ import torch
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.data.narrations import add_tag
+from hiero_lib.explorer.ahead import Ahead
 from hiero_lib.explorer.answers import Finder
 from hiero_lib.explorer.collection_map import CollectionMap
 from hiero_lib.explorer.figures import VIEWS
 from hiero_lib.explorer.previews import Make, Previews
+from hiero_lib.explorer.second import Second
 from hiero_lib.explorer.span_details import span_details
 from hiero_lib.explorer.values import (
     answer_value,
@@ -27,10 +30,10 @@ from hiero_lib.explorer.values import (
     verdict_value,
 )
 from hiero_lib.explorer.videos import Videos
-from hiero_lib.front.aligned import aligned_value
 from hiero_lib.front.scene import curves, scene
 from hiero_lib.hierarchy.collection import Collection
 from hiero_lib.hierarchy.division import ThreadCount
+from hiero_lib.hierarchy.laid_out import VideoSpans
 from hiero_lib.hierarchy.video import VideoHierarchy
 from hiero_lib.methods.method import Method
 from hiero_lib.search.index import Answer, SearchIndex
@@ -77,9 +80,11 @@ class Shown:
         self.previews = Previews(run_folder, make_preview)
         self._truth, self._besides = truth, besides or {}
         self._texts: dict[str, torch.Tensor] = {}
-        self._divided_beside: tuple[str, str, VideoHierarchy] | None = None
         self._beside = self._second = ""
         self._answers: tuple[Answer, ...] = ()
+        self._ahead = Ahead()
+        self._second_video = Second(self._spans_of, self._name_of)
+        self._indexed = functools.lru_cache(2)(self._of_index)
         self._finder = Finder(method.embed_text, index, max_overlap=collection.profile.search.max_overlap)
         keeps = None if index is None or run_folder is None else index_folder(run_folder, method, collection)
         self._map = CollectionMap(index, folder=keeps, short=self.videos.short, truth=truth, media=self.videos.media)
@@ -111,8 +116,10 @@ class Shown:
     def title(self) -> str:
         """Above all; says where the data is the sample."""
         sample = " of the generated sample" if self.collection.profile.is_sample else ""
-        name = self.video_uid if len(self.video_uid) <= _SHORT else self.videos.short[self.video_uid]
-        return f"{self.method.name}, video {name}{sample}"
+        return f"{self.method.name}, video {self._name_of(self.video_uid)}{sample}"
+
+    def _name_of(self, uid: str) -> str:
+        return uid if len(uid) <= _SHORT else self.videos.short[uid]
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
@@ -128,6 +135,7 @@ class Shown:
         if uid == self._second:  # the two change places
             self._second = self.video_uid
         self._video = opened
+        self._ahead.keep(self._makers())
         self._set(choice=None, details=None, range=None, pictures=None, mine=self._map.points_of(uid))
         self._show_media()
         self._show_scene()
@@ -144,7 +152,7 @@ class Shown:
         return self.previews.ready(uid, media) or media.video
 
     def _show_scene(self) -> None:
-        beside = (self._beside, self._hierarchy_beside(self._beside, self.video_uid)) if self._beside else None
+        beside = (self._beside, self._hierarchy_beside(self._beside)) if self._beside else None
         shown = scene(
             self.hierarchy,
             name=self.video_uid,
@@ -163,18 +171,34 @@ class Shown:
 
     def _show_second(self) -> None:
         """The second video, aligned with the one that is shown, as it is divided and corrected."""
-        if not self._second:
-            self._set(aligned=None)
-            return
-        other = self.videos.open(self._second).hierarchy
-        name = self._second if len(self._second) <= _SHORT else self.videos.short[self._second]
-        self._set(aligned=aligned_value(self.hierarchy, other, name=name))
+        self._set(aligned=self._second_video.value(self.hierarchy, self._second))
 
-    def _hierarchy_beside(self, name: str, uid: str) -> VideoHierarchy:
-        """Divided once, and kept while it is shown: an edit does not divide it again."""
-        if self._divided_beside is None or self._divided_beside[:2] != (name, uid):
-            self._divided_beside = (name, uid, self._besides[name](uid))
-        return self._divided_beside[2]
+    def _spans_of(self, uid: str) -> VideoSpans:
+        """Those of a video that is not shown: from the index where that knows them, so that nothing is divided."""
+        indexed = self._indexed(uid) if self.videos.is_as_divided(uid) else None
+        return indexed or self.videos.open(uid).hierarchy
+
+    def _of_index(self, uid: str) -> VideoSpans | None:
+        return None if self.index is None else self.index.spans_of(uid)
+
+    def _hierarchy_beside(self, name: str) -> VideoHierarchy:
+        """Divided once, and kept while the video is shown: an edit does not divide it again."""
+        made: VideoHierarchy = self._made(f"{name} beside {self.video_uid}")
+        return made
+
+    def _made(self, name: str) -> Any:
+        return self._ahead.get(name, self._makers()[name])
+
+    def _makers(self) -> dict[str, Callable[[], Any]]:
+        """What does not change while the video is shown, the likeliest to be asked for first."""
+        uid, makers = self.video_uid, dict[str, Callable[[], Any]]()
+        if self.method.text_space:
+            of = self._video.base
+            makers["fit" if self.index else f"fit of {uid}"] = lambda: self._finder.calibrated(of)
+        makers |= {f"{name} beside {uid}": functools.partial(make, uid) for name, make in self._besides.items()}
+        if self.index:
+            makers |= {f"map {level}": functools.partial(self._map.layout_of, level) for level in self.index.levels}
+        return makers
 
     def _frame(self, level: int, at_s: float) -> None:
         """Choose the span of a level that goes on at a second, and find what is like it."""
@@ -212,7 +236,8 @@ class Shown:
         query = self._embedded(text)
         opened = self.videos.opened
         others = {uid: video.hierarchy for uid, video in opened.items() if uid != self.video_uid}
-        found = self._finder.find(query.numpy(), self.hierarchy, others, count=_ANSWERS)
+        fit = self._made("fit" if self.index else f"fit of {self.video_uid}")
+        found = self._finder.find(query.numpy(), self.hierarchy, others, count=_ANSWERS, fit=fit)
         self._answers = found.items
         items = [answer_value(answer, self.video_uid, self.videos.short) for answer in found.items]
         value = {"text": text, "items": items, "curves": curves(self.hierarchy, query)}

@@ -72,6 +72,11 @@ class Videos:
         self.opened[uid] = self.opened.pop(uid)  # the last that is given up
         return self.opened[uid]
 
+    def is_as_divided(self, uid: str) -> bool:
+        """Whether a video is not open, and would be opened as it is divided by itself: as an index knows it."""
+        file = self._file(uid)
+        return uid not in self.opened and self._num_threads is None and (file is None or not file.exists())
+
     def named(self, hierarchy: VideoHierarchy) -> VideoHierarchy:
         """A division of an open video, with names for its threads."""
         return named(hierarchy, self._phrases.get(hierarchy.video_uid))

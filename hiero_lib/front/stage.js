@@ -42,7 +42,10 @@ class Stage {
 
   showMedia() {
     const media = this.get("media") || {};
-    if (media.pictures && !this.get("pictures") && this.pictured !== media.key) this.do("pictures");
+    if (this.pictured !== media.key) {
+      if (media.pictures && !this.get("pictures")) this.do("pictures");
+      if (!this.get("still")) this.do("prepare");
+    }
     this.pictured = media.key;
     if (this.video && this.video.dataset.of === media.key) return;
     this.video = null;

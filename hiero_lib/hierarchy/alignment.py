@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
+from hiero_lib.hierarchy.laid_out import LevelSpans, VideoSpans
 
 ENOUGH = 0.95  # of the pairs of different threads have to be less alike than a match
 MOST_PAIRS = 50_000_000  # of spans; 5 bytes each
@@ -64,7 +64,7 @@ class Alignment:
         return {pair.other: pair for pair in sorted(self.pairs, key=lambda pair: pair.cosine)}
 
 
-def align(one: VideoHierarchy, other: VideoHierarchy, *, level: int) -> Alignment:
+def align(one: VideoSpans, other: VideoSpans, *, level: int) -> Alignment:
     """Align two videos at a level.
 
     Args:
@@ -75,7 +75,7 @@ def align(one: VideoHierarchy, other: VideoHierarchy, *, level: int) -> Alignmen
         DataError: a video lacks the level, their features are of different spaces, or the two have more than
             `MOST_PAIRS` pairs of spans.
     """
-    first, second = _level_of(one, level), _level_of(other, level)
+    first, second = level_of(one, level), level_of(other, level)
     if first.span_x.shape[1] != second.span_x.shape[1]:
         problem = f"features of {first.span_x.shape[1]} and of {second.span_x.shape[1]} channels cannot be compared"
         raise DataError(problem, field="video_uid", value=other.video_uid)
@@ -92,7 +92,7 @@ def align(one: VideoHierarchy, other: VideoHierarchy, *, level: int) -> Alignmen
     return Alignment(level, pairs, threshold, (matched[0], matched[1]))
 
 
-def unlike(hierarchy: VideoHierarchy, *, level: int) -> float:
+def unlike(hierarchy: VideoSpans, *, level: int) -> float:
     """The cosine that `ENOUGH` of the pairs of spans of different threads have at most; pairs count by their seconds.
 
     The threads are those of the coarsest level that has more than one; 0 where none has.
@@ -100,8 +100,8 @@ def unlike(hierarchy: VideoHierarchy, *, level: int) -> float:
     Raises:
         DataError: there is no such level.
     """
-    of = _level_of(hierarchy, level)
-    divided = next((coarse for coarse in reversed(hierarchy.levels) if len(coarse.seconds()) > 1), None)
+    of = level_of(hierarchy, level)
+    divided = coarsest_threads(hierarchy)
     if divided is None:
         return 0.0
     thread = torch.from_numpy(divided.thread_at(np.array([(span.start_s + span.end_s) / 2 for span in of.spans])))
@@ -118,6 +118,11 @@ def unlike(hierarchy: VideoHierarchy, *, level: int) -> float:
         return 0.0
     at = int(torch.searchsorted(below, ENOUGH * below[-1]))
     return min(1.0, 2 * (at + 1) / _BINS - 1)
+
+
+def coarsest_threads(hierarchy: VideoSpans) -> LevelSpans | None:
+    """The coarsest level that has more than one thread."""
+    return next((level for level in reversed(hierarchy.levels) if len(level.seconds()) > 1), None)
 
 
 def warp(cost: NDArray[np.floating], *, left_out: float) -> NDArray[np.int64]:
@@ -174,14 +179,14 @@ def _traced(moves: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.array(path[::-1], dtype=np.int64).reshape(-1, 2)
 
 
-def _level_of(hierarchy: VideoHierarchy, level: int) -> LevelThreads:
+def level_of(hierarchy: VideoSpans, level: int) -> LevelSpans:
     for found in hierarchy.levels:
         if found.level == level:
             return found
     raise DataError(f"video {hierarchy.video_uid} has no such level", field="level", value=level)
 
 
-def _seconds(level: LevelThreads, numbers: NDArray[np.int64]) -> float:
+def _seconds(level: LevelSpans, numbers: NDArray[np.int64]) -> float:
     """Share of the seconds of a level that its spans of these numbers have."""
     length = np.array([span.length_s for span in level.spans])
     return float(length[np.unique(numbers)].sum() / max(length.sum(), 1e-9))

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -29,18 +29,17 @@ from torch import Tensor
 from hiero_lib.config import HierarchyConfig, SegmentTimes
 from hiero_lib.hierarchy import division
 from hiero_lib.hierarchy.division import Divider, Division, ThreadCount
+from hiero_lib.hierarchy.laid_out import ROUNDING_S, LevelSpans, VideoSpans, row_at
 from hiero_lib.hierarchy.spans import Span, in_order_of_appearance, relabelled, shared_seconds, spans_of
 from hiero_lib.models.hiero import HierarchyLevel
 
-_ROUNDING_S = 1.5e-3  # of two borders, which are whole milliseconds
-
 
 @dataclass(frozen=True)
-class LevelThreads:
-    """The threads of one level.
+class LevelThreads(LevelSpans):
+    """The threads of one level, and the nodes that they were made of.
 
     Attributes:
-        level: 0 is the finest.
+        level, spans, names: as `hiero_lib.hierarchy.laid_out.LevelSpans`.
         stride_s: seconds that a node stands for.
         pos: ``[n]`` centre of each node in seconds, rising.
         threads: ``[n]`` thread of each node.
@@ -48,59 +47,39 @@ class LevelThreads:
         text_x: ``[n, D]`` the text space: means of the projected segments of level 0, which alone is compared with
             text in training; means of ``x`` of level 0 where no projection was given.
         network_threads: ``[n]`` the threads along which the network itself reasoned; -1 at level 0.
-        spans: threads over seconds, in time order, from the start of the video to its end.
         span_x: ``[len(spans), D]`` mean of ``text_x`` over the nodes of each span.
         parents: thread -> thread of the next coarser level; empty at the coarsest.
-        names: thread -> a few words; see `hiero_lib.hierarchy.names`.
         wrong: numbers of the spans that a person has marked as wrong; see `hiero_lib.hierarchy.edits`.
         division: divides the level into another number of threads.
         asked: the number of threads that it was asked for.
         times_above, most: "auto" is so many times the threads of the level above, and no more than ``most``.
     """
 
-    level: int
     stride_s: float
     pos: NDArray[np.float64]
     threads: NDArray[np.int64]
     x: Tensor
     text_x: Tensor
     network_threads: NDArray[np.int64]
-    spans: tuple[Span, ...]
-    span_x: Tensor
     parents: Mapping[int, int]
     division: Division
     asked: ThreadCount = "auto"
     times_above: int = 1
     most: int = 1
-    names: Mapping[int, str] = field(default_factory=dict)
     wrong: frozenset[int] = frozenset()
-
-    def seconds(self) -> dict[int, float]:
-        """Thread -> seconds, threads in rising order."""
-        total: dict[int, float] = dict.fromkeys(sorted({span.label for span in self.spans}), 0.0)
-        for span in self.spans:
-            total[span.label] += span.length_s
-        return {label: round(value, 3) for label, value in total.items()}
-
-    def thread_at(self, times: NDArray[np.float64]) -> NDArray[np.int64]:
-        """``[n]`` thread at each second; in a hole, the one before."""
-        return np.array([span.label for span in self.spans])[_row_at(self.spans, times)]
 
     def span_of_node(self) -> NDArray[np.int64]:
         """``[n]`` which span each node is in."""
-        return _row_at(self.spans, self.pos)
+        return row_at(self.spans, self.pos)
 
 
 @dataclass(frozen=True)
-class VideoHierarchy:
+class VideoHierarchy(VideoSpans):
     """A video's levels, level 0 (the finest) first; made by `video_hierarchy`.
 
     ``segment_times``: at which the network, if any, was given the segments; ``pos`` is in seconds whichever.
     """
 
-    video_uid: str
-    start_s: float
-    end_s: float
     levels: tuple[LevelThreads, ...]
     segment_times: SegmentTimes = "paper"
 
@@ -306,12 +285,6 @@ def _threads(level: LevelThreads, count: ThreadCount, coarser: LevelThreads | No
     return level.division(count, within)
 
 
-def _row_at(spans: Sequence[Span], pos: NDArray[np.float64]) -> NDArray[np.int64]:
-    """``[n]`` row of the span at each time; on a border, of the later one; in a hole, of the one before."""
-    rows = np.searchsorted([span.start_s for span in spans], pos + _ROUNDING_S, side="right") - 1
-    return np.clip(rows, 0, None)
-
-
 def _snapped(spans: Sequence[Span], coarser: Sequence[Span], *, node_s: float) -> list[Span]:
     """The spans with each coarser border in place of their nearest one, where no node changes sides by that.
 
@@ -322,7 +295,7 @@ def _snapped(spans: Sequence[Span], coarser: Sequence[Span], *, node_s: float) -
     borders = starts[joined]
     for border in [span.start_s for span in coarser[1:]]:
         ahead = border - borders
-        movable = np.flatnonzero((ahead > -node_s / 2 + _ROUNDING_S) & (ahead <= node_s / 2 + _ROUNDING_S))
+        movable = np.flatnonzero((ahead > -node_s / 2 + ROUNDING_S) & (ahead <= node_s / 2 + ROUNDING_S))
         if len(movable):
             row = joined[movable[np.abs(ahead[movable]).argmin()]]
             starts[row] = ends[row - 1] = border

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Sequence
 
 import torch
@@ -25,6 +26,7 @@ class TextSide:
 
     def __init__(self, profile: Profile, *, device: torch.device) -> None:
         self.config, self._paths, self._device = profile.text, DataPaths.at(profile.data_root), device
+        self._one_at_a_time = threading.Lock()
 
     @functools.cached_property
     def encoder(self) -> TextEncoder:
@@ -39,5 +41,9 @@ class TextSide:
         return TextCache(folder, self.encoder, device=self._device, also=also).embed
 
     def embed(self, texts: Sequence[str]) -> Tensor:
-        """The encoder's output ``[M, T]``, from the cache on disk where it is frozen; DataError as ``encoder``."""
-        return self._embed(texts)
+        """The encoder's output ``[M, T]``, from the cache on disk where it is frozen; DataError as ``encoder``.
+
+        Threads that ask at once wait for one another.
+        """
+        with self._one_at_a_time:
+            return self._embed(texts)

@@ -7,7 +7,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
+from hiero_lib.hierarchy.laid_out import LevelSpans, VideoSpans
+from hiero_lib.hierarchy.spans import Span
 from hiero_lib.search.nearest import Exact, Nearest
 from hiero_lib.search.table import SpanTable, normalised
 
@@ -129,6 +132,29 @@ class SearchIndex:
         first, stop = first[first < stop], stop[first < stop]
         apart = first[1:] > stop[:-1]
         return np.stack([first[np.r_[True, apart][: len(first)]], stop[np.r_[apart, True][: len(stop)]]], axis=1)
+
+    def spans_of(self, video_uid: str) -> VideoSpans | None:
+        """How a video is divided, as the index knows it; None where it does not know the video."""
+        if video_uid not in self._number:
+            return None
+        levels = []
+        for level in self.levels:
+            for first, stop in self.rows(level, [video_uid]).tolist():
+                start_s, end_s, thread = (
+                    column[first:stop].tolist()
+                    for column in (self.spans.start_s, self.spans.end_s, self.spans.thread)
+                )
+                names = dict(zip(thread, self.spans.labels[first:stop]))
+                levels.append(
+                    LevelSpans(
+                        level,
+                        tuple(map(Span, start_s, end_s, thread)),
+                        torch.from_numpy(self.spans.vectors[first:stop]),
+                        names={label: name for label, name in names.items() if name},
+                    )
+                )
+        first, last = levels[0].spans[0], levels[0].spans[-1]  # every level reaches from start to end
+        return VideoSpans(video_uid, first.start_s, last.end_s, tuple(levels))
 
     def _answer(self, row: int, score: float) -> Answer:
         spans = self.spans

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from hiero_lib.hierarchy.laid_out import LevelSpans
 from hiero_lib.hierarchy.spans import match_labels, relabelled, spans_of
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 from hiero_lib.viz.bars import TimelineRow
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from hiero_lib.models.hiero import HierarchyLevel
 
 
-def thread_name(level: LevelThreads, thread: int) -> str:
+def thread_name(level: LevelSpans, thread: int) -> str:
     """What figures call a thread: its number, and its name where it has one."""
     if thread < 0:
         return "no thread"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from hiero_lib.base.errors import DataError
-from hiero_lib.explorer.session import _ACTIONS, Session
+from hiero_lib.explorer.session import Session
 from hiero_lib.hierarchy.collection import named_hierarchy
 from hiero_lib.methods.method import UNTRAINED
 from hiero_lib.methods.opening import open_methods
@@ -110,9 +111,62 @@ def test_a_second_video_is_as_it_is_corrected(session: Session) -> None:
     assert session.state["aligned"]["levels"][-1]["spans"][0][3] == f"{thread} peels"
 
 
+@pytest.mark.parametrize("index", [True, False])
+def test_a_second_video_is_divided_only_where_the_index_does_not_know_it(opened: Opened, index: bool) -> None:
+    session = opened.session(None, index=index)
+    do(session, "align", uid="v5")
+    assert ("v5" in session.videos.opened) is not index
+    otherwise = opened.session(None, index=index, num_threads=3)  # than the index knows it
+    do(otherwise, "align", uid="v5")
+    assert "v5" in otherwise.videos.opened
+    seen = session.state["aligned"]
+    do(session, "open", uid="v5")
+    do(session, "open", uid=session.state["aligned"]["uid"])
+    divided = session.state["aligned"]
+    assert divided["uid"] == "v5"
+    for one, other in zip(seen["levels"], divided["levels"]):
+        assert [(*span[:2], span[3]) for span in one["spans"]] == [(*span[:2], span[3]) for span in other["spans"]]
+        assert one["threshold"] == pytest.approx(other["threshold"], abs=2e-3)  # the index has float16
+        assert one["shares"] == pytest.approx(other["shares"], abs=0.1)
+
+
+def test_a_video_that_was_corrected_is_not_aligned_as_the_index_knows_it(opened: Opened, tmp_path: Path) -> None:
+    before = opened.session(tmp_path)
+    do(before, "open", uid="v5")
+    thread = before.state["scene"]["levels"][-1]["spans"][0][2]
+    do(before, "edit", operation="rename", thread=thread, name="peels")
+    session = opened.session(tmp_path)
+    do(session, "align", uid="v5")
+    assert session.state["aligned"]["levels"][-1]["spans"][0][3] == f"{thread} peels"
+
+
+def test_what_is_prepared_is_there_when_it_is_asked_for(opened: Opened) -> None:
+    asked: list[str] = []
+
+    def beside(uid: str) -> Any:
+        asked.append(threading.current_thread().name)
+        return named_hierarchy(opened.collection, opened.probe, uid)
+
+    session = opened.session(None, besides={"other": beside})
+    do(session, "prepare")
+    do(session, "prepare")
+    do(session, "search", text="washes the pan")
+    do(session, "collection")
+    session._ahead.close()
+    do(session, "beside", name="other")
+    assert len(asked) == 1
+    assert asked[0].startswith("hiero-ahead")
+    fresh = opened.session(None, besides={"other": beside})
+    for name, message in (("search", {"text": "washes the pan"}), ("collection", {}), ("beside", {"name": "other"})):
+        do(fresh, name, **message)
+    for name in ("answers", "collection", "scene"):
+        assert session.state[name] == fresh.state[name]
+
+
 def test_a_second_video_that_is_gone_is_told_and_the_first_is_shown(
-    session: Session, monkeypatch: pytest.MonkeyPatch
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    session = opened.session(None, index=False)
     do(session, "align", uid="v5")
     opened = session.videos.open
 
@@ -143,4 +197,3 @@ def test_it_shows_what_it_was_asked_for(opened: Opened) -> None:
     expected = named_hierarchy(opened.collection, opened.method, "v3", num_threads=[3, 2, 2])
     assert [level.spans for level in session.hierarchy.levels] == [level.spans for level in expected.levels]
     assert session.state["scene"]["truth"]["labels"]["1"]["name"] == "washing <up>"
-    assert len(_ACTIONS) == 21

@@ -3,10 +3,15 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 
+from hiero_lib.hierarchy.edits import corrected
+from hiero_lib.hierarchy.operations import Rename
 from hiero_lib.search import inverted
 from hiero_lib.search.index import Answer, SearchIndex
 from hiero_lib.search.table import SpanTable, join, normalised, table_of
+from hiero_lib.search.update import hierarchy_table
+from tests.helpers.made_up import THREE, record
 
 
 def collection(*, videos: int = 6, dim: int = 12, seed: int = 0) -> SpanTable:
@@ -159,3 +164,17 @@ def test_rows_that_lie_together_are_one_range() -> None:
         ranges = index.rows(level, videos)
         assert [row for first, stop in ranges.tolist() for row in range(first, stop)] == chosen
         assert all(stop < first for (_, stop), (first, _) in itertools.pairwise(ranges.tolist()))
+
+
+def test_a_video_is_divided_as_its_table_says() -> None:
+    video = corrected(record(THREE, channels=6, video_uid="v"), [Rename(0, "peels"), Rename(2, "stirs")])
+    index = SearchIndex(join([hierarchy_table(record(THREE, channels=6, video_uid="w")), hierarchy_table(video)]))
+    assert index.spans_of("x") is None
+    found = index.spans_of("v")
+    assert found is not None
+    assert (found.video_uid, found.start_s, found.end_s) == ("v", video.start_s, video.end_s)
+    for level, expected in zip(found.levels, video.levels, strict=True):
+        assert (level.level, level.spans, level.names) == (expected.level, expected.spans, expected.names)
+        assert level.seconds() == expected.seconds()
+        unit = torch.nn.functional.normalize(expected.span_x, dim=1)
+        torch.testing.assert_close(level.span_x, unit, atol=1e-3, rtol=0)

@@ -83,7 +83,7 @@ def joined(collection: Collection, uids: Sequence[str]) -> tuple[torch.Tensor, l
 def start(profile: Path, checkpoint: Path, folder: Path) -> tuple[subprocess.Popen[str], str]:
     """``hiero serve``, and the address that it prints."""
     command = [sys.executable, "-u", "-m", "hiero_lib", "serve", "--profile", str(profile), "--run", "tour"]
-    command += ["--checkpoint", str(checkpoint), "--no-browser", "--no-search"]
+    command += ["--checkpoint", str(checkpoint), "--no-browser"]
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(NOTEBOOKS.parent), os.environ.get("PYTHONPATH", "")])
     }
@@ -104,13 +104,15 @@ from hiero_lib.config import load_profile
 from hiero_lib.explorer.explorer import Explorer
 from hiero_lib.hierarchy.collection import named_hierarchy, open_collection
 from hiero_lib.pipelines.finished_run import open_method
+from hiero_lib.search.build import open_index
 
 profile, run = load_profile({profile!r}), Path({run!r})
 collection = open_collection(profile, device=best_device())
 hiero = open_method(profile, run, checkpoint=Path({checkpoint!r}))
 untrained = open_method(profile, run, method="untrained")
 besides = {{"untrained features": partial(named_hierarchy, collection, untrained)}}
-explorer = Explorer(collection, hiero, run_folder=run, besides=besides)
+index = open_index(run, collection, hiero)
+explorer = Explorer(collection, hiero, index=index, run_folder=run, besides=besides)
 print("ready")""",
     "explorer.show()",
 )
