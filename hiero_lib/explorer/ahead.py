@@ -6,8 +6,7 @@ from collections.abc import Callable, Container, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import torch
-from threadpoolctl import ThreadpoolController
+from hiero_lib.base.cores import one_core
 
 
 class Ahead:
@@ -24,11 +23,11 @@ class Ahead:
     def begin(self, makers: Mapping[str, Callable[[], Any]]) -> None:
         """Make these, in their order, and forget all others; those that are there, or are being made, stay."""
         if self._worker is None:
-            self._worker = ThreadPoolExecutor(1, "hiero-ahead", initializer=_one_thread)
+            self._worker = ThreadPoolExecutor(1, "hiero-ahead")
         self.keep(makers)
         for name, make in makers.items():
             if name not in self._made:
-                self._made[name] = self._worker.submit(make)
+                self._made[name] = self._worker.submit(_on_one_core, make)
 
     def keep(self, names: Container[str]) -> None:
         """Forget all others."""
@@ -56,10 +55,7 @@ class Ahead:
         return known.result()
 
 
-def _one_thread() -> None:
-    """What is made ahead takes one core, and leaves the others to whoever asks.
-
-    By OpenMP's setting of this thread: that of `torch.set_num_threads` would be every later thread's, too.
-    """
-    torch.get_num_threads()  # the first call sets the thread up
-    ThreadpoolController().select(user_api="openmp").limit(limits=1)
+def _on_one_core(make: Callable[[], Any]) -> Any:
+    """The other cores are left to whoever asks."""
+    with one_core():
+        return make()

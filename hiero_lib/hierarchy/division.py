@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hiero_lib.base.cores import one_core
 from hiero_lib.config import HierarchyConfig
 from hiero_lib.models.clustering.coherence import coherent
 from hiero_lib.models.clustering.davidson import sum_runs
@@ -77,6 +78,10 @@ class LevelDivision:
 
     def __call__(self, count: ThreadCount, within: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """See `Division`."""
+        with one_core():  # up to `most_points` points: two cores take longer, and many times so beside other work
+            return self._divide(count, within)
+
+    def _divide(self, count: ThreadCount, within: NDArray[np.int64] | None) -> NDArray[np.int64]:
         if within is None:
             if self._whole is None:
                 self._whole = self._prepare(self._points)

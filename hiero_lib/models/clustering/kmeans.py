@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from hiero_lib.base.cores import one_core
+
 
 def batched_kmeans(
     x: Float[Tensor, "B P C"], num_clusters: int, *, restarts: int = 8, iterations: int | None = None, seed: int = 0
@@ -81,12 +83,15 @@ def scikit_learn_kmeans(
     On noisy videos k-means has many optima of nearly the same worth, and which one is found depends on the draws.
     They are taken at distances, which no rotation of the eigenvectors changes, so equal draws give an equal
     partition. scikit-learn has drawn N numbers for its eigen-solver before.
+
+    On one core: points are few, so that cores wait for one another longer than they work, and add up in an order
+    that is never the same.
     """
     from sklearn.cluster import k_means
     from sklearn.exceptions import ConvergenceWarning
 
     random = np.random.RandomState(seed)
     random.uniform(-1, 1, len(rows))
-    with warnings.catch_warnings():
+    with one_core(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # identical segments leave clusters empty: no fault
         return k_means(rows, n_clusters, random_state=random, n_init=n_init)[1]
