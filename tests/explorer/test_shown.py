@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,8 @@ def test_what_is_prepared_is_there_when_it_is_asked_for(opened: Opened) -> None:
     do(session, "prepare")
     do(session, "search", text="washes the pan")
     do(session, "collection")
-    session._ahead.close()
+    while not session._ahead.idle:
+        time.sleep(0.01)
     do(session, "beside", name="other")
     assert len(asked) == 1
     assert asked[0].startswith("hiero-ahead")
