@@ -225,15 +225,13 @@ class App extends Choosing {
     const level = this.get("level");
     const still = Boolean(this.get("still"));
     const muted = (text) => make("span", { className: "hx-muted" }, text);
-    this.levels.replaceChildren(
-      muted("coarse"),
-      ...scene.levels.map((one) => {
-        const input = make("input", { type: "radio", name: `hx-level-${this.number}`, value: one.level, checked: one.level === level });
-        input.addEventListener("change", () => this.setLevel(one.level));
-        return make("label", {}, input, `level ${one.level}`);
-      }),
-      muted("fine"),
-    );
+    const radio = (one) => {
+      const input = make("input", { type: "radio", name: `hx-level-${this.number}`, value: one.level });
+      input.addEventListener("change", () => this.setLevel(one.level));
+      return make("label", {}, input, `level ${one.level}`);
+    };
+    anew(this.levels, scene.levels.map((one) => one.level), () => [muted("coarse"), ...scene.levels.map(radio), muted("fine")]);
+    for (const input of this.levels.querySelectorAll("input")) input.checked = Number(input.value) === level;
     const counts = (this.get("counts") || []).find((one) => one.level === level);
     this.dividing.hidden = still || !counts;
     if (counts) {
@@ -243,13 +241,14 @@ class App extends Choosing {
     }
     const { besides = [], texts = null, searchable = true, hint = "" } = this.get("options") || {};
     this.beside.hidden = still || !besides.length;
-    this.beside.replaceChildren(make("option", { value: "" }, "nothing beside"), ...besides.map((name) => make("option", { value: name, selected: Boolean(scene.beside) && scene.beside.name === name }, name)));
+    anew(this.beside, besides, () => [make("option", { value: "" }, "nothing beside"), ...besides.map((name) => make("option", { value: name }, name))]);
+    this.beside.value = scene.beside ? scene.beside.name : "";
     this.picker.node.hidden = this.aligned.picker.node.hidden = this.working.hidden = still;
     this.search.hidden = texts !== null;
     this.search.disabled = !searchable;
     this.search.placeholder = hint;
     this.stored.hidden = texts === null || !texts.length;
-    if (texts && this.stored.options.length !== texts.length + 1) this.stored.replaceChildren(make("option", { value: "" }, "similarity with a text…"), ...texts.map((text) => make("option", { value: text }, text)));
+    if (texts) anew(this.stored, texts, () => [make("option", { value: "" }, "similarity with a text…"), ...texts.map((text) => make("option", { value: text }, text))]);
     this.figures.showTabs();
     this.showEdits();
   }

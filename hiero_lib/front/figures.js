@@ -15,11 +15,7 @@ class Figures {
     const { views = [] } = this.app.get("options") || {};
     const names = ["threads", ...views, ...(this.app.get("still") ? [] : ["collection"])];
     this.tabs.hidden = names.length < 2;
-    if (this.tabs.children.length !== names.length) {
-      this.tabs.replaceChildren(
-        ...names.map((name) => make("button", { type: "button", className: "hx-tab", onclick: () => this.choose(name) }, name)),
-      );
-    }
+    anew(this.tabs, names, () => names.map((name) => make("button", { type: "button", className: "hx-tab", onclick: () => this.choose(name) }, name)));
     for (const tab of this.tabs.children) tab.setAttribute("aria-pressed", String(tab.textContent === this.tab));
   }
 

@@ -45,6 +45,14 @@ const make = (tag, given = {}, ...children) => {
   return node;
 };
 
+/** New content where it is of something else: what is replaced under a pointer or an open menu loses the click. */
+const anew = (node, of, parts) => {
+  const key = JSON.stringify(of);
+  if (node.dataset.of === key) return;
+  node.dataset.of = key;
+  node.replaceChildren(...parts());
+};
+
 /** Rows [start, end, label, ...] are in time order: number of the last one that starts at or before a time. */
 const rowAt = (spans, time) => {
   let low = 0;
