@@ -37,6 +37,17 @@ def full_size(input_size: int) -> ModelConfig:
     return ModelConfig(input_size=input_size)
 
 
+def linear_layers(config: ModelConfig, segments: int) -> list[tuple[int, int, int, bool]]:
+    """Rows, inputs and outputs of the backbone's linear layers for so many segments, and whether its input is trained.
+
+    Gates are left out.
+    """
+    n, h = segments, config.hidden_size
+    stages = [n >> 1, n >> 2, n >> 3, n >> 2, n >> 1, n]  # encoder levels 1 to 3, decoder levels 2 to 0
+    first = (n, config.input_size, h, False)
+    return [first] + [(rows, h, h, True) for rows in stages for _ in range(2 * config.n_layers)]
+
+
 def made_up_video(num_segments: int, dim: int, *, seed: int) -> VideoSegments:
     """Random features of one video; speed does not depend on what they mean."""
     generator = torch.Generator().manual_seed(seed)

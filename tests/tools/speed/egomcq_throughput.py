@@ -16,7 +16,7 @@ from hiero_lib.data.features import FeatureStore
 from hiero_lib.methods.scorers import ModelScorer
 from hiero_lib.models.alignment import AlignedModel, TextHead, VisualHead
 from hiero_lib.models.hiero import HiERO
-from tests.tools.speed.common import full_size, made_up_video, seconds
+from tests.tools.speed.common import full_size, linear_layers, made_up_video, seconds
 
 QUESTIONS, VIDEOS, SEGMENTS, DIM = 160, 12, 3375, 256
 
@@ -84,11 +84,18 @@ def run(device: torch.device) -> None:
         batched = QUESTIONS / seconds(lambda: answer(chosen, settings), device)
         released = len(few) / seconds(lambda: [as_released(q) for q in few], device, repeats=2)
         by_question = len(few) / seconds(lambda: [answer([q], settings) for q in few], device, repeats=2)
+        segments = sum(window.num_segments for question in chosen for window in question.windows)
+        matrices = [
+            (torch.randn(rows, inputs, device=device), torch.randn(inputs, outputs, device=device))
+            for rows, inputs, outputs, _ in linear_layers(config, segments)
+        ]
+        products = QUESTIONS / seconds(lambda: [x @ weight for x, weight in matrices], device)
         by_clip = len(few) / seconds(lambda: [answer([q], one_clip) for q in few], device, repeats=2)
     print(f"EgoMCQ, H {config.hidden_size}, F {DIM}, {QUESTIONS} questions:")
     print(f"  batched, frozen text cached: {batched:.1f} questions/s (aim on two cores: above 35)")
     print(f"  {batched / released:.1f} x one question at a time as released ({released:.1f}/s: encode the query,")
     print("    read five files whole, one forward pass; aim: at least 5)")
+    print(f"    (with the products of the linear layers alone {products:.1f}/s, {products / released:.1f} x)")
     print(f"  {batched / by_question:.1f} x one question a forward pass alone ({by_question:.1f}/s)")
     print(f"  {batched / by_clip:.1f} x one clip a forward pass alone ({by_clip:.1f}/s)")
     print(f"  answers {'equal' if same else 'DIFFER'}, cosines within {largest:.1e}")

@@ -12,7 +12,7 @@ from hiero_lib.config import AlignmentConfig, load_profile
 from hiero_lib.models.alignment import AlignedModel, TextHead, VisualHead
 from hiero_lib.models.hiero import HiERO
 from hiero_lib.training.step import build_optimizer, training_loss
-from tests.tools.speed.common import full_size, made_up_video, seconds
+from tests.tools.speed.common import full_size, linear_layers, made_up_video, seconds
 
 VIDEOS, SEGMENTS, NARRATIONS, TEXT = 8, 562, 320, 768  # 300 s a video, 40 narrations each
 
@@ -61,10 +61,9 @@ def run(device: torch.device) -> None:
         optimizer.step()
 
     n, h, gate = VIDEOS * SEGMENTS, config.hidden_size, config.pos_hidden_channels
-    stages = [n >> 1, n >> 2, n >> 3, n >> 2, n >> 1, n]  # encoder levels 1 to 3, decoder levels 2 to 0
-    shapes = [(n, 1536, h, False)] + [(rows, h, h, True) for rows in stages for _ in range(2 * config.n_layers)]
+    shapes = linear_layers(config, n)
     # as the reference computes them: a gate for every edge, of which a segment has two
-    gates = [(2 * rows, gate, h, True) for rows in stages for _ in range(config.n_layers)]
+    gates = [(2 * rows, gate, h, True) for rows, *_ in shapes[1::2]]
     # best of three each, taken in turn so that a busy machine slows all of them
     timed = {"floor": products(shapes + gates, device), "floor without gates": products(shapes, device)}
     floor, bare = (seconds(function, device) for function in timed.values())
