@@ -81,6 +81,7 @@ class Session(Shown):
         given = {name: value for name, value in message.items() if name not in ("do", "id")}
         operation = operation_of(given, field="edit")
         self._video.edit(operation)
+        self._remember_choice()
         self._after_a_change()
         self._note(f"{in_words(operation)}{'' if self._video.file is None else '; kept'}")
 
@@ -88,13 +89,19 @@ class Session(Shown):
         """Divide what no correction speaks of anew, at one level."""
         level = level_of(self.hierarchy, int(message["level"])).level
         operation = self._video.follow(level, self.collection.profile.hierarchy)
+        self._remember_choice()
         self._after_a_change()
         self._note(f"{in_words(operation)}{'' if self._video.file is None else '; kept'}")
+
+    def _remember_choice(self) -> None:
+        """What was chosen when the last correction was made, for when it is undone: spans may be others by then."""
+        if self.state["choice"] is not None:
+            self._chosen_before[len(self._video.done) - 1] = self.state["choice"]
 
     def _undo(self, message: Mapping[str, Any]) -> None:
         before = list(self._video.done)
         self._video.undo()
-        self._after_a_change()
+        self._after_a_change(self._chosen_before.get(len(self._video.done)))
         self._note(f"undone: {in_words(before[-1])}" if before else "nothing to undo")
 
     def _redo(self, message: Mapping[str, Any]) -> None:
@@ -195,7 +202,8 @@ class Session(Shown):
         record = record_of(self.collection, self.method, self.hierarchy, operations=self._video.done)
         record = dataclasses.replace(record, pictures=self.state["pictures"], aligned=self.state["aligned"])
         (page,) = export(record, folder, formats=["html"])
-        self._note(f"Written: {pasted(page)}")
+        self.written[page.name] = page
+        self._note(f"Written: {pasted(page)}", file=str(page))
 
 
 _ACTIONS: Mapping[str, Callable[[Session, Mapping[str, Any]], None]] = {

@@ -29,7 +29,7 @@ from hiero_lib.explorer.values import (
     media_value,
     verdict_value,
 )
-from hiero_lib.explorer.videos import Videos
+from hiero_lib.explorer.videos import LONG_NAME, Videos
 from hiero_lib.front.scene import curves, scene
 from hiero_lib.hierarchy.collection import Collection
 from hiero_lib.hierarchy.division import ThreadCount
@@ -41,7 +41,7 @@ from hiero_lib.search.update import index_folder
 from hiero_lib.viz.bars import TimelineRow
 
 _ANSWERS = 12
-_SHORT = 24  # characters of a uid that is a name
+_NAMES = 3  # of threads, in the menu of videos
 
 Besides = Mapping[str, Callable[[str], VideoHierarchy]]
 """Name of another method or run -> its hierarchy of a video, by uid."""
@@ -76,11 +76,14 @@ class Shown:
         self.collection, self.method, self.index, self.run_folder = collection, method, index, run_folder
         self.state: dict[str, Any] = {}
         self._changed: set[str] = set()
-        self.videos = Videos(collection, method, run_folder=run_folder, num_threads=num_threads)
+        names_of = functools.partial(index.names_of, count=_NAMES) if index else lambda uid: ()
+        self.videos = Videos(collection, method, run_folder=run_folder, num_threads=num_threads, names_of=names_of)
         self.previews = Previews(run_folder, make_preview)
         self._truth, self._besides = truth, besides or {}
         self._texts: dict[str, torch.Tensor] = {}
         self._beside = self._second = ""
+        self._chosen_before: dict[int, dict[str, Any]] = {}  # by the number of corrections there were then
+        self.written: dict[str, Path] = {}  # pages, by their names
         self._answers: tuple[Answer, ...] = ()
         self._ahead = Ahead()
         self._second_video = Second(self._spans_of, self._name_of)
@@ -119,7 +122,7 @@ class Shown:
         return f"{self.method.name}, video {self._name_of(self.video_uid)}{sample}"
 
     def _name_of(self, uid: str) -> str:
-        return uid if len(uid) <= _SHORT else self.videos.short[uid]
+        return uid if len(uid) <= LONG_NAME else self.videos.short[uid]
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
@@ -127,8 +130,9 @@ class Shown:
                 self.state[name] = value
                 self._changed.add(name)
 
-    def _note(self, text: str, kind: str = "info") -> None:
-        self._set(note={"text": text, "kind": kind, "number": ((self.state.get("note") or {}).get("number", 0)) + 1})
+    def _note(self, text: str, kind: str = "info", *, file: str = "") -> None:
+        number = (self.state.get("note") or {}).get("number", 0) + 1
+        self._set(note={"text": text, "kind": kind, "number": number, "file": file})
 
     def _show_video(self, uid: str) -> None:
         opened = self.videos.open(uid)
@@ -136,6 +140,7 @@ class Shown:
             self._second = self.video_uid
         self._video = opened
         self._ahead.keep(self._makers())
+        self._chosen_before = {}
         self._set(choice=None, details=None, range=None, pictures=None, mine=self._map.points_of(uid))
         self._show_media()
         self._show_scene()
@@ -208,8 +213,9 @@ class Shown:
         choice = {name: details[name] for name in ("level", "start_s", "end_s")} | {"label": found.span.label}
         self._set(level=level, choice=choice, details=details)
 
-    def _after_a_change(self) -> None:
-        choice = self.state["choice"]
+    def _after_a_change(self, choice: dict[str, Any] | None = None) -> None:
+        """Follow it; ``choice`` is framed, or what was."""
+        choice = choice or self.state["choice"]
         self._show_scene()
         if choice is not None:
             self._frame(choice["level"], (choice["start_s"] + choice["end_s"]) / 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from hiero_lib.viz.page import clock
 
 _KEPT = 8  # that stay open
 _LISTED = 50  # of the menu
+LONG_NAME = 24  # characters; a longer uid is no name, but a number
 
 
 class Videos:
@@ -36,6 +37,7 @@ class Videos:
     Args:
         collection, method, num_threads: as `hiero_lib.explorer.explorer.Explorer`.
         run_folder: keeps corrections; None: nothing is kept.
+        names_of: what goes on in a video, for the menu, where that is known without opening it.
 
     Attributes:
         uids: of all, sorted; short: uid -> how it begins.
@@ -49,9 +51,10 @@ class Videos:
         *,
         run_folder: Path | None,
         num_threads: ThreadCount | Sequence[ThreadCount] | None,
+        names_of: Callable[[str], Sequence[str]] = lambda uid: (),
     ) -> None:
         self._collection, self._method = collection, method
-        self._run_folder, self._num_threads = run_folder, num_threads
+        self._run_folder, self._num_threads, self._names_of = run_folder, num_threads, names_of
         self._phrases: dict[str, Phrases | None] = {}
         self.uids = collection.video_uids
         self.short = short_uids(self.uids)
@@ -87,7 +90,7 @@ class Videos:
         return find_media(DataPaths.at(profile.data_root), uid, features=profile.features.folder)
 
     def listed(self, words: str) -> dict[str, Any]:
-        """Those whose uids hold all words, for the menu: the first few with their length, and how many there are."""
+        """Those whose uids hold all words, for the menu: the first few, what goes on in them, how long they are."""
         wanted = words.lower().split()
         found = [uid for uid in self.uids if all(word in uid.lower() for word in wanted)]
         stride_s = self._collection.profile.features.stride_s
@@ -100,7 +103,9 @@ class Videos:
                 f"{told} narrations" if told else "",
                 "corrected" if file is not None and file.exists() else "",
             ]
-            matches.append({"uid": uid, "name": uid, "about": ", ".join(filter(None, about))})
+            name = uid if len(uid) <= LONG_NAME else self.short[uid]
+            what = ", ".join(self._names_of(uid))
+            matches.append({"uid": uid, "name": name, "what": what, "about": ", ".join(filter(None, about))})
         return {"matches": matches, "total": len(found)}
 
     def _file(self, uid: str) -> Path | None:

@@ -15,7 +15,9 @@ class Collection {
   constructor(app) {
     this.app = app;
     this.canvas = make("canvas", { role: "img" });
-    this.plot = make("div", { className: "hx-map" }, this.canvas);
+    this.told = make("span", { className: "hx-spoken", "aria-live": "polite" });
+    this.plot = make("div", { className: "hx-map", role: "application", "aria-label": "points of the collection: arrows go to the next one, Enter opens it" }, this.canvas, this.told);
+    this.plot.tabIndex = 0;
     this.by = make("select", { className: "hx-input", "aria-label": "colours of the collection" });
     this.by.addEventListener("change", () => this.group(Number(this.by.value)));
     const button = (text, title, action) => make("button", { type: "button", className: "hx-button", title, onclick: action }, text);
@@ -93,6 +95,7 @@ class Collection {
       return;
     }
     this.value = value;
+    this.at = -1;
     this.places = numbersOf(value.places, Uint16Array);
     this.makeGrid();
     this.canvas.setAttribute("aria-label", `map of ${value.note}`);
@@ -184,10 +187,60 @@ class Collection {
       pen.fillStyle = this.colors[this.groups[n]];
       point(n, 0);
     }
+    if (this.at >= 0) {
+      const [x, y] = this.pixelOf(this.at);
+      pen.strokeStyle = getComputedStyle(this.node).getPropertyValue("--hx-accent").trim();
+      pen.lineWidth = 2.5;
+      pen.strokeRect(x - half - 4, y - half - 4, size + 8, size + 8);
+    }
     this.node.dataset.drawn = String(Number(this.node.dataset.drawn || 0) + 1);
   }
 
+  pixelOf(number) {
+    return this.pixel(this.places[2 * number] / 65535, this.places[2 * number + 1] / 65535);
+  }
+
+  key(event) {
+    const step = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    const known = step || ["Enter", "+", "-", "0"].includes(event.key);
+    if (!known || !this.value || !this.value.count || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    event.stopPropagation(); // the same keys are the timeline's elsewhere
+    if (event.key === "Enter" && this.at >= 0) this.app.do("open point", { number: this.at });
+    else if (event.key === "0") this.reset();
+    else if (event.key === "+" || event.key === "-") this.zoom(event.key === "+" ? 1.6 : 1 / 1.6, this.at >= 0 ? this.pixelOf(this.at) : undefined);
+    else if (step) this.goTo(this.nextIn(step));
+  }
+
+  /** The nearest point that lies rather this way than to a side; at first one of the video that is shown. */
+  nextIn([right, down]) {
+    const [mine = 0] = this.app.get("mine") || [];
+    if (this.at < 0) return mine;
+    const [x, y] = this.pixelOf(this.at);
+    let [best, least] = [this.at, Infinity];
+    for (let n = 0; n < this.value.count; n++) {
+      const [px, py] = this.pixelOf(n);
+      const [ahead, aside] = [(px - x) * right + (py - y) * down, Math.abs((px - x) * down) + Math.abs((py - y) * right)];
+      if (ahead > 0.5 && aside <= ahead && ahead + 2 * aside < least) [best, least] = [n, ahead + 2 * aside];
+    }
+    return best;
+  }
+
+  goTo(number) {
+    this.at = this.over = number;
+    let [x, y] = this.pixelOf(number);
+    if (x < 8 || y < 8 || x > this.width - 8 || y > MAP_HEIGHT - 8) {
+      this.middle = [this.places[2 * number] / 65535, this.places[2 * number + 1] / 65535];
+      [x, y] = this.pixelOf(number);
+    }
+    const box = this.plot.getBoundingClientRect();
+    this.event = { clientX: box.left + x, clientY: box.top + y };
+    this.app.do("point", { number });
+    this.draw();
+  }
+
   listen() {
+    this.plot.addEventListener("keydown", (event) => this.key(event));
     let down = null;
     const at = (event) => {
       const box = this.plot.getBoundingClientRect();
@@ -254,5 +307,6 @@ class Collection {
     const frame = point.picture ? make("img", { className: "hx-point-frame", src: point.picture, alt: "" }) : null;
     const text = make("div", {}, make("b", {}, point.title), make("div", { className: "hx-muted" }, `${point.name}, ${between(point.start_s, point.end_s)}`));
     this.app.showTip(frame ? [frame, text] : [text], this.event);
+    if (point.number === this.at) this.told.textContent = `${point.title}, ${point.name}, ${between(point.start_s, point.end_s)}`;
   }
 }

@@ -52,8 +52,9 @@ class Picker {
       ...matches.map((video, number) => {
         const option = make(
           "div",
-          { className: "hx-option", role: "option", id: `${this.list.id}-${number}`, "aria-selected": "false" },
+          { className: "hx-option", role: "option", title: video.uid, id: `${this.list.id}-${number}`, "aria-selected": "false" },
           make("span", { className: "hx-option-name" }, video.name),
+          make("span", { className: "hx-option-what" }, video.what),
           make("span", { className: "hx-muted" }, video.about),
         );
         option.addEventListener("pointerdown", (event) => {

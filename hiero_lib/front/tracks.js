@@ -149,6 +149,10 @@ class Tracks extends Pointing {
       pen.restore();
     }
     this.drawChosen(pen);
+    const [from, to] = this.view.range;
+    this.rows.forEach((row, n) => {
+      if (row.swatch) this.names.children[n].classList.toggle("hx-away", !row.spans.some((span) => span[1] > from && span[0] < to));
+    });
     this.movePlayhead();
     this.placeCursors();
     if (this.onDrawn) this.onDrawn();

@@ -156,6 +156,18 @@ class SearchIndex:
         first, last = levels[0].spans[0], levels[0].spans[-1]  # every level reaches from start to end
         return VideoSpans(video_uid, first.start_s, last.end_s, tuple(levels))
 
+    def names_of(self, video_uid: str, *, count: int) -> list[str]:
+        """Of the threads of a video's coarsest level that have a name, those that go on for the longest."""
+        if video_uid not in self._number:
+            return []
+        seconds = dict[str, float]()
+        for first, stop in self.rows(self.levels[-1], [video_uid]).tolist():
+            length = self.spans.end_s[first:stop] - self.spans.start_s[first:stop]
+            for name, more in zip(self.spans.labels[first:stop], length.tolist()):
+                seconds[name] = seconds.get(name, 0.0) + more
+        named = [name for name in seconds if name]
+        return sorted(named, key=lambda name: -seconds[name])[:count]
+
     def _answer(self, row: int, score: float) -> Answer:
         spans = self.spans
         return Answer(

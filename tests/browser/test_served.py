@@ -75,26 +75,6 @@ def test_zoom_level_and_choice_outlive_a_click_and_an_edit(opened: Opened, brows
         page.context.close()
 
 
-def test_no_button_is_taken_from_under_the_pointer(opened: Opened, browser: Browser) -> None:
-    """A click is lost on what is replaced between press and release, and an open menu closes."""
-    with served(opened.session(None)) as server:
-        page, complaints = open_page(browser, server.address)
-        parts = ".hx-levels input, .hx-tools select, .hx-tools option, .hx-tab"
-        page.locator(parts).evaluate_all("nodes => nodes.forEach((node) => { node.dataset.before = 'true'; })")
-        radio = page.get_by_label("level 2", exact=True).bounding_box()
-        assert radio is not None
-        page.mouse.move(radio["x"] + radio["width"] / 2, radio["y"] + radio["height"] / 2)
-        page.mouse.down()
-        app(page, "app.do('edit', { operation: 'rename', thread: 0, name: 'meanwhile' })")
-        eventually(page, "app.get('edits').lines.length === 1 && app.heard === app.sent")
-        page.mouse.up()
-        eventually(page, "app.get('level') === 2")
-        left = page.locator(parts).evaluate_all("nodes => nodes.filter((node) => !node.dataset.before).length")
-        assert left == 0
-        assert complaints == []
-        page.context.close()
-
-
 def test_an_answer_is_framed_exactly_as_it_says(opened: Opened, browser: Browser, tmp_path: Path) -> None:
     with served(opened.session(tmp_path)) as server:
         page, complaints = open_page(browser, server.address)

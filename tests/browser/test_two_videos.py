@@ -187,3 +187,34 @@ def test_a_point_of_the_collection_says_what_it_is_and_opens_its_span(
         assert grave(page) == []
         assert complaints == []
         page.context.close()
+
+
+def test_points_of_the_collection_are_reached_by_keys(opened: Opened, browser: Browser, tmp_path: Path) -> None:
+    with served(opened.session(tmp_path, video_uid="v0")) as server:
+        page, complaints = open_page(browser, server.address)
+        page.get_by_role("button", name="collection", exact=True).click()
+        eventually(page, "app.collection.node.dataset.drawn", 60)
+        page.locator(".hx-map").focus()
+        page.keyboard.press("ArrowRight")
+        assert app(page, "app.get('mine').includes(app.collection.at)")  # where one is
+        before = app(page, "app.collection.pixelOf(app.collection.at)")
+        seen = {app(page, "app.collection.at")}
+        for key in ("ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown"):
+            page.keyboard.press(key)
+            now, number = app(page, "app.collection.pixelOf(app.collection.at)"), app(page, "app.collection.at")
+            axis, sign = {"ArrowLeft": (0, -1), "ArrowRight": (0, 1), "ArrowUp": (1, -1), "ArrowDown": (1, 1)}[key]
+            assert number in seen or sign * (now[axis] - before[axis]) > 0  # there may be nothing that way
+            before = now
+            seen.add(number)
+        assert len(seen) > 2
+        at = app(page, "app.collection.at")
+        eventually(page, f"app.get('point') && app.get('point').number === {at} && !app.tip.hidden")
+        told = app(page, "app.get('point')")
+        assert told["title"] in page.locator(".hx-map .hx-spoken").inner_text()
+        page.keyboard.press("+")
+        assert app(page, "app.collection.scale") == pytest.approx(1.6)
+        page.keyboard.press("Enter")
+        eventually(page, f"app.get('scene').uid === '{told['uid']}' && app.chosenSpan()")
+        assert app(page, "app.chosenSpan().start_s") == pytest.approx(told["start_s"], abs=1e-3)
+        assert complaints == []
+        page.context.close()

@@ -80,6 +80,20 @@ def test_corrections_stay_and_keep_the_division(opened: Opened, tmp_path: Path) 
     assert len(again.state["edits"]["lines"]) == 1
 
 
+def test_after_an_undo_is_chosen_what_was(session: Session) -> None:
+    spans = session.state["scene"]["levels"][2]["spans"]
+    row = next(n for n in range(len(spans) - 2) if spans[n][2] != spans[n + 1][2] != spans[n + 2][2])
+    start, end, thread = spans[row][:3]
+    do(session, "choose", level=0, start_s=start, end_s=end)
+    chosen = session.state["choice"]
+    do(session, "edit", operation="assign", level=0, start_s=start, end_s=spans[row + 2][1], thread=thread)
+    assert session.state["choice"] != chosen  # a longer one, whose middle is another thread's
+    do(session, "edit", operation="rename", thread=thread, name="x")
+    do(session, "undo")
+    do(session, "undo")
+    assert session.state["choice"] == chosen
+
+
 def test_the_rest_follows_what_was_corrected_and_is_undone_as_one(opened: Opened, tmp_path: Path) -> None:
     session = opened.session(tmp_path, num_threads=[6, 3, 2])
     do(session, "follow", level=0)

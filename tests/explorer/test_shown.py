@@ -79,6 +79,13 @@ def test_what_stands_beside_is_divided_once(opened: Opened) -> None:
     assert asked[1:] == ["v5"]
 
 
+def test_the_menu_says_what_goes_on_in_a_video(session: Session) -> None:
+    (video,) = do(session, "videos", filter="v5")["videos"]["matches"]
+    coarsest = named_hierarchy(session.collection, session.method, "v5").levels[-1]
+    longest = sorted(coarsest.names, key=lambda thread: -coarsest.seconds()[thread])
+    assert video["what"] == ", ".join(coarsest.names[thread] for thread in longest[:3])
+
+
 def test_a_second_video_is_aligned_and_the_two_change_places(session: Session) -> None:
     first = session.video_uid
     second = next(uid for uid in session.videos.uids if uid != first)

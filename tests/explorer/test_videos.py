@@ -37,9 +37,18 @@ def test_the_one_that_was_not_asked_for_longest_is_given_up(opened: Opened, tmp_
 
 
 def test_the_menu_lists_names_lengths_and_what_was_corrected(opened: Opened, tmp_path: Path) -> None:
-    videos = Videos(opened.collection, opened.method, run_folder=tmp_path, num_threads=None)
+    names = {"v3": ["peels", "stirs"]}
+    videos = Videos(
+        opened.collection,
+        opened.method,
+        run_folder=tmp_path,
+        num_threads=None,
+        names_of=lambda uid: names.get(uid, []),
+    )
     videos.open("v3").edit(Rename(0, "x"))
     listed = videos.listed("V3")
-    assert listed == {"matches": [{"uid": "v3", "name": "v3", "about": "00:32, 7 narrations, corrected"}], "total": 1}
+    about = {"what": "peels, stirs", "about": "00:32, 7 narrations, corrected"}
+    assert listed == {"matches": [{"uid": "v3", "name": "v3", **about}], "total": 1}
+    assert videos.listed("v4")["matches"][0]["what"] == ""
     assert videos.listed("")["total"] == 9
     assert videos.listed("v nobody") == {"matches": [], "total": 0}

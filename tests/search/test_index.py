@@ -166,6 +166,17 @@ def test_rows_that_lie_together_are_one_range() -> None:
         assert all(stop < first for (_, stop), (first, _) in itertools.pairwise(ranges.tolist()))
 
 
+def test_the_names_of_a_video_are_those_that_go_on_for_the_longest() -> None:
+    video = corrected(record(THREE, channels=6, video_uid="v"), [Rename(0, "peels"), Rename(1, "stirs")])
+    index = SearchIndex(join([hierarchy_table(video)]))
+    seconds = video.levels[-1].seconds()
+    named = sorted((0, 1), key=lambda thread: -seconds.get(thread, 0.0))
+    expected = [{0: "peels", 1: "stirs"}[thread] for thread in named if thread in seconds]
+    assert index.names_of("v", count=5) == expected
+    assert index.names_of("v", count=1) == expected[:1]
+    assert index.names_of("x", count=1) == []
+
+
 def test_a_video_is_divided_as_its_table_says() -> None:
     video = corrected(record(THREE, channels=6, video_uid="v"), [Rename(0, "peels"), Rename(2, "stirs")])
     index = SearchIndex(join([hierarchy_table(record(THREE, channels=6, video_uid="w")), hierarchy_table(video)]))

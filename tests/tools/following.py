@@ -2,7 +2,8 @@
 
 A person who knows the truth is pretended: of a held-out video of the sample, K spans of the truth that the model has
 otherwise are given to the thread that shares the most seconds with theirs (or to a new one, where there is
-none), those with the most wrong seconds first, or at random. Then the level is divided anew. Compared are the nodes
+none), those with the most wrong seconds first, or at random; or K spans of the truth whatever the model has, so that
+what is left is no choice of what it has right. Then the level is divided anew. Compared are the nodes
 that were not corrected: their adjusted Rand index with the truth when the rest is left as it was, and when it
 follows; the mean over the videos, and the mean difference with its 95 % interval (bootstrap over videos).
 Level 2 is compared with the true threads, level 1 with steps, level 0 with actions.
@@ -33,7 +34,7 @@ from hiero_lib.results.metric import mean_metric
 
 SCALES: dict[int, Level] = {2: "thread", 1: "step", 0: "action"}
 CORRECTED = (1, 2, 4, 8)
-ORDERS = ("worst first", "at random")
+ORDERS = ("worst first", "at random", "right or wrong")
 
 
 def true_spans(truth: Truth, scale: Level, hierarchy: VideoHierarchy) -> list[Span]:
@@ -56,7 +57,7 @@ def corrections_of_a_person(
         pieces = [one for one in here.spans if one.label != own.get(span.label)]
         return sum(max(0.0, min(span.end_s, one.end_s) - max(span.start_s, one.start_s)) for one in pieces)
 
-    wrong = [span for span in truth if wrong_s(span) > here.stride_s]
+    wrong = [span for span in truth if wrong_s(span) > here.stride_s or order == "right or wrong"]
     if order == "worst first":
         wrong.sort(key=wrong_s, reverse=True)
     else:

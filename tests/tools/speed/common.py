@@ -38,7 +38,7 @@ def full_size(input_size: int) -> ModelConfig:
 
 
 def linear_layers(config: ModelConfig, segments: int) -> list[tuple[int, int, int, bool]]:
-    """Rows, inputs and outputs of the backbone's linear layers for so many segments, and whether its input is trained.
+    """Rows, inputs and outputs of the linear layers of the backbone for segments, and whether the input is trained.
 
     Gates are left out.
     """

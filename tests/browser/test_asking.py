@@ -1,0 +1,99 @@
+"""What a person sees of `hiero serve` while and after asking it something, in a real Chromium."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from hiero_lib.hierarchy.collection import named_hierarchy
+from hiero_lib.hierarchy.video import VideoHierarchy
+from tests.helpers.explored import Opened, app, eventually, open_page, served
+from tests.helpers.lab import CHROMIUM_FLAGS, chromium
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    return Opened(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+def test_no_button_is_taken_from_under_the_pointer(opened: Opened, browser: Browser) -> None:
+    """A click is lost on what is replaced between press and release, and an open menu closes."""
+    with served(opened.session(None)) as server:
+        page, complaints = open_page(browser, server.address)
+        parts = ".hx-levels input, .hx-tools select, .hx-tools option, .hx-tab"
+        page.locator(parts).evaluate_all("nodes => nodes.forEach((node) => { node.dataset.before = 'true'; })")
+        radio = page.get_by_label("level 2", exact=True).bounding_box()
+        assert radio is not None
+        page.mouse.move(radio["x"] + radio["width"] / 2, radio["y"] + radio["height"] / 2)
+        page.mouse.down()
+        app(page, "app.do('edit', { operation: 'rename', thread: 0, name: 'meanwhile' })")
+        eventually(page, "app.get('edits').lines.length === 1 && app.heard === app.sent")
+        page.mouse.up()
+        eventually(page, "app.get('level') === 2")
+        left = page.locator(parts).evaluate_all("nodes => nodes.filter((node) => !node.dataset.before).length")
+        assert left == 0
+        assert complaints == []
+        page.context.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (800, 900), (390, 800)])
+def test_answers_stand_where_they_are_seen(opened: Opened, browser: Browser, width: int, height: int) -> None:
+    """Level 0 has the most lanes, below which they stood on a narrow page."""
+    with served(opened.session(None)) as server:
+        page, complaints = open_page(browser, server.address, viewport={"width": width, "height": height})
+        page.get_by_label("level 0", exact=True).check()
+        box = page.get_by_label("search in plain words")
+        box.fill("cuts the onion")
+        box.press("Enter")
+        eventually(page, "app.get('answers')")
+        places = [page.locator(parts).first.bounding_box() for parts in (".hx-found .hx-place", ".hx-below")]
+        assert places[0] is not None
+        assert places[1] is not None
+        assert places[0]["y"] + places[0]["height"] < places[1]["y"] if width < 860 else places[0]["y"] < height
+        labels = "app.timeline.rows.find((row) => row.id === 'level-0')"
+        assert app(page, f"app.timeline.marks.length > 0 && {labels} !== undefined")
+        assert complaints == []
+        page.context.close()
+
+
+def test_a_page_that_was_written_is_a_link(opened: Opened, browser: Browser, tmp_path: Path) -> None:
+    with served(opened.session(tmp_path)) as server:
+        page, complaints = open_page(browser, server.address)
+        page.get_by_role("button", name="page to pass on").click()
+        with page.context.expect_page() as opening:
+            page.get_by_role("link", name="open it").click()
+        written = opening.value
+        written.locator("html[data-ready=true]").wait_for(timeout=60_000)
+        assert written.locator(".hiero-explorer[data-drawn]").count() == 1
+        assert written.evaluate("fetch('/state').then(() => 'let in', () => 'refused')") == "refused"
+        assert complaints == []
+        page.context.close()
+
+
+def test_what_is_at_work_is_told(opened: Opened, browser: Browser) -> None:
+    def slow(uid: str) -> VideoHierarchy:
+        time.sleep(3)
+        return named_hierarchy(opened.collection, opened.probe, uid)
+
+    session = opened.session(None, besides={"other": slow}, index=False)
+    with served(session) as server:
+        page, complaints = open_page(browser, server.address)
+        page.get_by_label("another method or run beside").select_option("other")
+        eventually(page, "app.status.textContent.startsWith('dividing by what stands beside')")
+        eventually(page, "app.get('scene').beside && app.status.textContent === ''")
+        assert complaints == []
+        page.context.close()
