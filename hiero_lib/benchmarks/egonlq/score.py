@@ -156,10 +156,15 @@ def train(
         return _result(folder, training, validation, truth, config, history, seed, device)
 
 
+def is_finished(folder: Path, epochs: int) -> bool:
+    """Whether the training in a folder has come to its end, so that it is only read."""
+    return (folder / "last").is_dir() and len(read_json(folder / "last" / "config.json")["history"]) >= epochs
+
+
 @contextlib.contextmanager
 def _alone(folder: Path, epochs: int) -> Iterator[None]:
     """Hold the folder of a training; one that has come to its end is only read, maybe where nobody may write."""
-    if (folder / "last").is_dir() and len(read_json(folder / "last" / "config.json")["history"]) >= epochs:
+    if is_finished(folder, epochs):
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
