@@ -20,7 +20,7 @@ from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from hiero_lib.explorer.session import Session
 from hiero_lib.front.module import explorer_css, explorer_js, part
@@ -31,12 +31,6 @@ _BLOCK = 1 << 18
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-
-# A page that was written is for itself: its scripts are in it, and it cannot ask this server for anything.
-_WRITTEN_POLICY = (
-    "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; "
-    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
 )
 
 
@@ -72,15 +66,12 @@ class ExplorerServer(ThreadingHTTPServer):
         return f"http://{LOOPBACK}:{self.port}/?token={self.token}"
 
     def values(self, changed: Mapping[str, Any]) -> dict[str, Any]:
-        """Values as the page takes them: a video has an address here, and so has a page that was written."""
+        """Values as the page takes them: a video has an address here."""
         values = dict(changed)
         media = values.get("media")
         if media and media["ask"]:
             file = "" if media["key"] == media["uid"] else f"&file={quote(media['key'], safe='')}"  # for caches alone
             values["media"] = media | {"url": f"video?uid={quote(media['uid'], safe='')}{file}"}
-        note = values.get("note")
-        if note and note["file"]:
-            values["note"] = note | {"url": f"written/{quote(Path(note['file']).name, safe='')}"}
         return values
 
 
@@ -102,8 +93,6 @@ class _Handler(BaseHTTPRequestHandler):
                 self._json(self.server.values(self.server.session.state))
         elif address.path == "/video":
             self._video(parse_qs(address.query).get("uid", [""])[0])
-        elif (written := self._written(address.path)) is not None:
-            self._send(written.read_bytes(), "text/html; charset=utf-8", policy=_WRITTEN_POLICY)
         elif (found := self._part(address.path)) is not None:
             self._send(found[0], found[1])
         else:
@@ -132,12 +121,6 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             changed = self.server.values(self.server.session.do(message))
         self._json(changed)
-
-    def _written(self, path: str) -> Path | None:
-        """A page that this session has written, and that is still there; no other file."""
-        name = unquote(path.removeprefix("/written/")) if path.startswith("/written/") else ""
-        found = self.server.session.written.get(name)
-        return found if found is not None and found.is_file() else None
 
     def _part(self, path: str) -> tuple[bytes, str] | None:
         match path:
@@ -225,22 +208,14 @@ class _Handler(BaseHTTPRequestHandler):
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         self._send(text.encode("utf-8", "replace"), "application/json")
 
-    def _send(
-        self,
-        content: bytes,
-        kind: str,
-        status: HTTPStatus = HTTPStatus.OK,
-        *,
-        cookie: str = "",
-        policy: str = _POLICY,
-    ) -> None:
+    def _send(self, content: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK, *, cookie: str = "") -> None:
         self.send_response(status)
         if cookie:
             self.send_header("Set-Cookie", cookie)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Security-Policy", policy)
+        self.send_header("Content-Security-Policy", _POLICY)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Referrer-Policy", "no-referrer")
         self.end_headers()

@@ -202,8 +202,7 @@ class Session(Shown):
         record = record_of(self.collection, self.method, self.hierarchy, operations=self._video.done)
         record = dataclasses.replace(record, pictures=self.state["pictures"], aligned=self.state["aligned"])
         (page,) = export(record, folder, formats=["html"])
-        self.written[page.name] = page
-        self._note(f"Written: {pasted(page)}", file=str(page))
+        self._note(f"Written: {pasted(page)}")
 
 
 _ACTIONS: Mapping[str, Callable[[Session, Mapping[str, Any]], None]] = {

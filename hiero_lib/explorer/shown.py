@@ -83,7 +83,6 @@ class Shown:
         self._texts: dict[str, torch.Tensor] = {}
         self._beside = self._second = ""
         self._chosen_before: dict[int, dict[str, Any]] = {}  # by the number of corrections there were then
-        self.written: dict[str, Path] = {}  # pages, by their names
         self._answers: tuple[Answer, ...] = ()
         self._ahead = Ahead()
         self._second_video = Second(self._spans_of, self._name_of)
@@ -130,9 +129,8 @@ class Shown:
                 self.state[name] = value
                 self._changed.add(name)
 
-    def _note(self, text: str, kind: str = "info", *, file: str = "") -> None:
-        number = (self.state.get("note") or {}).get("number", 0) + 1
-        self._set(note={"text": text, "kind": kind, "number": number, "file": file})
+    def _note(self, text: str, kind: str = "info") -> None:
+        self._set(note={"text": text, "kind": kind, "number": ((self.state.get("note") or {}).get("number", 0)) + 1})
 
     def _show_video(self, uid: str) -> None:
         opened = self.videos.open(uid)

@@ -60,7 +60,7 @@ def make_widget(session: Session) -> Any:
             if video.stat().st_size > MOST_BYTES:
                 limit = MOST_BYTES // 2**20
                 text = f"{video.name} is larger than {limit} MB: make a small preview, or play it in `hiero serve`."
-                self.take({"note": {"text": text, "kind": "error", "number": -1, "file": ""}})
+                self.take({"note": {"text": text, "kind": "error", "number": -1}})
                 return
             kind = "video/webm" if video.suffix.lower() == ".webm" else "video/mp4"
             key = session.state["media"]["key"]

@@ -2,10 +2,6 @@
 // `Tracks` extends it.
 
 const AXIS = 22; // height of the axis
-const BADGE = 16; // width of an answer's number
-
-/** Whether a mark stands in a row: of its level, and, in a lane, of its thread. */
-const isMarked = (row, mark) => mark.level === row.level && (row.label === undefined || row.label === mark.label) && !row.beside;
 
 class Drawing {
   x(seconds) {
@@ -65,7 +61,6 @@ class Drawing {
   write(pen, row, label, number, left, width) {
     const [long, short] = row.text(label);
     const shown = [Math.max(left, 0), Math.min(left + width, this.width)];
-    if (this.marks.some((mark) => isMarked(row, mark) && Math.abs(mark.start_s - row.spans[number][0]) < 1e-3)) shown[0] += BADGE + 2;
     const room = shown[1] - shown[0] - 8;
     const text = room < 14 ? "" : fitted(pen, long, room) || fitted(pen, short, room);
     if (!text) return;
@@ -143,7 +138,7 @@ class Drawing {
     for (const row of this.rows) {
       if (row.kind !== "spans" || row.level === undefined || row.beside) continue;
       for (const mark of this.marks) {
-        if (!isMarked(row, mark)) continue;
+        if (mark.level !== row.level || (row.label !== undefined && row.label !== mark.label)) continue;
         this.frameSpan(pen, row, mark, [5, 3], this.colors.text, 2);
         this.badge(pen, row, mark);
       }
@@ -169,13 +164,11 @@ class Drawing {
   }
 
   badge(pen, row, mark) {
-    const [left, right] = [this.x(mark.start_s), this.x(mark.end_s)];
-    if (right < 0 || left > this.width) return;
-    const radius = BADGE / 2; // at the left, where the label makes room for it; in the middle of what is too narrow
-    const x = right - left < BADGE + 4 ? (left + right) / 2 : Math.min(Math.max(left, 0) + radius + 3, right - radius);
+    const x = Math.min(Math.max(this.x((mark.start_s + mark.end_s) / 2), 9), this.width - 9);
+    if (this.x(mark.end_s) < 0 || this.x(mark.start_s) > this.width) return;
     pen.fillStyle = this.colors.text;
     pen.beginPath();
-    pen.arc(x, row.top + row.height / 2, radius, 0, 2 * Math.PI);
+    pen.arc(x, row.top + row.height / 2, 8, 0, 2 * Math.PI);
     pen.fill();
     pen.fillStyle = this.colors.page;
     pen.font = `bold 11px ${this.font}`;

@@ -3,12 +3,6 @@
 
 const ANSWER_MS = 6000; // without an answer for so long, one is told
 const PATIENCE = { collection: 10, align: 3 }; // times as long, for what takes long the first time
-const SOON_MS = 400; // what takes longer is told
-const AT_WORK = {
-  ...{ open: "opening the video …", search: "searching …", divide: "dividing …", follow: "dividing the rest anew …" },
-  ...{ beside: "dividing by what stands beside …", align: "aligning …", collection: "laying out the collection …" },
-  ...{ pictures: "making thumbnails …", view: "drawing …", export: "writing the page …", jump: "opening the video …" },
-};
 
 let apps = 0;
 
@@ -76,12 +70,9 @@ class App extends Choosing {
     clearTimeout(this.waiting);
     this.root.classList.add("hx-waits");
     this.waiting = setTimeout(() => this.gone(), ANSWER_MS * (PATIENCE[name] || 1));
-    clearTimeout(this.soon);
-    if (AT_WORK[name]) this.soon = setTimeout(() => this.say(AT_WORK[name], "work"), SOON_MS);
   }
 
   gone() {
-    clearTimeout(this.soon);
     this.root.classList.remove("hx-waits");
     this.say("No answer: the kernel is busy, or it is gone. After a restart, run this cell again.", "error");
   }
@@ -90,9 +81,8 @@ class App extends Choosing {
     this.heard = Math.max(this.heard, id);
     if (this.heard < this.sent) return;
     clearTimeout(this.waiting);
-    clearTimeout(this.soon);
     this.root.classList.remove("hx-waits");
-    if (this.status.textContent.startsWith("No answer") || this.status.classList.contains("hx-work")) this.say("");
+    if (this.status.textContent.startsWith("No answer")) this.say("");
   }
 
   say(text, kind = "info") {
@@ -102,12 +92,7 @@ class App extends Choosing {
 
   showNote() {
     const note = this.get("note");
-    if (!note) return;
-    this.say(note.text, note.kind);
-    if (!note.file) return;
-    const copy = () => navigator.clipboard && navigator.clipboard.writeText(note.file).then(() => this.say("copied", "info"));
-    if (note.url) this.status.append(make("a", { href: note.url, target: "_blank", rel: "noopener" }, "open it"));
-    else if (navigator.clipboard) this.status.append(make("button", { type: "button", className: "hx-button", onclick: copy }, "copy the path"));
+    if (note) this.say(note.text, note.kind);
   }
 
   // The page.

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from hiero_lib.hierarchy.collection import named_hierarchy
-from hiero_lib.hierarchy.video import VideoHierarchy
 from tests.helpers.explored import Opened, app, eventually, open_page, served
 from tests.helpers.lab import CHROMIUM_FLAGS, chromium
 
@@ -66,34 +62,5 @@ def test_answers_stand_where_they_are_seen(opened: Opened, browser: Browser, wid
         assert places[0]["y"] + places[0]["height"] < places[1]["y"] if width < 860 else places[0]["y"] < height
         labels = "app.timeline.rows.find((row) => row.id === 'level-0')"
         assert app(page, f"app.timeline.marks.length > 0 && {labels} !== undefined")
-        assert complaints == []
-        page.context.close()
-
-
-def test_a_page_that_was_written_is_a_link(opened: Opened, browser: Browser, tmp_path: Path) -> None:
-    with served(opened.session(tmp_path)) as server:
-        page, complaints = open_page(browser, server.address)
-        page.get_by_role("button", name="page to pass on").click()
-        with page.context.expect_page() as opening:
-            page.get_by_role("link", name="open it").click()
-        written = opening.value
-        written.locator("html[data-ready=true]").wait_for(timeout=60_000)
-        assert written.locator(".hiero-explorer[data-drawn]").count() == 1
-        assert written.evaluate("fetch('/state').then(() => 'let in', () => 'refused')") == "refused"
-        assert complaints == []
-        page.context.close()
-
-
-def test_what_is_at_work_is_told(opened: Opened, browser: Browser) -> None:
-    def slow(uid: str) -> VideoHierarchy:
-        time.sleep(3)
-        return named_hierarchy(opened.collection, opened.probe, uid)
-
-    session = opened.session(None, besides={"other": slow}, index=False)
-    with served(session) as server:
-        page, complaints = open_page(browser, server.address)
-        page.get_by_label("another method or run beside").select_option("other")
-        eventually(page, "app.status.textContent.startsWith('dividing by what stands beside')")
-        eventually(page, "app.get('scene').beside && app.status.textContent === ''")
         assert complaints == []
         page.context.close()

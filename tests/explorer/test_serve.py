@@ -81,29 +81,6 @@ def test_the_page_and_its_parts_come_with_their_rules(server) -> None:
     assert ask(server, "/nothing", token="secret")[0] == 404
 
 
-def test_a_page_that_was_written_opens_and_no_other_file_does(server, tmp_path: Path) -> None:
-    changed = json.loads(ask(server, "/do", method="POST", body='{"do": "export"}', token="secret")[1])
-    (page,) = (tmp_path / "exports").glob("*.html")
-    assert changed["note"]["file"] == str(page)
-    address = f"/{changed['note']['url']}"
-    status, content, headers = ask(server, address, token="secret")
-    assert (status, content) == (200, page.read_bytes())
-    assert headers["Content-Security-Policy"].startswith("sandbox allow-scripts")
-    assert "connect-src" not in headers["Content-Security-Policy"]
-    assert ask(server, address)[0] == 403
-    (tmp_path / "exports" / "other.html").write_text("secret")
-    for path in (
-        "/written/other.html",
-        "/written/",
-        "/written/../exports/other.html",
-        f"/written/{page}",
-        "/written/%2e",
-    ):
-        assert ask(server, path, token="secret")[0] == 404, path
-    page.unlink()
-    assert ask(server, address, token="secret")[0] == 404
-
-
 def test_what_is_done_brings_what_has_changed(server) -> None:
     state = json.loads(ask(server, "/state", token="secret")[1])
     assert state["options"]["plotly"] == "plotly.js"
