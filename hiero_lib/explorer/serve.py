@@ -32,6 +32,10 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_WRITTEN_POLICY = (  # of an exported page, which has all in itself: it can ask nothing of this server
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
+    "sandbox allow-scripts; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 class ExplorerServer(ThreadingHTTPServer):
@@ -72,6 +76,9 @@ class ExplorerServer(ThreadingHTTPServer):
         if media and media["ask"]:
             file = "" if media["key"] == media["uid"] else f"&file={quote(media['key'], safe='')}"  # for caches alone
             values["media"] = media | {"url": f"video?uid={quote(media['uid'], safe='')}{file}"}
+        written = values.get("written")
+        if written:
+            values["written"] = written | {"url": f"page?name={quote(written['name'], safe='')}"}
         return values
 
 
@@ -93,6 +100,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._json(self.server.values(self.server.session.state))
         elif address.path == "/video":
             self._video(parse_qs(address.query).get("uid", [""])[0])
+        elif address.path == "/page":
+            self._written(parse_qs(address.query).get("name", [""])[0])
         elif (found := self._part(address.path)) is not None:
             self._send(found[0], found[1])
         else:
@@ -166,6 +175,17 @@ class _Handler(BaseHTTPRequestHandler):
         cookie = f"{self._cookie}={self.server.token}; HttpOnly; SameSite=Strict; Path=/"
         self._send(page, kind, cookie=cookie)
 
+    def _written(self, name: str) -> None:
+        """The page that this session wrote last; its scripts are kept apart from the explorer's."""
+        with self.server.lock:
+            written = self.server.session.state["written"]
+            path = None if written is None or written["name"] != name else Path(written["path"])
+            content = path.read_bytes() if path is not None and path.is_file() else None
+        if content is None:
+            self._refuse(HTTPStatus.NOT_FOUND, "there is no such page; write it again")
+            return
+        self._send(content, "text/html; charset=utf-8", policy=_WRITTEN_POLICY)
+
     def _video(self, uid: str) -> None:
         """The file, or the part of it that a player asks for."""
         known = uid in self.server.session.collection.store
@@ -208,14 +228,22 @@ class _Handler(BaseHTTPRequestHandler):
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         self._send(text.encode("utf-8", "replace"), "application/json")
 
-    def _send(self, content: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK, *, cookie: str = "") -> None:
+    def _send(
+        self,
+        content: bytes,
+        kind: str,
+        status: HTTPStatus = HTTPStatus.OK,
+        *,
+        cookie: str = "",
+        policy: str = _POLICY,
+    ) -> None:
         self.send_response(status)
         if cookie:
             self.send_header("Set-Cookie", cookie)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Security-Policy", _POLICY)
+        self.send_header("Content-Security-Policy", policy)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Referrer-Policy", "no-referrer")
         self.end_headers()

@@ -16,7 +16,7 @@ from hiero_lib.base.files import pasted
 from hiero_lib.explorer.figures import Looks, draw
 from hiero_lib.explorer.pictures import pictures_file, pictures_of
 from hiero_lib.explorer.shown import Shown
-from hiero_lib.explorer.values import counts_value
+from hiero_lib.explorer.values import counts_value, written_value
 from hiero_lib.export.reports import record_of
 from hiero_lib.export.writers import export
 from hiero_lib.hierarchy.corrections import operation_of
@@ -202,7 +202,9 @@ class Session(Shown):
         record = record_of(self.collection, self.method, self.hierarchy, operations=self._video.done)
         record = dataclasses.replace(record, pictures=self.state["pictures"], aligned=self.state["aligned"])
         (page,) = export(record, folder, formats=["html"])
-        self._note(f"Written: {pasted(page)}")
+        note = f"Written: {pasted(page)}"
+        self._note(note)
+        self._set(written=written_value(page, note))
 
 
 _ACTIONS: Mapping[str, Callable[[Session, Mapping[str, Any]], None]] = {

@@ -97,7 +97,7 @@ class Shown:
             **{"level": min(max(level, 0), collection.profile.model.depth - 1), "range": None, "choice": None},
             **{"query": "", "answers": None, "details": None, "below": None, "note": None, "heard": 0},
             **{"pictures": None, "media": None, "preview": None, "edits": None, "counts": [], "theme": "auto"},
-            **{"aligned": None, "collection": None, "mine": [], "point": None},
+            **{"aligned": None, "collection": None, "mine": [], "point": None, "written": None},
             videos={"matches": [], "total": 0},
         )
         self._show_video(video_uid or collection.default_video)

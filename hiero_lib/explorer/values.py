@@ -83,6 +83,17 @@ def details_value(found: SpanDetails, hierarchy: VideoHierarchy, short: dict[str
     return place | {"like": here + [answer_value(answer, uid, short) for answer in found.elsewhere]}
 
 
+def written_value(page: Path, note: str) -> dict[str, Any]:
+    """A page that was written: its whole path, and the same from the home folder on, as JupyterLab names its root.
+
+    Args:
+        note: with which it is told.
+    """
+    path = page.resolve()
+    home = f"~/{path.relative_to(Path.home()).as_posix()}" if path.is_relative_to(Path.home()) else ""
+    return {"note": note, "name": path.name, "path": path.as_posix(), "home": home, "url": None}
+
+
 def media_value(uid: str, media: Media, preview: Path | None) -> dict[str, Any]:
     """What there is of a video; ``ask`` is the size of the file that is played, ``key`` tells it from others."""
     played = preview or media.video

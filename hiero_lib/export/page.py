@@ -70,9 +70,8 @@ def _values(record: VideoRecord) -> dict[str, Any]:
         "level": hierarchy.levels[min(1, len(hierarchy.levels) - 1)].level,
         "pictures": record.pictures,
         "aligned": record.aligned,
-        **dict.fromkeys(
-            ("choice", "range", "answers", "details", "edits", "media", "below", "note", "collection", "point")
-        ),
+        **dict.fromkeys(("choice", "range", "answers", "details", "edits", "media", "below", "note")),
+        **dict.fromkeys(("collection", "point", "written")),
         **{"query": "", "counts": [], "mine": [], "videos": {"matches": [], "total": 0}},
     }
 

@@ -67,8 +67,13 @@ class Collection {
   }
 
   ask() {
-    this.asked = this.app.get("level");
-    this.about.textContent = "Laying out the collection: some seconds the first time, then it is kept.";
+    const value = this.app.get("collection");
+    if (value && value.level === this.app.get("level")) {
+      this.show(); // what is new on it comes by itself
+    } else {
+      this.asked = this.app.get("level");
+      this.about.textContent = "Laying out the collection: some seconds the first time, then it is kept.";
+    }
     this.app.do("collection");
   }
 

@@ -2,6 +2,7 @@
 // `Tracks` extends it.
 
 const AXIS = 22; // height of the axis
+const RANK = 8; // radius of an answer's rank
 
 class Drawing {
   x(seconds) {
@@ -140,8 +141,8 @@ class Drawing {
       for (const mark of this.marks) {
         if (mark.level !== row.level || (row.label !== undefined && row.label !== mark.label)) continue;
         this.frameSpan(pen, row, mark, [5, 3], this.colors.text, 2);
-        this.badge(pen, row, mark);
       }
+      if (row.head) this.drawRanks(pen, row, this.marks.filter((mark) => mark.level === row.level));
       const chosen = this.chosen;
       if (chosen && chosen.level === row.level && (row.label === undefined || row.label === chosen.label)) {
         this.frameSpan(pen, row, chosen, [], this.colors.text, 3);
@@ -163,17 +164,31 @@ class Drawing {
     pen.setLineDash([]);
   }
 
-  badge(pen, row, mark) {
-    const x = Math.min(Math.max(this.x((mark.start_s + mark.end_s) / 2), 9), this.width - 9);
-    if (this.x(mark.end_s) < 0 || this.x(mark.start_s) > this.width) return;
-    pen.fillStyle = this.colors.text;
-    pen.beginPath();
-    pen.arc(x, row.top + row.height / 2, 8, 0, 2 * Math.PI);
-    pen.fill();
-    pen.fillStyle = this.colors.page;
+  /** Places in rising order, moved as little as needed to be `least` apart, within `low` and `high` where there is room. */
+  apart(places, least, low, high) {
+    const found = [];
+    for (const place of places) found.push(Math.max(place, found.length ? found[found.length - 1] + least : low));
+    for (let n = found.length - 1, most = high; n >= 0; n--, most = found[n + 1] - least) found[n] = Math.min(found[n], most);
+    return found;
+  }
+
+  /** Ranks of answers stand above the row, so that they hide no name; those too near move aside. */
+  drawRanks(pen, row, marks) {
+    const seen = marks.filter((mark) => this.x(mark.end_s) >= 0 && this.x(mark.start_s) <= this.width);
+    const middle = (mark) => (Math.max(this.x(mark.start_s), 0) + Math.min(this.x(mark.end_s), this.width)) / 2;
+    seen.sort((a, b) => middle(a) - middle(b) || a.rank - b.rank);
+    const places = this.apart(seen.map(middle), 2 * RANK + 1, RANK, this.width - RANK);
+    const y = row.top - RANK - 3;
     pen.font = `bold 11px ${this.font}`;
-    const text = String(mark.rank);
-    pen.fillText(text, x - pen.measureText(text).width / 2, row.top + row.height / 2 + 0.5);
+    seen.forEach((mark, n) => {
+      pen.fillStyle = this.colors.text;
+      pen.beginPath();
+      pen.arc(places[n], y, RANK, 0, 2 * Math.PI);
+      pen.fill();
+      pen.fillStyle = this.colors.page;
+      const text = String(mark.rank);
+      pen.fillText(text, places[n] - pen.measureText(text).width / 2, y + 0.5);
+    });
   }
 }
 

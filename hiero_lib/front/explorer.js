@@ -1,19 +1,17 @@
 // The explorer: one module for the notebook (anywidget), the served page and the exported one. It asks `model` for
 // values (get, set, save_changes, on) and sends it what is done (send); see hiero_lib/explorer/session.py.
 
-const ANSWER_MS = 6000; // without an answer for so long, one is told
-const PATIENCE = { collection: 10, align: 3 }; // times as long, for what takes long the first time
-
 let apps = 0;
 
-class App extends Choosing {
+class App extends Working {
   constructor(model, node) {
     super();
-    [this.model, this.number, this.sent, this.heard, this.pictures] = [model, ++apps, 0, 0, null];
+    [this.model, this.number, this.pictures] = [model, ++apps, null];
     this.view = new View(0, 1);
     this.off = []; // what ends with the explorer
     this.root = make("section", { className: "hiero-explorer", "data-lm-suppress-shortcuts": "true", "aria-label": "explorer of activity threads" });
     this.root.tabIndex = -1; // a click anywhere in it brings its keys
+    this.buildWork();
     this.build();
     node.append(this.root);
     this.watchTheme();
@@ -44,6 +42,7 @@ class App extends Choosing {
 
   close() {
     clearInterval(this.looking);
+    clearInterval(this.ticking);
     for (const off of this.off) off();
     this.root.remove();
   }
@@ -56,43 +55,18 @@ class App extends Choosing {
     return this.model.get(name);
   }
 
-  // What is sent, and whether anyone hears it.
-
-  do(name, given = {}) {
-    const id = ++this.sent;
-    try {
-      this.model.send({ do: name, id, ...given });
-    } catch (error) {
-      this.gone();
-      return;
-    }
-    if (this.get("still")) return;
-    clearTimeout(this.waiting);
-    this.root.classList.add("hx-waits");
-    this.waiting = setTimeout(() => this.gone(), ANSWER_MS * (PATIENCE[name] || 1));
-  }
-
-  gone() {
-    this.root.classList.remove("hx-waits");
-    this.say("No answer: the kernel is busy, or it is gone. After a restart, run this cell again.", "error");
-  }
-
-  hear(id) {
-    this.heard = Math.max(this.heard, id);
-    if (this.heard < this.sent) return;
-    clearTimeout(this.waiting);
-    this.root.classList.remove("hx-waits");
-    if (this.status.textContent.startsWith("No answer")) this.say("");
-  }
-
   say(text, kind = "info") {
     this.status.textContent = text;
     this.status.className = `hx-status hx-${kind}`;
+    this.pages.replaceChildren();
   }
 
   showNote() {
     const note = this.get("note");
-    if (note) this.say(note.text, note.kind);
+    if (!note) return;
+    this.say(note.text, note.kind);
+    const written = this.get("written");
+    if (written && written.note === note.text) this.pages.replaceChildren(...writtenLinks(this, written));
   }
 
   // The page.
@@ -115,6 +89,7 @@ class App extends Choosing {
     this.exported = button("page to pass on", "write this video as one HTML file", () => this.do("export"));
     this.help = make("details", { className: "hx-help" }, make("summary", {}, "keys"), make("dl", {}, ...HELP.flatMap(([keys, what]) => [make("dt", {}, keys), make("dd", {}, what)])));
     this.status = make("div", { className: "hx-status", role: "status", "aria-live": "polite" });
+    this.pages = make("div", { className: "hx-row" });
     this.spoken = make("div", { className: "hx-spoken", "aria-live": "polite" });
     this.levels = make("div", { className: "hx-levels", role: "radiogroup", "aria-label": "level" });
     this.count = make("input", { type: "number", className: "hx-input hx-count", "aria-label": "number of threads of the level" });
@@ -153,13 +128,14 @@ class App extends Choosing {
     this.root.append(
       this.title,
       make("div", { className: "hx-bar" }, this.picker.node, this.search, this.stored, this.working, this.help),
-      this.status,
+      make("div", { className: "hx-line" }, this.status, this.pages, this.work),
       this.spoken,
+      this.found,
       make(
         "div",
         { className: "hx-main" },
         make("div", { className: "hx-time" }, this.tools, this.overview.node, this.timeline.node, this.aligned.node),
-        make("div", { className: "hx-side" }, this.stage, this.previewed, this.found, this.about, this.edited), // below that where it is narrow
+        make("div", { className: "hx-side" }, this.stage, this.previewed, this.about, this.edited), // below that where it is narrow
         make("div", { className: "hx-below" }, this.figures.tabs, this.lanes.node, this.more, this.collection.node, this.figures.plot),
       ),
       this.tip,
@@ -186,7 +162,7 @@ class App extends Choosing {
       const first = !this.root.dataset.theme;
       this.root.dataset.theme = theme;
       for (const tracks of [this.timeline, this.lanes, this.overview, this.aligned, this.collection]) tracks.draw();
-      if (!first) this.figures.ask();
+      if (!first) this.figures.followTheme();
     };
     system.addEventListener("change", follow);
     const watcher = new MutationObserver(follow);
@@ -268,8 +244,14 @@ class App extends Choosing {
     this.redrawPanel(this.edited, editsPanel(this));
   }
 
+  endSearch() {
+    this.do("search", { text: "" });
+    (this.search.hidden ? this.stored : this.search).focus();
+  }
+
   showQuery() {
     if (this.root.getRootNode().activeElement !== this.search) this.search.value = this.get("query") || "";
+    this.stored.value = this.get("query") || "";
   }
 
   showAnswers() {

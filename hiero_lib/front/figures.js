@@ -31,6 +31,11 @@ class Figures {
     else if (this.tab !== "threads") this.app.do("view", { name: this.tab, theme: this.app.root.dataset.theme });
   }
 
+  /** What is not plotly's is drawn by the page itself. */
+  followTheme() {
+    if (this.tab !== "threads" && this.tab !== "collection") this.ask();
+  }
+
   async show() {
     const lanes = this.tab === "threads";
     this.app.lanes.node.hidden = !lanes;

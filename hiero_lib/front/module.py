@@ -20,6 +20,7 @@ PARTS = (
     "panels.js",
     "aligned.js",
     "collection.js",
+    "written.js",
     "corrections.js",
     "figures.js",
     "preview.js",
@@ -27,6 +28,7 @@ PARTS = (
     "keys.js",
     "rows.js",
     "choice.js",
+    "work.js",
     "explorer.js",
 )
 

@@ -119,11 +119,14 @@ const places = (items) =>
     }),
   );
 
-/** What the search found, best first; one that is chosen is framed exactly as it says. */
+const FIRST_ANSWERS = 3; // that stand below the search box, beside the chosen one, before one asks for all
+
+/** What the search found, best first, below the search box; one that is chosen is framed exactly as it says. */
 const answersPanel = (app) => {
   const answers = app.get("answers");
   if (!answers || !answers.text) return [];
-  const told = make("p", { className: `hx-verdict hx-${answers.verdict}` }, answers.note);
+  const { length } = answers.items;
+  const told = make("span", { className: `hx-verdict hx-${answers.verdict}` }, answers.note);
   const items = answers.items.map((answer, number) => {
     const chosen = app.isChosen(answer) && answer.uid === app.get("scene").uid;
     const lead = make("span", { className: "hx-rank" }, String(number + 1));
@@ -131,7 +134,18 @@ const answersPanel = (app) => {
     const about = `level ${answer.level}, ${answer.title || "no name"} (${answer.score.toFixed(2)})`;
     return [`${where}${between(answer.start_s, answer.end_s)}`, about, () => app.do("jump", { number }), chosen, lead];
   });
-  return [heading(`“${answers.text}”`), told, places(items)];
+  const all = app.allAnswers === answers.text || length <= FIRST_ANSWERS;
+  const more = make("button", { type: "button", className: "hx-button hx-more", "aria-expanded": String(all), hidden: length <= FIRST_ANSWERS }, all ? "the best alone" : `all ${length} answers`);
+  more.addEventListener("click", () => {
+    app.allAnswers = all ? null : answers.text;
+    app.showSide();
+  });
+  const list = places(items);
+  [...list.children].forEach((line, number) => {
+    line.hidden = !all && number >= FIRST_ANSWERS && !line.querySelector("[aria-current]");
+  });
+  const close = make("button", { type: "button", className: "hx-button", title: "end the search", onclick: () => app.endSearch() }, "close");
+  return [make("div", { className: "hx-found-head" }, heading(`“${answers.text}”: ${length} answer${length === 1 ? "" : "s"}`), told, make("span", { className: "hx-row" }, more, close)), list];
 };
 
 const narrationsOf = (scene, start, end) => scene.narrations.filter(([time]) => time >= start && time < end);

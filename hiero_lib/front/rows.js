@@ -37,7 +37,8 @@ class Rows extends Keyed {
   showRows() {
     const scene = this.get("scene");
     const level = this.get("level");
-    const rows = scene.levels.map((one) => this.rowOf(scene, one));
+    const ranked = new Set(this.timeline.marks.map((mark) => mark.level));
+    const rows = scene.levels.map((one) => ({ ...this.rowOf(scene, one), head: ranked.has(one.level) ? 2 * RANK + 3 : 0 }));
     const { truth, beside } = scene;
     if (beside) {
       rows.push(...beside.levels.map((one) => this.rowOf(scene, one, { beside: true, name: `${beside.name}, ${one.level}` })));

@@ -14,10 +14,13 @@ const send = (message) => {
       const answer = await fetch("do", { method: "POST", body: JSON.stringify(message) });
       if (!answer.ok) throw new Error(await answer.text());
       const changed = await answer.json();
-      Object.assign(values, changed);
+      Object.assign(values, { heard: message.id }, changed);
       for (const name of Object.keys(changed)) told(`change:${name}`);
+      if (!("heard" in changed)) told("change:heard"); // another page's number was the same
     } catch (error) {
       values.note = { text: "No answer: hiero serve has ended, or cannot be reached.", kind: "error" };
+      values.heard = message.id;
+      told("change:heard");
       told("change:note");
     }
   });
@@ -30,6 +33,7 @@ const model = {
   },
   save_changes: () => {},
   send,
+  tells: true, // by itself, where nobody answers
   on: (name, listener) => listeners.set(name, [...(listeners.get(name) || []), listener]),
   off: (name, listener) => listeners.set(name, (listeners.get(name) || []).filter((one) => one !== listener)),
 };

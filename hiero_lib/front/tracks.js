@@ -5,7 +5,7 @@ const GAP = 3; // pixels between a row and the next
 /**
  * rows: {id, name, kind, height, ...} with kind
  *   "spans": spans [[start, end, label, wrong], ...], color(label), ink(label), text(label), describe(row number),
- *            hatched, level, picture (seconds of a frame beside the name)
+ *            hatched, level, picture (seconds of a frame beside the name), head (pixels above it, for ranks)
  *   "ticks": times; "curve": times, values, low, high; "frames": draws thumbnails
  * on: {choose(row, number), hover(row, number, time, event) or null to hide, border(row, number, seconds)}
  */
@@ -30,6 +30,7 @@ class Tracks extends Pointing {
     this.rows = rows;
     let top = this.axis ? AXIS : 0;
     for (const row of rows) {
+      top += row.head || 0;
       row.top = top;
       top += row.height + GAP;
     }

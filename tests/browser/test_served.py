@@ -82,6 +82,7 @@ def test_an_answer_is_framed_exactly_as_it_says(opened: Opened, browser: Browser
         page.get_by_label("search in plain words").fill("washes the plate")
         page.keyboard.press("Enter")
         page.locator(".hx-found .hx-place").first.wait_for()
+        page.get_by_role("button", name="all 12 answers").click()
         answers = app(page, "app.get('answers').items")
         assert [one["score"] for one in answers] == sorted((one["score"] for one in answers), reverse=True)
         here = [number for number, one in enumerate(answers) if one["here"]]
@@ -267,6 +268,8 @@ def test_a_border_is_dragged_and_a_brush_moves_the_figure_below(
         eventually(page, "app.get('answers')")
         page.get_by_role("button", name="query", exact=True).click()
         eventually(page, "app.figures.drawn === 'query'", 30)
+        box = page.locator(".hx-tracks .hx-plot").first.bounding_box()  # answers stand above it now
+        assert box is not None
         page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 8)  # on the axis
         page.mouse.down()
         page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 8, steps=5)

@@ -97,6 +97,28 @@ def test_what_is_done_brings_what_has_changed(server) -> None:
     assert ask(server, "/other", method="POST", body="{}", token="secret")[0] == 400
 
 
+def test_the_page_that_was_written_last_and_no_other_file(server, tmp_path: Path) -> None:
+    assert ask(server, "/page?name=v0.html", token="secret")[0] == 404  # none was written
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / "other.html").write_text("other")
+    message = json.dumps({"do": "export", "id": 1}).encode()
+    changed = json.loads(ask(server, "/do", method="POST", body=message, token="secret")[1])
+    written = changed["written"]
+    assert written["note"] == changed["note"]["text"]
+    (page,) = set((tmp_path / "exports").glob("*.html")) - {tmp_path / "exports" / "other.html"}
+    assert (written["path"], written["name"]) == (page.as_posix(), page.name)
+    status, content, headers = ask(server, f"/{written['url']}", token="secret")
+    assert (status, content) == (200, page.read_bytes())
+    policy = headers["Content-Security-Policy"]
+    assert "sandbox allow-scripts;" in policy
+    assert "default-src 'none'; script-src 'unsafe-inline';" in policy
+    assert ask(server, f"/{written['url']}")[0] == 403
+    for name in ("other.html", "", "../run.json", "%2e%2e/exports/other.html", str(page)):
+        assert ask(server, f"/page?name={name}", token="secret")[0] == 404
+    page.unlink()
+    assert ask(server, f"/{written['url']}", token="secret")[0] == 404
+
+
 def test_a_player_gets_the_part_of_a_video_that_it_asks_for(server) -> None:
     whole = bytes(range(256)) * 4
     status, content, headers = ask(server, "/video?uid=v1", token="secret")
