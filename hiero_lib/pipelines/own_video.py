@@ -34,7 +34,7 @@ from hiero_lib.methods.method import UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
 from hiero_lib.models.checkpoints import read_card
 from hiero_lib.models.model_files import model_at
-from hiero_lib.pipelines.video_folder import claim_folder, held_by, link_to, uid_of
+from hiero_lib.pipelines.video_folder import claim_folder, held_by, link_to, typed_name, uid_of
 from hiero_lib.sources.extraction.clock import read_clock
 from hiero_lib.sources.extraction.extract import Extraction, Progress, check_fits, extract_video
 from hiero_lib.sources.extraction.extractors.base import Extractor
@@ -272,7 +272,8 @@ def write_report(
     about = exploration.folder / "about.json"
     said = {"how": exploration.how, "method": exploration.method.name, "profile": profile.to_dict()}
     write_json(about, {"video": held_by(exploration.folder), **said})
-    return [*export(record, exploration.folder, formats=formats), about]
+    name = typed_name(uid)  # the folder has one video
+    return [*export(record, exploration.folder, formats=formats, name=name), about]
 
 
 def level_rows(
