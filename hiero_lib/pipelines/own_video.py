@@ -29,7 +29,7 @@ from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.subtitles import read_narrations
 from hiero_lib.hierarchy.collection import Collection, named_hierarchy, open_collection
 from hiero_lib.hierarchy.division import ThreadCount
-from hiero_lib.hierarchy.spans import Span, match_labels, relabelled
+from hiero_lib.hierarchy.spans import Span
 from hiero_lib.methods.method import UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
 from hiero_lib.models.checkpoints import read_card
@@ -292,16 +292,11 @@ def level_rows(
         num_threads: as `hiero_lib.hierarchy.video.video_hierarchy`.
         truth: threads to take numbers and names from, where they are known: each thread those of the one it covers.
     """
-    from hiero_lib.viz.timeline import TimelineRow
+    from hiero_lib.viz.rows import hierarchy_rows, in_colors_of
 
     hierarchy = named_hierarchy(exploration.collection, method, exploration.video_uid, num_threads=num_threads)
-    rows = []
-    for level in reversed(hierarchy.levels):
-        spans, names = list(level.spans), level.names
-        if truth is not None:
-            spans, names = relabelled(spans, match_labels(spans, truth.spans)), truth.names
-        rows.append(TimelineRow(f"{name}, level {level.level}", spans, names))
-    return rows
+    rows = [dataclasses.replace(row, name=f"{name}, {row.name}") for row in hierarchy_rows(hierarchy)]
+    return rows if truth is None else in_colors_of(truth, rows)
 
 
 def turns_row(demo: Demo) -> TimelineRow:
