@@ -168,11 +168,16 @@ def _train_one(options: argparse.Namespace, profile: Profile, run: Path | None) 
         if is_main and run is not None and folder.is_dir():  # also of one that was stopped, which is gone on with
             keep_profile(run, profile)
     if is_main:
-        unknown = "not validated" if validate else f"not validated, there is no {questions}"
-        accuracies = ", ".join(f"{name} {100 * value:.1f} %" for name, value in summary.best_metrics.items())
         print(f"{summary.steps} steps, {summary.epochs:.2f} epochs, {summary.seconds:.0f} s")
-        print(f"validation of the best: {accuracies or unknown}")
-        print(f"last: {summary.last_checkpoint}\nbest: {summary.best_checkpoint}")
+        if summary.best_metrics:
+            accuracies = ", ".join(f"{name} {100 * value:.1f} %" for name, value in summary.best_metrics.items())
+            print(f"validation of the best: {accuracies}")
+            print(f"last: {summary.last_checkpoint}\nbest: {summary.best_checkpoint}")
+        else:
+            why = "no epoch came to a validation" if validate else f"there is no {questions}"
+            print(
+                f"last: {summary.last_checkpoint}\nno best one, nothing was validated ({why}): commands take the last"
+            )
     return 0
 
 

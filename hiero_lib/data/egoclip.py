@@ -60,15 +60,21 @@ class EgoClipReport:
     cut_off: bool = False
 
     def summary(self) -> str:
-        """The counts in a few lines, for a log or a notebook."""
+        """The counts in a few lines, for a log or a notebook; what nothing was left out for is not named."""
+        counts = {
+            "unreadable rows": self.unreadable_rows,
+            f"narrations of {self.videos_without_features:,} videos (of {self.videos:,}) without features": (
+                self.narrations_without_features
+            ),
+            "outside their video": self.narrations_outside_video,
+        }
+        left_out = "; ".join(f"{count:,} {why}" for why, count in counts.items() if count) or "nothing"
         odd = f"\n{self.odd_texts:,} texts hold characters that are not UTF-8 (U+FFFD stands for them)."
         cut = "\nThe last row has no line end: the file may be cut off."
         return (
-            f"EgoClip: {self.narrations_used:,} of {self.rows:,} narrations in {self.chunks:,} chunks "
-            f"({self.chunks_without_narrations:,} more have no narration).\n"
-            f"Left out: {self.unreadable_rows:,} unreadable rows; {self.narrations_without_features:,} narrations of "
-            f"{self.videos_without_features:,} videos (of {self.videos:,}) without features; "
-            f"{self.narrations_outside_video:,} outside their video."
+            f"{self.narrations_used:,} of {self.rows:,} narrations, in {self.chunks:,} "
+            f"chunk{'s' * (self.chunks != 1)} of video ({self.chunks_without_narrations:,} more have no narration).\n"
+            f"Left out: {left_out}."
             f"{odd if self.odd_texts else ''}{cut if self.cut_off else ''}"
         )
 

@@ -89,14 +89,16 @@ def export(
     *,
     formats: Sequence[str] = tuple(WRITERS),
     writers: Mapping[str, Writer] = WRITERS,
+    name: str | None = None,
 ) -> list[Path]:
     """Write a video's hierarchy in several formats; the files, all of them directly in ``folder``.
 
-    Names begin with the video's uid, made safe by `hiero_lib.base.files.safe_name`. Each file is written atomically.
+    Names begin with ``name``, or with the video's uid, made safe by `hiero_lib.base.files.safe_name`: in a folder of
+    several videos no two share a file. Each file is written atomically.
 
     Raises:
         ConfigError: a format that there is not, before anything is written.
     """
     check_formats(formats, writers)
-    base = Path(folder) / safe_name(record.video_uid)
-    return [path for name in formats for path in writers[name](record, base)]
+    base = Path(folder) / (name or safe_name(record.video_uid))
+    return [path for one in formats for path in writers[one](record, base)]

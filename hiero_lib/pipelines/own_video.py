@@ -29,12 +29,12 @@ from hiero_lib.data.paths import DataPaths
 from hiero_lib.data.subtitles import read_narrations
 from hiero_lib.hierarchy.collection import Collection, named_hierarchy, open_collection
 from hiero_lib.hierarchy.division import ThreadCount
-from hiero_lib.hierarchy.spans import Span, match_labels, relabelled
+from hiero_lib.hierarchy.spans import Span
 from hiero_lib.methods.method import UNTRAINED, Method
 from hiero_lib.methods.opening import open_methods
 from hiero_lib.models.checkpoints import read_card
 from hiero_lib.models.model_files import model_at
-from hiero_lib.pipelines.video_folder import claim_folder, held_by, link_to, uid_of
+from hiero_lib.pipelines.video_folder import claim_folder, held_by, link_to, typed_name, uid_of
 from hiero_lib.sources.extraction.clock import read_clock
 from hiero_lib.sources.extraction.extract import Extraction, Progress, check_fits, extract_video
 from hiero_lib.sources.extraction.extractors.base import Extractor
@@ -272,7 +272,8 @@ def write_report(
     about = exploration.folder / "about.json"
     said = {"how": exploration.how, "method": exploration.method.name, "profile": profile.to_dict()}
     write_json(about, {"video": held_by(exploration.folder), **said})
-    return [*export(record, exploration.folder, formats=formats), about]
+    name = typed_name(uid)  # the folder has one video
+    return [*export(record, exploration.folder, formats=formats, name=name), about]
 
 
 def level_rows(
@@ -291,16 +292,11 @@ def level_rows(
         num_threads: as `hiero_lib.hierarchy.video.video_hierarchy`.
         truth: threads to take numbers and names from, where they are known: each thread those of the one it covers.
     """
-    from hiero_lib.viz.timeline import TimelineRow
+    from hiero_lib.viz.rows import hierarchy_rows, in_colors_of
 
     hierarchy = named_hierarchy(exploration.collection, method, exploration.video_uid, num_threads=num_threads)
-    rows = []
-    for level in reversed(hierarchy.levels):
-        spans, names = list(level.spans), level.names
-        if truth is not None:
-            spans, names = relabelled(spans, match_labels(spans, truth.spans)), truth.names
-        rows.append(TimelineRow(f"{name}, level {level.level}", spans, names))
-    return rows
+    rows = [dataclasses.replace(row, name=f"{name}, {row.name}") for row in hierarchy_rows(hierarchy)]
+    return rows if truth is None else in_colors_of(truth, rows)
 
 
 def turns_row(demo: Demo) -> TimelineRow:

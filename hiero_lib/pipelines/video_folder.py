@@ -7,8 +7,10 @@ chosen by hand is refused, so that nothing in it (features, link, page) is ever 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,18 +31,34 @@ def uid_of(video: Path) -> str:
     return safe_name(video.stem).replace("=", "-") if problem_of(video.stem) else video.stem
 
 
+def typed_name(text: str) -> str:
+    """A file name that a person would type: letters of any script, digits, ``-``, ``_`` and ``.`` stay.
+
+    What is between them becomes one ``_``: ``kitchen day (1)`` -> ``kitchen_day_1``. Texts that differ may have one
+    name: :func:`folder_of` tells them apart by what is in a folder. Over 120 bytes it is cut and gets a hash.
+    """
+    text = unicodedata.normalize("NFC", text)
+    kept = (one if one in "-_." or unicodedata.category(one)[0] in "LMN" else " " for one in text)
+    name = "_".join("".join(kept).split()).lstrip("-.").rstrip(".") or "_"
+    if len(name.encode()) > 120:
+        digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+        name = f"{name.encode()[:100].decode(errors='ignore')}-{digest[:8]}"
+    return name
+
+
 def folder_of(parent: str | Path, video: str | Path, *, say: Callable[[str], None] = say) -> Path:
     """Where a video is explored by default: ``<parent>/NAME``, or ``NAME-1a2b3c4d`` where that holds another file's.
 
     Args:
-        parent: of such folders; video: the file, whose stem gives the name and whose identity the digits.
+        parent: of such folders; video: the file, whose stem gives the name (:func:`typed_name`) and
+            whose identity the digits.
         say: receives a line where the plain name is taken.
 
     Raises:
         DataError: the video cannot be read.
     """
     video, identity = Path(video), identity_of(Path(video))
-    plain = Path(parent, safe_name(video.stem))
+    plain = Path(parent, typed_name(video.stem))
     free = not plain.exists() or (plain.is_dir() and not any(plain.iterdir()))
     if free or held_by(plain).get("identity") == identity:
         return plain

@@ -16,6 +16,7 @@ from typing import Any
 from hiero_lib.base.cells import csv_cell, markdown_code, markdown_text
 from hiero_lib.results.entries import PUBLISHED, SAMPLE, Entry, all_entries, by_benchmark
 from hiero_lib.results.headlines import short_table
+from hiero_lib.results.words import words_of_columns, words_of_names
 
 _MANY_METRICS = 3
 
@@ -59,6 +60,7 @@ def latex(runs: Sequence[Mapping[str, Any]]) -> str:
         lines += [f"\\caption{{{caption}}}\\\\", top, header, middle, "\\endhead", *rows]
         lines += ["\\bottomrule", "\\end{longtable}"]
         remarks = [f"({at}) {note}." for at, note in enumerate(_notes(entries), start=1)]
+        remarks += [f"{meaning}." for meaning in (*words_of_names(entries), *words_of_columns(entries))]
         remarks += [f"Made with: {command}." for command in _commands(entries)]
         lines += [f"\\noindent {_tex(remark)}\\par" for remark in remarks] + ["}", ""]
     return "\n".join(lines)
@@ -105,10 +107,12 @@ def _tables(runs: Sequence[Mapping[str, Any]]) -> list[str]:
         several = len(runs) > 1
         overview = _overview(entries, several=several)
         lines += [f"## {markdown_text(benchmark)}", "", *([*_markdown_table(overview), ""] if overview else [])]
+        lines += _explained(words_of_names(entries)) * bool(overview)
         cells = _cells(entries, several=several, quoted=not overview)
         folded = bool(overview and cells)  # no cells: there are only quoted values, and the overview has them
         lines += ["<details><summary>Every value with its interval, n and making</summary>", ""] * folded
         lines += [*_markdown_table(cells), ""] if cells else []
+        lines += _explained([*(words_of_names(entries) if not overview else []), *words_of_columns(entries)])
         lines += ["</details>", ""] * folded
         notes = _notes(entries)
         lines += [f"{at}. {markdown_text(note)}" for at, note in enumerate(notes, start=1)] + [""] * bool(notes)
@@ -118,6 +122,10 @@ def _tables(runs: Sequence[Mapping[str, Any]]) -> list[str]:
             "",
         ] * bool(commands)
     return lines
+
+
+def _explained(meanings: Sequence[str]) -> list[str]:
+    return [*(f"- {markdown_text(meaning)}" for meaning in meanings), *[""] * bool(meanings)]
 
 
 def _overview(entries: Sequence[Entry], *, several: bool) -> list[tuple[str, ...]]:

@@ -43,6 +43,14 @@ from hiero_lib.training.step import build_optimizer, learning_rate, mix_seed, op
 Log = Callable[[dict[str, Any]], None]
 Validate = Callable[[AlignedModel], dict[str, float]]
 
+_NOT_SHOWN = {"step", "epoch", "ft_self"}
+_SHOWN = {
+    "vna": "L_vna (video and narrations)",
+    "ft": "L_ft (threads)",
+    "lr": "learning rate",
+    "grad_norm": "gradient norm",
+}
+
 
 @dataclass(frozen=True)
 class TrainingSummary:
@@ -137,8 +145,7 @@ def _train(
         if not accelerator.is_main_process:
             return
         training.metrics.add(record)
-        shown = {k: v for k, v in record.items() if k not in ("step", "epoch") and v is not None}
-        progress.show(record["step"], shown)
+        progress.show(record["step"], shown(record))
         if on_log is not None:
             on_log(record)
 
@@ -208,6 +215,12 @@ def _train(
         metrics_file=training.metrics.file,
         data=data.report,
     )
+
+
+def shown(record: dict[str, Any]) -> dict[str, float]:
+    """The numbers of a record of the log under names for people; the log has more, under its own."""
+    names = {name: _SHOWN.get(name, name) for name in record if name not in _NOT_SHOWN}
+    return {of: record[name] for name, of in names.items() if record[name] is not None}
 
 
 def _open_accelerator(profile: Profile) -> Accelerator:

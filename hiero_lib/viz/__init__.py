@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hiero_lib.viz.map import plot_map
     from hiero_lib.viz.points import plot_points
     from hiero_lib.viz.query import plot_query
-    from hiero_lib.viz.rows import hierarchy_rows, level_of, network_rows, truth_beside
+    from hiero_lib.viz.rows import hierarchy_rows, in_colors_of, level_of, network_rows, stretch_of, truth_beside
     from hiero_lib.viz.similarity import plot_similarity
     from hiero_lib.viz.threads import plot_threads
     from hiero_lib.viz.timeline import plot_timeline
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "hierarchy_rows",
+    "in_colors_of",
     "level_of",
     "network_rows",
     "plot_alignment",
@@ -32,10 +33,11 @@ __all__ = [
     "plot_threads",
     "plot_timeline",
     "plot_tree",
+    "stretch_of",
     "truth_beside",
 ]
 
-_ROWS = {"hierarchy_rows", "level_of", "network_rows", "truth_beside"}
+_ROWS = {"hierarchy_rows", "in_colors_of", "level_of", "network_rows", "stretch_of", "truth_beside"}
 
 
 def __getattr__(name: str) -> Any:

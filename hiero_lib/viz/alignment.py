@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hiero_lib.hierarchy.alignment import Alignment, align
 from hiero_lib.hierarchy.spans import Span
 from hiero_lib.hierarchy.video import VideoHierarchy
-from hiero_lib.viz.bars import BAR_HEIGHT, Bar, TimelineRow
+from hiero_lib.viz.bars import BAR_HEIGHT, Bar, TimelineRow, legend_title
 from hiero_lib.viz.page import (
     Engine,
     Figure,
@@ -23,7 +23,7 @@ from hiero_lib.viz.page import (
     tick_times,
     time_title,
 )
-from hiero_lib.viz.palette import THEMES, THREAD_COLORS, Theme, ThemeName, text_color_on, thread_color
+from hiero_lib.viz.palette import THEMES, THREAD_COLORS, Theme, ThemeName, see_through, text_color_on, thread_color
 from hiero_lib.viz.rows import level_of, thread_name
 from hiero_lib.viz.timeline import bar_trace
 from hiero_lib.viz.timeline_print import fitted
@@ -84,7 +84,7 @@ def plot_alignment(
         title: stands above the figure; say there when the data is the sample.
         names: of the two rows; None: the videos' uids.
         truth: a row of each video whose labels mean the same in both, such as key-steps; drawn above the upper and
-            below the lower one, in colours of their own.
+            below the lower one, in colours of their own, which the legend names.
         engine: plotly for looking, matplotlib for print.
         theme: light or dark page.
 
@@ -104,7 +104,8 @@ def plot_alignment(
     note = (
         f"level {level}: {share[0]} of the upper video and {share[1]} of the lower have a counterpart; grey has none"
     )
-    layout = _Drawing(sides, bars, bands, labels, title, note, THEMES[theme])
+    legend = (legend_title(truth), _truth_legend(truth)) if truth else None
+    layout = _Drawing(sides, bars, bands, labels, legend, title, note, THEMES[theme])
     return drawn(engine, lambda: _plotly(layout), lambda: _matplotlib(layout))
 
 
@@ -116,6 +117,7 @@ class _Drawing:
     bars: Sequence[tuple[float, Bar]]  # row and bar
     bands: Sequence[_Band]
     labels: Sequence[tuple[float, str]]
+    legend: tuple[str, dict[str, str]] | None  # of the truth: what its labels are, and name -> colour
     title: str
     note: str
     theme: Theme
@@ -146,11 +148,21 @@ def _truth_bars(sides: tuple[_Side, _Side], truth: tuple[TimelineRow, TimelineRo
     bars = []
     for side, row, of in zip(sides, rows, truth):
         for span in of.spans:
-            color = thread_color(len(THREAD_COLORS) - 4 - span.label) if span.label >= 0 else thread_color(-1)
+            color = _truth_color(span.label)
             name = of.label_name(span.label)
             hover = f"{of.name}: {name}\n{_times(span)}"
             bars.append((row, Bar(0, side.scaled(span), color, "" if span.label < 0 else name, hover)))
     return bars
+
+
+def _truth_color(label: int) -> str:
+    return thread_color(len(THREAD_COLORS) - 4 - label) if label >= 0 else thread_color(-1)
+
+
+def _truth_legend(truth: Sequence[TimelineRow]) -> dict[str, str]:
+    """Name -> colour of all that the truth has, the labels in order and the negative ones last."""
+    names = {span.label: row.label_name(span.label) for row in truth for span in row.spans}
+    return {names[label]: _truth_color(label) for label in sorted(names, key=lambda label: (label < 0, label))}
 
 
 def _bands(sides: tuple[_Side, _Side], found: Alignment, level: int) -> list[_Band]:
@@ -192,8 +204,8 @@ def _plotly(drawing: _Drawing) -> Figure:
             x, y = [*x, *corners[0], None], [*y, *corners[1], None]
         figure.add_trace(
             go.Scatter(
-                **{"x": x, "y": y, "mode": "lines", "fill": "toself", "fillcolor": _clear(color)},
-                **{"line": {"width": 0.5, "color": color}, "hoverinfo": "skip"},
+                **{"x": x, "y": y, "mode": "lines", "fill": "toself", "fillcolor": see_through(color, 0.35)},
+                **{"line": {"width": 0.5, "color": color}, "hoverinfo": "skip", "showlegend": False},
             )
         )
     middle = (drawing.sides[0].row + drawing.sides[1].row) / 2
@@ -205,13 +217,22 @@ def _plotly(drawing: _Drawing) -> Figure:
             marker={"size": 10, "color": [band.color for band in drawing.bands], "opacity": 0.01},
             hovertext=[markup(band.hover) for band in drawing.bands],
             hovertemplate="%{hovertext}<extra></extra>",
+            showlegend=False,
         )
     )
     for row in sorted({row for row, _ in drawing.bars}):
         trace = bar_trace([bar for at, bar in drawing.bars if at == row], labels_until_s=1.0)
-        trace.y = [row] * len(trace.x)
+        trace.update(y=[row] * len(trace.x), showlegend=False)
         figure.add_trace(trace)
-    figure.add_trace(go.Scatter(x=[0, 1], y=[None, None], xaxis="x2", hoverinfo="skip"))
+    kind, named = drawing.legend or ("", {})
+    for name, color in named.items():
+        figure.add_trace(
+            go.Scatter(
+                **{"x": [None], "y": [None], "mode": "markers", "name": markup(shortened(name, 28))},
+                **{"marker": {"symbol": "square", "size": 12, "color": color}, "hoverinfo": "skip"},
+            )
+        )
+    figure.add_trace(go.Scatter(x=[0, 1], y=[None, None], xaxis="x2", hoverinfo="skip", showlegend=False))
     rows = [row for row, _ in drawing.labels]
     axes = []
     for side, where in zip(drawing.sides, ("top", "bottom")):
@@ -226,7 +247,12 @@ def _plotly(drawing: _Drawing) -> Figure:
         **page_layout(drawing.title, theme, height=200 + int(70 * (rows[-1] + 1)), note=drawing.note, top=104),
         barmode="overlay",
         hovermode="closest",
-        showlegend=False,
+        legend={
+            "title": {"text": markup(kind)},
+            "traceorder": "normal",
+            "itemclick": False,
+            "itemdoubleclick": False,
+        },
         uniformtext={"mode": "hide", "minsize": 10},
         xaxis={**axes[1], "title": {"text": time_title(drawing.sides[1].hierarchy.end_s)}},
         xaxis2={**axes[0], "overlaying": "x", "matches": "x"},
@@ -237,11 +263,6 @@ def _plotly(drawing: _Drawing) -> Figure:
         },
     )
     return figure
-
-
-def _clear(color: str) -> str:
-    red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.35)"
 
 
 def _matplotlib(drawing: _Drawing) -> Figure:
@@ -268,6 +289,14 @@ def _matplotlib(drawing: _Drawing) -> Figure:
     above.set_xticks(*upper.ticks())
     above.tick_params(colors=drawing.theme.text, labelsize=9)
     above.spines["top"].set_visible(False)
+    if drawing.legend:
+        from matplotlib.patches import Patch
+
+        kind, named = drawing.legend
+        patches = [Patch(facecolor=color, label=shortened(name, 34)) for name, color in named.items()]
+        legend = figure.legend(handles=patches, title=kind, loc="outside right upper", fontsize=8, frameon=False,
+                               labelcolor=drawing.theme.text)  # fmt: skip
+        legend.get_title().set(fontsize=8, color=drawing.theme.text)
     figure.draw_without_rendering()  # settles the layout, so that texts can be measured against it
     window = axes.get_window_extent()
     points = [side / figure.dpi * 72 for side in (window.width, window.height)]

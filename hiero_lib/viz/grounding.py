@@ -1,7 +1,7 @@
 """Queries of a grounding benchmark: the true span above each method's answers, a panel a query.
 
-Answers of a method lie on thin lanes below each other, the first on top and in full colour. Both engines draw the
-same bars.
+Answers of a method lie on thin lanes below each other, the first on top and filled, the others outlined: what is only
+pale is not seen on a dark page. Both engines draw the same bars.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from hiero_lib.hierarchy.spans import Interval, temporal_iou
 from hiero_lib.viz.page import clock, drawn, markup, modebar, tick_times, time_title
-from hiero_lib.viz.palette import THEMES, Theme, ThemeName, thread_color
+from hiero_lib.viz.palette import THEMES, Theme, ThemeName, see_through, thread_color
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
     from plotly.graph_objects import Figure as PlotlyFigure
 
 _HEIGHT = 0.8  # of a row
-_LATER = 0.4  # opacity of all answers but the first
+_LATER = 0.3  # opacity of the filling of all answers but the first
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class _Bar:
     span: Interval
     bottom: float  # of the row, rows counted downwards from 0
     height: float
-    color: str
-    opacity: float
+    color: str  # of the outline
+    opacity: float  # of the filling
     hover: str
 
 
@@ -143,9 +143,8 @@ def _plotly(panels: Sequence[GroundingPanel], *, title: str, theme: Theme) -> Pl
             y=[bar.bottom + bar.height / 2 for bar in bars],
             width=[bar.height for bar in bars],
             marker={
-                "color": [bar.color for bar in bars],
-                "opacity": [bar.opacity for bar in bars],
-                "line": {"width": 0},
+                "color": [see_through(bar.color, bar.opacity) for bar in bars],
+                "line": {"width": 1, "color": [bar.color for bar in bars]},
             },
             hovertext=[markup(bar.hover) for bar in bars],
             hovertemplate="%{hovertext}<extra></extra>",
@@ -206,9 +205,9 @@ def _matplotlib(panels: Sequence[GroundingPanel], *, title: str, theme: Theme) -
             axes.broken_barh(
                 [(bar.span[0], length)],
                 (bar.bottom, bar.height),
-                facecolors=bar.color,
-                alpha=bar.opacity,
-                linewidth=0,
+                facecolors=(bar.color, bar.opacity),
+                edgecolors=bar.color,
+                linewidth=0.6,
                 label=bar.row,
             )
         ticks = tick_times(panel.duration_s, most=14)

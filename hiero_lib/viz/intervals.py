@@ -7,7 +7,7 @@ engines draw the same dots.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hiero_lib.results.entries import PUBLISHED, REAL, Entry
@@ -44,7 +44,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class DotPanel:
-    """One measure, with its unit; every panel of a figure has the same rows."""
+    """One measure, with its unit; its dots' places are rows of the whole figure."""
 
     title: str
     unit: str
@@ -161,10 +161,35 @@ def _hover(entry: Entry, percent: float, *, several: bool) -> str:
     return "\n".join(lines + [entry.note] * bool(entry.note))
 
 
-def _places(panels: Sequence[DotPanel]) -> tuple[int, int]:
-    """Rows and columns of panels."""
-    columns = min(len(panels), _COLUMNS)
-    return -(-len(panels) // columns), columns
+@dataclass(frozen=True)
+class _Line:
+    """Panels side by side, with the rows that one of them has a dot in; ``y`` of a dot counts these."""
+
+    rows: tuple[str, ...]
+    panels: tuple[DotPanel, ...]
+
+
+def _lines(rows: Sequence[str], panels: Sequence[DotPanel]) -> list[_Line]:
+    """The panels in lines: nothing was published of some measures, and a row without any dot says nothing."""
+    lines = []
+    for start in range(0, len(panels), _COLUMNS):
+        beside = panels[start : start + _COLUMNS]
+        used = sorted({round(dot.y) for panel in beside for dot in panel.dots})
+        moved = [
+            replace(panel, dots=tuple(replace(dot, y=dot.y - row + used.index(row)) for dot, row in _rows_of(panel)))
+            for panel in beside
+        ]
+        lines.append(_Line(tuple(rows[row] for row in used), tuple(moved)))
+    return lines
+
+
+def _placed(lines: Sequence[_Line]) -> list[tuple[int, int, _Line, DotPanel]]:
+    """Each panel with its place, from 0, and its line."""
+    return [(row, col, line, panel) for row, line in enumerate(lines) for col, panel in enumerate(line.panels)]
+
+
+def _rows_of(panel: DotPanel) -> list[tuple[Dot, int]]:
+    return [(dot, round(dot.y)) for dot in panel.dots]
 
 
 def _groups(panels: Sequence[DotPanel]) -> list[str]:
@@ -184,20 +209,22 @@ def _row_height(panels: Sequence[DotPanel]) -> int:
 def _plotly(rows: Sequence[str], panels: Sequence[DotPanel], *, title: str, theme: Theme, zero: bool) -> PlotlyFigure:
     from plotly.subplots import make_subplots
 
-    down, across = _places(panels)
-    height = down * _row_height(panels) * len(rows) + (down - 1) * _GAP
+    lines, across = _lines(rows, panels), min(len(panels), _COLUMNS)
+    heights = [_row_height(panels) * len(line.rows) for line in lines]
+    height = sum(heights) + (len(lines) - 1) * _GAP
     figure = make_subplots(
-        rows=down,
+        rows=len(lines),
         cols=across,
         shared_yaxes=True,
+        row_heights=heights,
         subplot_titles=[markup(f"{panel.title}, {panel.unit}") for panel in panels],
         horizontal_spacing=0.04,
-        vertical_spacing=_GAP / height if down > 1 else 0,
+        vertical_spacing=_GAP / height if len(lines) > 1 else 0,
     )
     groups = _groups(panels)
     legend, listed = _needs_legend(rows, groups), set[str]()
-    for number, panel in enumerate(panels):
-        place = {"row": number // across + 1, "col": number % across + 1}
+    for at_row, at_col, line, panel in _placed(lines):
+        place = {"row": at_row + 1, "col": at_col + 1}
         for group in groups:
             dots = [dot for dot in panel.dots if dot.group == group]
             if not dots:
@@ -223,9 +250,9 @@ def _plotly(rows: Sequence[str], panels: Sequence[DotPanel], *, title: str, them
             listed.add(group)
         figure.update_xaxes(gridcolor=theme.grid, zeroline=False, nticks=6, tickangle=0, **place)
         figure.update_yaxes(
-            range=[len(rows) - 0.5, -0.5],
-            tickvals=list(range(len(rows))),
-            ticktext=[markup(row) for row in rows],
+            range=[len(line.rows) - 0.5, -0.5],
+            tickvals=list(range(len(line.rows))),
+            ticktext=[markup(row) for row in line.rows],
             gridcolor=theme.grid,
             zeroline=False,
             automargin=True,
@@ -245,12 +272,13 @@ def _plotly(rows: Sequence[str], panels: Sequence[DotPanel], *, title: str, them
 def _matplotlib(
     rows: Sequence[str], panels: Sequence[DotPanel], *, title: str, theme: Theme, zero: bool
 ) -> MatplotlibFigure:
-    down, across = _places(panels)
-    height = 0.5 + down * (0.55 + _row_height(panels) / 100 * len(rows))
-    figure = print_page(title, theme, size=(10.0, height))
+    lines, across = _lines(rows, panels), min(len(panels), _COLUMNS)
+    heights = [0.55 + _row_height(panels) / 100 * len(line.rows) for line in lines]
+    figure = print_page(title, theme, size=(10.0, 0.5 + sum(heights)))
+    grid = figure.add_gridspec(len(lines), across, height_ratios=heights)
     groups = _groups(panels)
-    for number, panel in enumerate(panels):
-        axes = figure.add_subplot(down, across, number + 1)
+    for at_row, at_col, line, panel in _placed(lines):
+        axes = figure.add_subplot(grid[at_row, at_col])
         for group in groups:
             for dot in (dot for dot in panel.dots if dot.group == group):
                 color = dot.color or theme.muted_text
@@ -260,8 +288,8 @@ def _matplotlib(
                 axes.plot([dot.value], [dot.y], color=color, linestyle="", markersize=5, label=group, **look)
         if zero:
             axes.axvline(0, color=theme.text, linewidth=0.8)
-        axes.set_yticks(range(len(rows)), rows if number % across == 0 else [""] * len(rows))
-        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_yticks(range(len(line.rows)), line.rows if at_col == 0 else [""] * len(line.rows))
+        axes.set_ylim(len(line.rows) - 0.5, -0.5)
         axes.set_title(f"{panel.title}, {panel.unit}", loc="left", color=theme.text, fontsize=9)
         axes.locator_params(axis="x", nbins=5)
         axes.grid(color=theme.grid, linewidth=0.5)

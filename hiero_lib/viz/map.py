@@ -18,6 +18,7 @@ from hiero_lib.viz.rows import level_of, thread_name
 
 Embed = Callable[[NDArray[np.float32]], tuple[NDArray[np.float64], str]]
 """Unit vectors ``[n, C]`` -> places ``[n, 2]``, and what they are in words."""
+_LINE_OPACITY = 0.6  # of the line of time: seen on either page, and behind the points
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def _plotly(points: Points, level: LevelThreads, *, title: str, theme: Theme) ->
             mode="lines",
             name="joined in time",
             hoverinfo="skip",
-            line={"color": theme.grid, "width": 0.8},
+            line={"color": theme.muted_text, "width": 0.8},
+            opacity=_LINE_OPACITY,
         )
     )
     for thread in sorted(set(points.threads.tolist())):
@@ -153,7 +155,7 @@ def _plotly(points: Points, level: LevelThreads, *, title: str, theme: Theme) ->
 def _matplotlib(points: Points, level: LevelThreads, *, title: str, theme: Theme) -> Figure:
     figure = print_page(title, theme, size=(8.5, 6.0), note=points.note)
     axes = figure.add_subplot()
-    axes.plot(points.xy[:, 0], points.xy[:, 1], color=theme.grid, linewidth=0.5, zorder=1)
+    axes.plot(points.xy[:, 0], points.xy[:, 1], color=theme.muted_text, alpha=_LINE_OPACITY, linewidth=0.5, zorder=1)
     for thread in sorted(set(points.threads.tolist())):
         of_thread = points.xy[points.threads == thread]
         name = shortened(thread_name(level, thread), 34)

@@ -63,6 +63,12 @@ def method_color(name: str) -> str | None:
     return thread_color(_METHODS.index(name)) if name in _METHODS else None
 
 
+def see_through(color: str, opacity: float) -> str:
+    """A colour (``#RRGGBB``) as plotly's ``rgba``."""
+    red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
 def _greyed(color: str) -> str:
     channels = (int(color[i : i + 2], 16) + int(NO_THREAD_COLOR[i : i + 2], 16) for i in (1, 3, 5))
     return "#" + "".join(f"{(channel + 1) // 2:02X}" for channel in channels)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hiero_lib.hierarchy.laid_out import LevelSpans
-from hiero_lib.hierarchy.spans import match_labels, relabelled, spans_of
+from hiero_lib.hierarchy.spans import Span, match_labels, relabelled, spans_of
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 from hiero_lib.viz.bars import TimelineRow
 
@@ -63,3 +63,22 @@ def truth_beside(truth: TimelineRow, level: LevelThreads) -> TimelineRow:
     mapping = match_labels(truth.spans, level.spans)
     names = {mapping[label]: name for label, name in truth.names.items() if label in mapping}
     return dataclasses.replace(truth, spans=relabelled(truth.spans, mapping), names=names)
+
+
+def stretch_of(row: TimelineRow, *, start_s: float, end_s: float) -> TimelineRow:
+    """What a row has of a stretch of its video, on a time that is counted from ``start_s`` on; the labels stay."""
+    spans = [
+        Span(max(span.start_s, start_s) - start_s, min(span.end_s, end_s) - start_s, span.label)
+        for span in row.spans
+        if span.start_s < end_s and span.end_s > start_s
+    ]
+    return dataclasses.replace(row, spans=spans)
+
+
+def in_colors_of(truth: TimelineRow, rows: Sequence[TimelineRow]) -> list[TimelineRow]:
+    """Rows, each with its threads in the number, colour and name of the true thread that it matches.
+
+    The other way round than :func:`truth_beside`: for rows that number their threads each for itself.
+    """
+    matched = [relabelled(row.spans, match_labels(row.spans, truth.spans)) for row in rows]
+    return [dataclasses.replace(row, spans=spans, names=truth.names) for row, spans in zip(rows, matched)]

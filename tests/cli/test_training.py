@@ -210,3 +210,23 @@ def test_a_full_disk_is_one_line_and_the_folder_is_free_again(
     assert [path.name for path in folder.rglob("*") if path.name.endswith((".tmp", ".lock"))] == []
     assert not list(folder.glob("checkpoints/step-*"))
     assert main(train) == 0
+
+
+@pytest.mark.slow
+def test_without_questions_no_model_is_called_the_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = make_tiny(tmp_path / "data", features__text_projection=None)
+    (questions,) = (tmp_path / "data").rglob("egomcq.json")
+    monkeypatch.chdir(tmp_path)
+    early = ["--set", "training.validate_every_epochs=3", "--set", "training.epochs=3", "--max-steps", "1"]
+    assert main(["train", "--profile", str(profile), "--run", "early", *early]) == 0
+    said = capsys.readouterr().out
+    assert "no best one, nothing was validated (no epoch came to a validation): commands take the last" in said
+    questions.unlink()
+    assert main(["train", "--profile", str(profile), "--set", "training.epochs=1"]) == 0
+    said = capsys.readouterr().out
+    assert f"no best one, nothing was validated (there is no {questions}" in said
+    assert "\nbest: " not in said
+    (checkpoint,) = (tmp_path / "outputs/tiny/train").glob("hiero-*/checkpoints/step-*")
+    assert f"last: {checkpoint.relative_to(tmp_path)}\n" in said

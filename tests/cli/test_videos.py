@@ -39,6 +39,9 @@ def test_a_file_with_sound_variable_rate_and_rotation_becomes_a_page(
     told = capsys.readouterr()
     said = told.out
     assert "threads of a small model trained on this video alone, on its 11 narrations" in said
+    assert "11 of 11 narrations, in 1 chunk of video (0 more have no narration).\nLeft out: nothing." in said
+    assert "L_vna (video and narrations) " in said
+    assert "EgoClip" not in said
     page = tmp_path / "outputs/explore/mine/mine.html"
     assert told.err.endswith(
         "Open the page in a browser. To search, rename and correct: add --serve to the command\n"
@@ -116,7 +119,9 @@ def test_printed_paths_can_be_pasted_and_open(
     write_video(tmp_path / name, [k / 30 for k in range(40)])
     monkeypatch.chdir(tmp_path)
     assert main(["explore", name, "--device", "cpu"]) == 0
-    paths = [Path(shlex.split(line)[0]) for line in capsys.readouterr().out.splitlines()[-2:]]
+    said = capsys.readouterr().out
+    assert "=20" not in said
+    paths = [Path(shlex.split(line)[0]) for line in said.splitlines()[-2:]]
     assert [path.suffix for path in paths] == [".html", ".json"]
     for path in paths:
         assert path.is_file()

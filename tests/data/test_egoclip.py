@@ -150,7 +150,10 @@ def test_every_row_is_accounted_for(tmp_path):
     assert (report.narrations_outside_video, report.narrations_used) == (3, 1)
     assert (report.chunks, report.chunks_without_narrations) == (1, 1)
     assert accounted(report) == report.rows
-    assert "11 unreadable rows" in report.summary()
+    assert report.summary() == (
+        "1 of 17 narrations, in 1 chunk of video (1 more have no narration).\n"
+        "Left out: 11 unreadable rows; 2 narrations of 1 videos (of 3) without features; 3 outside their video."
+    )
 
 
 def test_missing_file(tmp_path):

@@ -28,6 +28,8 @@ def test_every_format_is_written_into_the_folder_and_nowhere_else(tmp_path) -> N
 
 def test_only_the_formats_asked_for(tmp_path) -> None:
     assert [path.name for path in export(made_record(20), tmp_path, formats=["csv", "json"])] == ["v.csv", "v.json"]
+    named = export(made_record(20), tmp_path, formats=["csv"], name="kitchen_day")
+    assert [path.name for path in named] == ["kitchen_day.csv"]
     with pytest.raises(ConfigError, match=r"value 'mp4'.*Known: html, json"):
         export(made_record(20), tmp_path / "x", formats=["csv", "mp4"])
     assert not (tmp_path / "x").exists()

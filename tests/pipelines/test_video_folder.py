@@ -10,7 +10,7 @@ import pytest
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.identity import file_identity
-from hiero_lib.pipelines.video_folder import MARKER, claim_folder, folder_of, link_to, uid_of
+from hiero_lib.pipelines.video_folder import MARKER, claim_folder, folder_of, link_to, typed_name, uid_of
 
 CASES = Path(__file__).parents[1] / "cases" / "videos"
 
@@ -83,3 +83,42 @@ def test_any_file_has_a_uid() -> None:
     assert uid_of(Path("a\\b.mp4")) == "a-5Cb"
     assert uid_of(Path(os.fsdecode(b"caf\xe9.mp4"))).isascii()
     assert len(uid_of(Path("x" * 250 + ".mp4"))) <= 120
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("kitchen day", "kitchen_day"),
+        ("GX010001", "GX010001"),
+        ("_DSC-1.2_", "_DSC-1.2_"),
+        ("Küche (2) — Ende!", "Küche_2_Ende"),
+        ("Ku\u0308che", "Küche"),
+        ("हिन्दी 1", "हिन्दी_1"),
+        ("a/b\\c:d", "a_b_c_d"),
+        ("a%20b=20c#1", "a_20b_20c_1"),
+        ("..", "_"),
+        ("!", "_"),
+        ("-rf x", "rf_x"),
+        (os.fsdecode(b"caf\xe9"), "caf"),
+    ],
+)
+def test_the_folder_of_a_video_has_a_name_that_one_types(stem: str, name: str) -> None:
+    assert typed_name(stem) == name
+    assert typed_name(name) == name
+
+
+def test_a_long_name_is_cut_and_still_told_apart() -> None:
+    names = [typed_name(letter * 200 + end) for letter in "xä" for end in "12"]
+    assert len(set(names)) == 4
+    assert max(len(name.encode()) for name in names) <= 120
+
+
+def test_two_files_whose_names_are_typed_alike_have_two_folders(cards: tuple[Path, Path], tmp_path: Path) -> None:
+    one, other = tmp_path / "kitchen day.mp4", tmp_path / "kitchen#day.mp4"
+    shutil.copy(cards[0], one)
+    shutil.copy(cards[1], other)
+    first = folder_of(tmp_path / "out", one)
+    assert first == tmp_path / "out/kitchen_day"
+    claim_folder(first, one)
+    second = folder_of(tmp_path / "out", other, say=lambda line: None)
+    assert second == tmp_path / f"out/kitchen_day-{file_identity(other)[:8]}"

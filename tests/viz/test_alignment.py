@@ -77,6 +77,19 @@ def test_the_truth_stands_outside_in_colours_that_mean_the_same_in_both() -> Non
     first, *_, last = (rows[row] for row in sorted(rows))
     assert first.marker.color[1] == last.marker.color[0]
     assert last.marker.color[1] == thread_color(-1)
+    listed = {trace.name: trace.marker.color for trace in figure.data if trace.showlegend is not False}
+    assert listed == {"cut": first.marker.color[0], "cook": first.marker.color[1], "none": thread_color(-1)}
+    assert list(listed) == ["cut", "cook", "none"]
+    assert figure.layout.legend.title.text == "threads"
+    printed = plot_alignment(ONE, OTHER, level=0, title="t", truth=truth, engine="matplotlib")
+    (legend,) = printed.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(listed)
+    assert [to_hex(patch.get_facecolor()).upper() for patch in legend.get_patches()] == list(listed.values())
+
+
+def test_without_truth_there_is_no_legend() -> None:
+    assert all(trace.showlegend is False for trace in plot_alignment(ONE, OTHER, level=0, title="t").data)
+    assert plot_alignment(ONE, OTHER, level=0, title="t", engine="matplotlib").legends == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -1,8 +1,10 @@
 """Answers beside the truth: both engines draw the same spans."""
 
 import pytest
+from matplotlib.colors import to_hex
 
 from hiero_lib.viz.grounding import GroundingPanel, plot_grounding
+from hiero_lib.viz.palette import thread_color
 
 ANSWERS = {"untrained features": [(10.0, 20.0), (0.0, 4.0)], "HiERO": [(31.0, 39.0), (30.0, 50.0)]}
 PANEL = GroundingPanel("Where is <it>, at $5?", 100.0, (30.0, 40.0), ANSWERS)
@@ -46,9 +48,22 @@ def test_the_first_answer_is_on_top_and_in_full_colour():
     (bars,) = plot_grounding([PANEL], title="t").data
     assert bars.y[0] == 0
     assert 0.5 < bars.y[1] < bars.y[2] < 1.5 < bars.y[3] < bars.y[4] < 2.5
-    assert [opacity == 1.0 for opacity in bars.marker.opacity] == [True, True, False, True, False]
+    assert [color.endswith(",1)") for color in bars.marker.color] == [True, True, False, True, False]
     assert len({bars.marker.color[i] for i in (0, 1, 3)}) == 3
-    assert bars.marker.color[1] == bars.marker.color[2]
+    assert bars.marker.line.color[1] == bars.marker.line.color[2]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_later_answers_are_outlined_in_full_colour_so_that_they_are_seen_on_any_page(theme):
+    full = [thread_color(0), thread_color(0), thread_color(1), thread_color(1)]
+    (bars,) = plot_grounding([PANEL], title="t", theme=theme).data
+    assert list(bars.marker.line.color[1:]) == full
+    assert bars.marker.line.width >= 1
+    assert bars.marker.opacity is None
+    (axes,) = plot_grounding([PANEL], title="t", theme=theme, engine="matplotlib").axes
+    bars = [one for one in axes.collections if one.get_label() != "truth"]
+    assert [to_hex(one.get_edgecolor()[0]).upper() for one in bars if one.get_edgecolor()[0][3] == 1] == full
+    assert [one.get_facecolor()[0][3] == 1 for one in bars] == [True, False, True, False]
 
 
 def test_what_cannot_be_drawn():

@@ -72,12 +72,29 @@ def test_several_runs_stand_beside_one_another_and_quotes_once() -> None:
     assert "run b" in hiero[1].hover
 
 
+def test_a_row_that_no_panel_beside_it_has_a_dot_in_is_not_drawn() -> None:
+    """Nothing was published of mIoU: under the other two measures its panel has the methods alone."""
+    more = [*ROWS, result(HIERO, "R5@0.3", 0.75), result("EgoVLP", "R5@0.3", None, published=0.5)]
+    ordered = sorted(more, key=lambda row: row["metric"] == "mIoU")
+    lines = all_entries([run("r", ordered)])
+    whole, alone = [UNTRAINED, HIERO, "EgoVLP, published"], [HIERO]
+    plotly = plot_intervals(lines, title="t")
+    axes = [plotly.layout[f"yaxis{number}"] for number in ("", 2, 3)]
+    assert [list(axis.ticktext) for axis in axes] == [whole, whole, alone]
+    assert [trace.y for trace in plotly.data if trace.xaxis == "x3"] == [(0.0,)]
+    heights = [axis.domain[1] - axis.domain[0] for axis in axes]
+    assert heights[0] == pytest.approx(3 * heights[2])
+    printed = plot_intervals(lines, title="t", engine="matplotlib")
+    texts = [[label.get_text() for label in one.get_yticklabels()] for one in printed.axes]
+    assert texts == [whole, ["", "", ""], alone]
+
+
 @pytest.mark.parametrize("names", [("r",), ("a", "b")])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_both_engines_draw_the_same_dots(names: tuple[str, ...], theme: Any) -> None:
     lines = entries(*names)
     _, panels = interval_panels(lines)
-    expected = sorted((dot.value, dot.y) for panel in panels for dot in panel.dots)
+    expected = sorted((dot.value, dot.y) for panel in panels for dot in panel.dots)  # both stand beside one another
     plotly = plot_intervals(lines, title="a <b>", theme=theme)
     assert sorted((x, y) for trace in plotly.data for x, y in zip(trace.x, trace.y)) == expected
     assert plotly.layout.title.text == "a &lt;b&gt;"

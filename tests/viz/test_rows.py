@@ -7,7 +7,15 @@ from hiero_lib.hierarchy.spans import Span
 from hiero_lib.models.hiero import HierarchyLevel
 from hiero_lib.viz.bars import TimelineRow
 from hiero_lib.viz.palette import thread_color
-from hiero_lib.viz.rows import hierarchy_rows, level_of, network_rows, thread_name, truth_beside
+from hiero_lib.viz.rows import (
+    hierarchy_rows,
+    in_colors_of,
+    level_of,
+    network_rows,
+    stretch_of,
+    thread_name,
+    truth_beside,
+)
 from hiero_lib.viz.timeline import plot_timeline
 from tests.helpers.made_up import THREE, record
 from tests.viz.test_timeline import BARS
@@ -43,6 +51,25 @@ def test_the_truth_takes_the_colors_of_the_threads_that_it_matches() -> None:
     beside = truth_beside(truth, level)
     assert [span.label for span in beside.spans] == [0, 1, 2]
     assert beside.names == {0: "a", 2: "c"}
+
+
+def test_rows_take_the_colors_and_names_of_the_truth_each_for_itself() -> None:
+    truth = TimelineRow("truth", [Span(0, 10, 4), Span(10, 20, 2)], {4: "a", 2: "b"})
+    rows = [
+        TimelineRow("one", [Span(0, 9, 0), Span(9, 20, 1)], {0: "its own"}),
+        TimelineRow("other", [Span(0, 11, 1), Span(11, 15, 0), Span(15, 20, 7)]),
+    ]
+    colored = in_colors_of(truth, rows)
+    assert [[span.label for span in row.spans] for row in colored] == [[4, 2], [4, 5, 2]]
+    assert [(row.name, row.names) for row in colored] == [("one", truth.names), ("other", truth.names)]
+
+
+def test_a_stretch_of_a_row_is_cut_and_counted_from_its_beginning() -> None:
+    row = TimelineRow("truth", [Span(0, 10, 0), Span(10, 20, 1), Span(20, 30, 0), Span(30, 40, 2)], {0: "a"})
+    cut = stretch_of(row, start_s=10, end_s=25)
+    assert cut.spans == [Span(0, 10, 1), Span(10, 15, 0)]
+    assert (cut.name, cut.names) == ("truth", {0: "a"})
+    assert stretch_of(row, start_s=50, end_s=60).spans == []
 
 
 def test_names_of_threads_and_levels() -> None:

@@ -156,15 +156,16 @@ def train(
         return _result(folder, training, validation, truth, config, history, seed, device)
 
 
-def is_finished(folder: Path, epochs: int) -> bool:
-    """Whether the training in a folder has come to its end, so that it is only read."""
-    return (folder / "last").is_dir() and len(read_json(folder / "last" / "config.json")["history"]) >= epochs
+def is_trained(folder: str | Path, epochs: int) -> bool:
+    """Whether a training has come to its end: :func:`train` only reads it, in a moment and without any lock."""
+    last = Path(folder) / "last"
+    return last.is_dir() and len(read_json(last / "config.json")["history"]) >= epochs
 
 
 @contextlib.contextmanager
 def _alone(folder: Path, epochs: int) -> Iterator[None]:
     """Hold the folder of a training; one that has come to its end is only read, maybe where nobody may write."""
-    if is_finished(folder, epochs):
+    if is_trained(folder, epochs):
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)

@@ -207,8 +207,8 @@ def train_heads(
         methods: by name; heads of others are passed over.
         folder: a folder for each head is made in it. Its name carries a hash of all that decides the result.
         heads: ``planned_heads`` when None.
-        executor: of :mod:`concurrent.futures`, for those that are not done; None trains one after the other in this
-            process.
+        executor: of :mod:`concurrent.futures`; None trains one after the other in this process. What is done is
+            read in this process: a worker takes seconds to start.
         say: receives a line for each head that is done.
 
     Raises:
@@ -249,7 +249,7 @@ def train_heads(
             device=task.device,
             config=profile.egonlq,
         )
-        if executor is None or egonlq.is_finished(Path(folder) / name, profile.egonlq.epochs):
+        if executor is None or egonlq.is_trained(Path(folder) / name, profile.egonlq.epochs):
             note(head, job())
         else:
             futures[executor.submit(job)] = head

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -47,19 +48,39 @@ def test_each_head_is_trained_and_the_features_have_the_levels_channels(
     assert {(result.scores.n, result.scores.excluded) for result in trained.values()} == {(12, 0)}
 
 
-class Idle(ThreadPoolExecutor):
-    """Nothing has to be sent to a process that is only to be read."""
-
+class _NoWorker(ThreadPoolExecutor):
     def submit(self, *_: object, **__: object) -> NoReturn:
-        pytest.fail("a head that is done was sent to a process")
+        raise AssertionError("a head that is done was sent to a worker")
 
 
-def test_again_it_is_only_read_and_by_this_process(
+def test_what_is_not_done_goes_to_a_worker(
+    task: EgoNLQTask, methods: dict[str, Method], run: Path, tmp_path: Path, trained: dict[Head, EgoNLQResult]
+) -> None:
+    """Of two heads one stopped halfway: that one is sent, the other is read here."""
+    heads = list(trained)[:2]
+    for head in heads:
+        shutil.copytree(trained[head].folder, tmp_path / trained[head].folder.name)
+    stopped = tmp_path / trained[heads[1]].folder.name / "last" / "config.json"
+    kept = json.loads(stopped.read_text())
+    stopped.write_text(json.dumps(kept | {"history": kept["history"][:-1]}))
+    sent: list[object] = []
+
+    class Counting(ThreadPoolExecutor):
+        def submit(self, function: Any, /, *arguments: Any, **named: Any) -> Any:
+            sent.append(function)
+            return super().submit(function, *arguments, **named)
+
+    with Counting(1) as executor:
+        found = train_heads(task, methods, folder=tmp_path, heads=heads, executor=executor, say=quiet)
+    assert (list(found), len(sent)) == (heads, 1)
+
+
+def test_again_it_is_only_read_whatever_the_executor(
     task: EgoNLQTask, methods: dict[str, Method], run: Path, trained: dict[Head, EgoNLQResult]
 ) -> None:
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     said: list[str] = []
-    with Idle(2) as executor:
+    with _NoWorker() as executor:
         again = train_heads(task, methods, folder=run / "egonlq", executor=executor, say=said.append)
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
     assert list(again) == list(trained)
