@@ -36,6 +36,7 @@ from hiero_lib.methods.method import Method
 from hiero_lib.search.index import Answer, SearchIndex
 from hiero_lib.search.update import index_folder
 from hiero_lib.viz.bars import TimelineRow
+from hiero_lib.viz.rows import truth_beside
 
 _ANSWERS = 12
 _SHORT = 24  # characters of a uid that is a name
@@ -145,12 +146,13 @@ class Shown:
 
     def _show_scene(self) -> None:
         beside = (self._beside, self._hierarchy_beside(self._beside, self.video_uid)) if self._beside else None
+        truth = self._truth(self.video_uid)
         shown = scene(
             self.hierarchy,
             name=self.video_uid,
             title=self.title,
             narrations=self.collection.narrations(self.video_uid),
-            truth=self._truth(self.video_uid),
+            truth=None if truth is None else truth_beside(truth, self._video.base),  # corrections leave its colours
             beside=beside,
         )
         self._set(scene=shown, counts=counts_value(self._video), edits=edits_value(self._video))
@@ -184,8 +186,9 @@ class Shown:
         choice = {name: details[name] for name in ("level", "start_s", "end_s")} | {"label": found.span.label}
         self._set(level=level, choice=choice, details=details)
 
-    def _after_a_change(self) -> None:
-        choice = self.state["choice"]
+    def _after_a_change(self, back: dict[str, Any] | None = None) -> None:
+        """Show what has changed, and choose the same moment again; ``back``: what was chosen before."""
+        choice = back or self.state["choice"]
         self._show_scene()
         if choice is not None:
             self._frame(choice["level"], (choice["start_s"] + choice["end_s"]) / 2)

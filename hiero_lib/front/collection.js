@@ -11,11 +11,13 @@ const numbersOf = (text, kind) => {
   return new kind(bytes.buffer); // browsers run on little-endian machines
 };
 
-class Collection {
+class Collection extends MapKeys {
   constructor(app) {
-    this.app = app;
-    this.canvas = make("canvas", { role: "img" });
-    this.plot = make("div", { className: "hx-map" }, this.canvas);
+    super();
+    [this.app, this.at] = [app, -1];
+    this.canvas = make("canvas", { "aria-hidden": "true" });
+    this.plot = make("div", { className: "hx-map", tabIndex: 0, role: "application", "aria-roledescription": "map" }, this.canvas);
+    this.told = make("div", { className: "hx-spoken", "aria-live": "polite" });
     this.by = make("select", { className: "hx-input", "aria-label": "colours of the collection" });
     this.by.addEventListener("change", () => this.group(Number(this.by.value)));
     const button = (text, title, action) => make("button", { type: "button", className: "hx-button", title, onclick: action }, text);
@@ -32,6 +34,7 @@ class Collection {
       ),
       this.about,
       this.plot,
+      this.told,
       this.legend,
     );
     new ResizeObserver(() => this.draw()).observe(this.plot);
@@ -92,7 +95,7 @@ class Collection {
       return;
     }
     this.asked = undefined;
-    this.about.textContent = `${value.note}. Click on a point to open its span; framed points are of the video that is shown.`;
+    this.about.textContent = `${value.note}. Click on a point to open its span, or go there with arrows and Enter; framed points are of the video that is shown.`;
     if (this.value === value) {
       this.draw();
       return;
@@ -100,7 +103,8 @@ class Collection {
     this.value = value;
     this.places = numbersOf(value.places, Uint16Array);
     this.makeGrid();
-    this.canvas.setAttribute("aria-label", `map of ${value.note}`);
+    this.at = this.over = -1;
+    this.plot.setAttribute("aria-label", `map of ${value.note}. Arrows go from point to point, Enter opens the span`);
     const before = this.by.selectedIndex;
     this.by.replaceChildren(...value.groupings.map((one, number) => make("option", { value: number }, one.name)));
     this.group(Math.max(0, Math.min(before, value.groupings.length - 1)));
@@ -189,10 +193,12 @@ class Collection {
       pen.fillStyle = this.colors[this.groups[n]];
       point(n, 0);
     }
+    if (this.at >= 0) this.drawAt(pen, this.at, size);
     this.node.dataset.drawn = String(Number(this.node.dataset.drawn || 0) + 1);
   }
 
   listen() {
+    this.listenToKeys();
     let down = null;
     const at = (event) => {
       const box = this.plot.getBoundingClientRect();
@@ -255,9 +261,10 @@ class Collection {
 
   showPoint() {
     const point = this.app.get("point");
-    if (!point || point.number !== this.over || this.node.hidden) return;
+    if (!point || point.number !== this.over || point.level !== this.value.level || this.node.hidden) return;
     const frame = point.picture ? make("img", { className: "hx-point-frame", src: point.picture, alt: "" }) : null;
-    const text = make("div", {}, make("b", {}, point.title), make("div", { className: "hx-muted" }, `${point.name}, ${between(point.start_s, point.end_s)}`));
+    const text = make("div", {}, make("b", {}, point.title), " ", make("div", { className: "hx-muted" }, `${point.name}, ${between(point.start_s, point.end_s)}`));
+    if (this.at === point.number) this.told.textContent = `${text.textContent}. Enter opens it`;
     this.app.showTip(frame ? [frame, text] : [text], this.event);
   }
 }

@@ -150,9 +150,17 @@ class Tracks extends Pointing {
       pen.restore();
     }
     this.drawChosen(pen);
+    this.dimNames();
     this.movePlayhead();
     this.placeCursors();
     if (this.onDrawn) this.onDrawn();
+  }
+
+  /** Of rows with nothing in sight. */
+  dimNames() {
+    this.rows.forEach((row, n) => {
+      if (row.pointsAway) this.names.children[n].classList.toggle("hx-away", this.away(row).some(Boolean));
+    });
   }
 
   movePlayhead() {

@@ -23,6 +23,7 @@ class Working extends Choosing {
   }
 
   do(name, given = {}) {
+    this.askChosen();
     const id = ++this.sent;
     try {
       this.model.send({ do: name, id, ...given });

@@ -89,6 +89,31 @@ def test_ranks_stand_above_their_rows_and_apart(opened: Opened, browser: Browser
         page.context.close()
 
 
+def test_lanes_keep_their_places_and_say_where_their_spans_are(opened: Opened, browser: Browser) -> None:
+    with served(opened.session(None, num_threads=[6, 3, 2])) as server:
+        page, complaints = open_page(browser, server.address, viewport={"width": 1280, "height": 1200})
+        page.get_by_label("level 0", exact=True).check()
+        places = "app.lanes.rows.map((row) => [row.id, row.top])"
+        before = app(page, places)
+        assert app(page, "app.lanes.rows.every((row) => app.lanes.away(row).every((one) => !one))")
+        app(page, "app.view.show(10, 13)")
+        assert app(page, places) == before
+        away = "app.lanes.rows.map((row) => app.lanes.away(row).map((one) => one && one[0]))"
+        seen = "app.lanes.rows.map((row) => row.spans.some(([start, end]) => end > 10 && start < 13))"
+        expected = "app.lanes.rows.map((row) => [row.spans.filter((span) => span[1] <= 10).pop(),"
+        expected += " row.spans.find((span) => span[0] > 13)].map((one) => one ? one[0] : null))"
+        for found, sight, spans in zip(app(page, away), app(page, seen), app(page, expected)):
+            assert found == ([None, None] if sight else spans)
+        lane, start = next((n, found[0]) for n, found in enumerate(app(page, away)) if found[0] is not None)
+        eventually(page, f"app.lanes.names.children[{lane}].classList.contains('hx-away')")
+        top = app(page, f"app.lanes.rows[{lane}].top")
+        page.locator("[aria-label='threads of the level'] .hx-plot").click(position={"x": 20, "y": top + 8})
+        eventually(page, f"app.chosenSpan() && Math.abs(app.chosenSpan().start_s - {start}) < 1e-3")
+        assert app(page, "app.view.range[0]") <= start
+        assert complaints == []
+        page.context.close()
+
+
 def test_what_is_at_work_is_said_and_nothing_looks_dead(
     opened: Opened, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

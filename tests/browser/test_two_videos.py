@@ -182,6 +182,29 @@ def test_a_point_of_the_collection_says_what_it_is_and_opens_its_span(
         page.get_by_label("colours of the collection").select_option("video")
         eventually(page, f"app.collection.node.dataset.drawn !== '{drawn}'")
         assert page.locator(".hx-groups li").count() == 9
+        page.locator(".hx-map").focus()  # and by keyboard
+        page.keyboard.press("ArrowRight")
+        assert app(page, "app.collection.at") == app(page, "app.get('mine')")[0]
+        for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp") * 2:
+            x, y = app(page, "[0, 1].map((axis) => app.collection.places[2 * app.collection.at + axis])")
+            before = app(page, "app.collection.at")
+            page.keyboard.press(key)
+            if app(page, "app.collection.at") != before:
+                to_x, to_y = app(page, "[0, 1].map((axis) => app.collection.places[2 * app.collection.at + axis])")
+                ahead = {"Right": to_x - x, "Left": x - to_x, "Up": to_y - y, "Down": y - to_y}[key[5:]]
+                assert ahead > 0 or (to_x, to_y) == (x, y)
+        for key in ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"):
+            for _ in range(app(page, "app.collection.value.count")):
+                page.keyboard.press(key)  # it ends at the edge
+        at = app(page, "app.collection.at")
+        eventually(page, f"app.get('point').number === {at} && !app.tip.hidden")
+        told = app(page, "app.get('point')")
+        assert told["name"] in page.locator("[aria-label='the collection'] [aria-live]").inner_text()
+        page.keyboard.press("Enter")
+        eventually(page, f"app.get('scene').uid === '{told['uid']}' && app.chosenSpan()")
+        assert app(page, "app.chosenSpan().start_s") == pytest.approx(told["start_s"], abs=1e-3)
+        page.locator(".hx-title").click()
+        assert app(page, "app.collection.at") == -1
         page.get_by_label("level 2", exact=True).check()
         eventually(page, "app.collection.value.level === 2", 60)
         assert grave(page) == []
