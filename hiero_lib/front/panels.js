@@ -43,7 +43,7 @@ class Picker {
 
   show() {
     if (!this.opened) {
-      this.input.value = this.shown();
+      this.input.value = this.input.title = this.shown();
       return;
     }
     const { matches, total } = this.app.get("videos");
