@@ -125,6 +125,8 @@ class App extends Working {
     this.working = make("span", { className: "hx-row hx-working" }, this.undo, this.redo, this.exported);
     this.dividing = make("label", { className: "hx-row" }, "threads ", this.count, this.auto);
     this.tools = make("div", { className: "hx-tools" }, this.levels, this.dividing, this.zoom, this.shown, this.beside, this.aligned.picker.node);
+    const below = [this.figures.tabs, this.lanes.node, this.more, this.collection.node, this.figures.plot];
+    this.left = make("div", { className: "hx-left" }, this.tools, this.overview.node, this.timeline.node, this.aligned.node, ...below);
     this.root.append(
       this.title,
       make("div", { className: "hx-bar" }, this.picker.node, this.search, this.stored, this.working, this.help),
@@ -134,7 +136,7 @@ class App extends Working {
       make(
         "div",
         { className: "hx-main" },
-        make("div", { className: "hx-left" }, this.tools, this.overview.node, this.timeline.node, this.aligned.node, this.figures.tabs, this.lanes.node, this.more, this.collection.node, this.figures.plot),
+        this.left,
         make("div", { className: "hx-side" }, this.stage, this.previewed, this.about, this.edited),
       ),
       this.tip,

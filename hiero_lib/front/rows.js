@@ -76,6 +76,7 @@ class Rows extends Keyed {
   }
 
   showLanes() {
+    this.left.classList.toggle("hx-pictured", Boolean(this.pictures)); // names have less room then
     const scene = this.get("scene");
     const level = this.get("level");
     const of = scene.levels.find((one) => one.level === level);

@@ -71,6 +71,7 @@ class Working extends Choosing {
     this.works = this.works.filter((work) => work.id > this.heard);
     if (this.works.length) return;
     this.rest();
+    for (const picker of [this.picker, this.aligned.picker]) picker.answered();
     if (this.status.textContent.startsWith("No answer")) this.say("");
   }
 }

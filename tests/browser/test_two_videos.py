@@ -38,6 +38,10 @@ def browser() -> Iterator[Browser]:
 
 def align_with(page: Page, uid: str) -> None:
     picker = page.get_by_role("combobox", name="align with")
+    picker.click()
+    page.locator(".hx-option:visible").first.wait_for()
+    shown = app(page, "app.get('scene').uid")
+    assert shown not in page.locator(".hx-option:visible .hx-option-name").all_inner_texts()
     picker.fill(uid)
     eventually(page, "app.get('videos').total === 1")
     picker.press("Enter")
