@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.config import HierarchyConfig
@@ -28,6 +29,7 @@ class OpenVideo:
         base: as the model divides it; hierarchy: with the corrections.
         done, undone: operations that are made, and those that were taken back last, the latest at the end.
         file: where corrections are kept; None: nowhere.
+        chosen: what was chosen when each of the latest operations was made; those of another day are not known.
         refused: why corrections that lie there are not used; then none can be made.
     """
 
@@ -38,6 +40,7 @@ class OpenVideo:
     file: Path | None
     done: list[Operation] = field(default_factory=list)
     undone: list[Operation] = field(default_factory=list)
+    chosen: list[dict[str, Any] | None] = field(default_factory=list)
     refused: str = ""
 
     def edit(self, operation: Operation) -> None:

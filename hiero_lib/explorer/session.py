@@ -81,7 +81,7 @@ class Session(Shown):
         given = {name: value for name, value in message.items() if name not in ("do", "id")}
         operation = operation_of(given, field="edit")
         self._video.edit(operation)
-        self._remember_choice()
+        self._video.chosen.append(self.state["choice"])
         self._after_a_change()
         self._note(f"{in_words(operation)}{'' if self._video.file is None else '; kept'}")
 
@@ -89,23 +89,20 @@ class Session(Shown):
         """Divide what no correction speaks of anew, at one level."""
         level = level_of(self.hierarchy, int(message["level"])).level
         operation = self._video.follow(level, self.collection.profile.hierarchy)
-        self._remember_choice()
+        self._video.chosen.append(self.state["choice"])
         self._after_a_change()
         self._note(f"{in_words(operation)}{'' if self._video.file is None else '; kept'}")
-
-    def _remember_choice(self) -> None:
-        """What was chosen when the last correction was made, for when it is undone: spans may be others by then."""
-        if self.state["choice"] is not None:
-            self._chosen_before[len(self._video.done) - 1] = self.state["choice"]
 
     def _undo(self, message: Mapping[str, Any]) -> None:
         before = list(self._video.done)
         self._video.undo()
-        self._after_a_change(self._chosen_before.get(len(self._video.done)))
+        self._after_a_change(self._video.chosen.pop() if self._video.chosen else None)
         self._note(f"undone: {in_words(before[-1])}" if before else "nothing to undo")
 
     def _redo(self, message: Mapping[str, Any]) -> None:
+        before, choice = len(self._video.done), self.state["choice"]
         self._video.redo()
+        self._video.chosen += [choice] * (len(self._video.done) - before)
         self._after_a_change()
         self._note(f"again: {in_words(self._video.done[-1])}" if self._video.done else "nothing to do again")
 

@@ -39,6 +39,7 @@ from hiero_lib.methods.method import Method
 from hiero_lib.search.index import Answer, SearchIndex
 from hiero_lib.search.update import index_folder
 from hiero_lib.viz.bars import TimelineRow
+from hiero_lib.viz.rows import truth_beside
 
 _ANSWERS = 12
 _NAMES = 3  # of threads, in the menu of videos
@@ -82,7 +83,6 @@ class Shown:
         self._truth, self._besides = truth, besides or {}
         self._texts: dict[str, torch.Tensor] = {}
         self._beside = self._second = ""
-        self._chosen_before: dict[int, dict[str, Any]] = {}  # by the number of corrections there were then
         self._answers: tuple[Answer, ...] = ()
         self._ahead = Ahead()
         self._second_video = Second(self._spans_of, self._name_of)
@@ -138,7 +138,6 @@ class Shown:
             self._second = self.video_uid
         self._video = opened
         self._ahead.keep(self._makers())
-        self._chosen_before = {}
         self._set(choice=None, details=None, range=None, pictures=None, mine=self._map.points_of(uid))
         self._show_media()
         self._show_scene()
@@ -156,12 +155,13 @@ class Shown:
 
     def _show_scene(self) -> None:
         beside = (self._beside, self._hierarchy_beside(self._beside)) if self._beside else None
+        truth = self._truth(self.video_uid)
         shown = scene(
             self.hierarchy,
             name=self.video_uid,
             title=self.title,
             narrations=self.collection.narrations(self.video_uid),
-            truth=self._truth(self.video_uid),
+            truth=None if truth is None else truth_beside(truth, self._video.base),  # corrections leave its colours
             beside=beside,
         )
         self._set(scene=shown, counts=counts_value(self._video), edits=edits_value(self._video))
@@ -211,9 +211,9 @@ class Shown:
         choice = {name: details[name] for name in ("level", "start_s", "end_s")} | {"label": found.span.label}
         self._set(level=level, choice=choice, details=details)
 
-    def _after_a_change(self, choice: dict[str, Any] | None = None) -> None:
-        """Follow it; ``choice`` is framed, or what was."""
-        choice = choice or self.state["choice"]
+    def _after_a_change(self, back: dict[str, Any] | None = None) -> None:
+        """Show what has changed, and choose the same moment again; ``back``: what was chosen before."""
+        choice = back or self.state["choice"]
         self._show_scene()
         if choice is not None:
             self._frame(choice["level"], (choice["start_s"] + choice["end_s"]) / 2)

@@ -7,9 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from hiero_lib.base.errors import DataError
+from hiero_lib.benchmarks.thread_recovery.files import read_truths
 from hiero_lib.data.media import Media, find_media
 from hiero_lib.data.paths import DataPaths
 from hiero_lib.explorer.opened import OpenVideo, open_video
+from hiero_lib.front.collection import MOST_TRUTHS
 from hiero_lib.hierarchy.collection import (
     Collection,
     Phrases,
@@ -90,23 +93,41 @@ class Videos:
         return find_media(DataPaths.at(profile.data_root), uid, features=profile.features.folder)
 
     def listed(self, words: str) -> dict[str, Any]:
-        """Those whose uids hold all words, for the menu: the first few, what goes on in them, how long they are."""
+        """Those whose uid and scenario hold all words, for the menu: the first few with what is known, and how many.
+
+        What goes on in a video its index tells, the scenario the sample's truth alone.
+        """
         wanted = words.lower().split()
-        found = [uid for uid in self.uids if all(word in uid.lower() for word in wanted)]
+        scenarios = self._scenarios
+        found = [
+            uid for uid in self.uids if all(word in f"{uid} {scenarios.get(uid, '')}".lower() for word in wanted)
+        ]
         stride_s = self._collection.profile.features.stride_s
         matches = []
         for uid in found[:_LISTED]:
             told = len(self._collection.narrations(uid))
             file = self._file(uid)
             about = [
+                scenarios.get(uid, ""),
                 clock(self._collection.store.num_segments(uid) * stride_s),
-                f"{told} narrations" if told else "",
+                f"{told or 'no'} narration{'' if told == 1 else 's'}",
                 "corrected" if file is not None and file.exists() else "",
             ]
             name = uid if len(uid) <= LONG_NAME else self.short[uid]
             what = ", ".join(self._names_of(uid))
             matches.append({"uid": uid, "name": name, "what": what, "about": ", ".join(filter(None, about))})
         return {"matches": matches, "total": len(found)}
+
+    @cached_property
+    def _scenarios(self) -> dict[str, str]:
+        """Of the videos whose truth is known; of none where that cannot be read, which is told where it is drawn."""
+        folder = DataPaths.at(self._collection.profile.data_root).truth
+        if not folder.is_dir() or len(self.uids) > MOST_TRUTHS:
+            return {}
+        try:
+            return {truth.video_uid: truth.scenario for truth in read_truths(folder)}
+        except (DataError, OSError):
+            return {}
 
     def _file(self, uid: str) -> Path | None:
         return None if self._run_folder is None else corrections_file(self._run_folder, self._method.name, uid)

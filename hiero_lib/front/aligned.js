@@ -9,7 +9,7 @@ class Aligned {
     this.view = new View(0, 1);
     this.view.seek = () => {}; // the playhead is the first video's
     const shown = () => (this.value() ? this.value().name : "");
-    this.picker = new Picker(app, { label: "align with", placeholder: "align with…", shown, act: (uid) => app.do("align", { uid }) });
+    this.picker = new Picker(app, { label: "align with", placeholder: "align with…", shown, but: () => (app.get("scene") || {}).uid, act: (uid) => app.do("align", { uid }) });
     this.picker.node.classList.add("hx-picker-second");
     const hover = (row, number, time, event) => this.hover(row, number, time, event);
     const on = (choose) => ({ choose, hover, border: () => {} });

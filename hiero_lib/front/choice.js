@@ -12,7 +12,16 @@ class Choosing extends Rows {
     this.seekVideo(this.view.playhead);
     this.showRows();
     clearTimeout(this.asking);
-    this.asking = setTimeout(() => this.do("choose", choice), 120); // held arrows ask once
+    this.asked = choice;
+    this.asking = setTimeout(() => this.askChosen(), 120); // held arrows ask once
+  }
+
+  /** Before anything else is done, it is known what is chosen. */
+  askChosen() {
+    clearTimeout(this.asking);
+    const choice = this.asked;
+    this.asked = null;
+    if (choice) this.do("choose", choice);
   }
 
   isChosen(span) {

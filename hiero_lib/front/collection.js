@@ -11,13 +11,13 @@ const numbersOf = (text, kind) => {
   return new kind(bytes.buffer); // browsers run on little-endian machines
 };
 
-class Collection {
+class Collection extends MapKeys {
   constructor(app) {
-    this.app = app;
-    this.canvas = make("canvas", { role: "img" });
-    this.told = make("span", { className: "hx-spoken", "aria-live": "polite" });
-    this.plot = make("div", { className: "hx-map", role: "application", "aria-label": "points of the collection: arrows go to the next one, Enter opens it" }, this.canvas, this.told);
-    this.plot.tabIndex = 0;
+    super();
+    [this.app, this.at] = [app, -1];
+    this.canvas = make("canvas", { "aria-hidden": "true" });
+    this.plot = make("div", { className: "hx-map", tabIndex: 0, role: "application", "aria-roledescription": "map" }, this.canvas);
+    this.told = make("div", { className: "hx-spoken", "aria-live": "polite" });
     this.by = make("select", { className: "hx-input", "aria-label": "colours of the collection" });
     this.by.addEventListener("change", () => this.group(Number(this.by.value)));
     const button = (text, title, action) => make("button", { type: "button", className: "hx-button", title, onclick: action }, text);
@@ -34,6 +34,7 @@ class Collection {
       ),
       this.about,
       this.plot,
+      this.told,
       this.legend,
     );
     new ResizeObserver(() => this.draw()).observe(this.plot);
@@ -94,16 +95,16 @@ class Collection {
       return;
     }
     this.asked = undefined;
-    this.about.textContent = `${value.note}. Click on a point to open its span; framed points are of the video that is shown.`;
+    this.about.textContent = `${value.note}. Click on a point to open its span, or go there with arrows and Enter; framed points are of the video that is shown.`;
     if (this.value === value) {
       this.draw();
       return;
     }
     this.value = value;
-    this.at = -1;
     this.places = numbersOf(value.places, Uint16Array);
     this.makeGrid();
-    this.canvas.setAttribute("aria-label", `map of ${value.note}`);
+    this.at = this.over = -1;
+    this.plot.setAttribute("aria-label", `map of ${value.note}. Arrows go from point to point, Enter opens the span`);
     const before = this.by.selectedIndex;
     this.by.replaceChildren(...value.groupings.map((one, number) => make("option", { value: number }, one.name)));
     this.group(Math.max(0, Math.min(before, value.groupings.length - 1)));
@@ -192,60 +193,12 @@ class Collection {
       pen.fillStyle = this.colors[this.groups[n]];
       point(n, 0);
     }
-    if (this.at >= 0) {
-      const [x, y] = this.pixelOf(this.at);
-      pen.strokeStyle = getComputedStyle(this.node).getPropertyValue("--hx-accent").trim();
-      pen.lineWidth = 2.5;
-      pen.strokeRect(x - half - 4, y - half - 4, size + 8, size + 8);
-    }
+    if (this.at >= 0) this.drawAt(pen, this.at, size);
     this.node.dataset.drawn = String(Number(this.node.dataset.drawn || 0) + 1);
   }
 
-  pixelOf(number) {
-    return this.pixel(this.places[2 * number] / 65535, this.places[2 * number + 1] / 65535);
-  }
-
-  key(event) {
-    const step = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    const known = step || ["Enter", "+", "-", "0"].includes(event.key);
-    if (!known || !this.value || !this.value.count || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    event.stopPropagation(); // the same keys are the timeline's elsewhere
-    if (event.key === "Enter" && this.at >= 0) this.app.do("open point", { number: this.at });
-    else if (event.key === "0") this.reset();
-    else if (event.key === "+" || event.key === "-") this.zoom(event.key === "+" ? 1.6 : 1 / 1.6, this.at >= 0 ? this.pixelOf(this.at) : undefined);
-    else if (step) this.goTo(this.nextIn(step));
-  }
-
-  /** The nearest point that lies rather this way than to a side; at first one of the video that is shown. */
-  nextIn([right, down]) {
-    const [mine = 0] = this.app.get("mine") || [];
-    if (this.at < 0) return mine;
-    const [x, y] = this.pixelOf(this.at);
-    let [best, least] = [this.at, Infinity];
-    for (let n = 0; n < this.value.count; n++) {
-      const [px, py] = this.pixelOf(n);
-      const [ahead, aside] = [(px - x) * right + (py - y) * down, Math.abs((px - x) * down) + Math.abs((py - y) * right)];
-      if (ahead > 0.5 && aside <= ahead && ahead + 2 * aside < least) [best, least] = [n, ahead + 2 * aside];
-    }
-    return best;
-  }
-
-  goTo(number) {
-    this.at = this.over = number;
-    let [x, y] = this.pixelOf(number);
-    if (x < 8 || y < 8 || x > this.width - 8 || y > MAP_HEIGHT - 8) {
-      this.middle = [this.places[2 * number] / 65535, this.places[2 * number + 1] / 65535];
-      [x, y] = this.pixelOf(number);
-    }
-    const box = this.plot.getBoundingClientRect();
-    this.event = { clientX: box.left + x, clientY: box.top + y };
-    this.app.do("point", { number });
-    this.draw();
-  }
-
   listen() {
-    this.plot.addEventListener("keydown", (event) => this.key(event));
+    this.listenToKeys();
     let down = null;
     const at = (event) => {
       const box = this.plot.getBoundingClientRect();
@@ -308,10 +261,10 @@ class Collection {
 
   showPoint() {
     const point = this.app.get("point");
-    if (!point || point.number !== this.over || this.node.hidden) return;
+    if (!point || point.number !== this.over || point.level !== this.value.level || this.node.hidden) return;
     const frame = point.picture ? make("img", { className: "hx-point-frame", src: point.picture, alt: "" }) : null;
-    const text = make("div", {}, make("b", {}, point.title), make("div", { className: "hx-muted" }, `${point.name}, ${between(point.start_s, point.end_s)}`));
+    const text = make("div", {}, make("b", {}, point.title), " ", make("div", { className: "hx-muted" }, `${point.name}, ${between(point.start_s, point.end_s)}`));
+    if (this.at === point.number) this.told.textContent = `${text.textContent}. Enter opens it`;
     this.app.showTip(frame ? [frame, text] : [text], this.event);
-    if (point.number === this.at) this.told.textContent = `${point.title}, ${point.name}, ${between(point.start_s, point.end_s)}`;
   }
 }

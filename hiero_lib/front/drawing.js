@@ -52,11 +52,32 @@ class Drawing {
       if (wrong) this.hatch(pen, left, row.top, width, row.height, "rgba(0,0,0,.6)", 5);
       if (width > 16) this.write(pen, row, label, n, left, width);
     }
+    if (row.pointsAway) this.drawAway(pen, row);
     const border = this.moving && this.moving.row.id === row.id ? this.moving : null;
     if (border) {
       pen.fillStyle = this.colors.text;
       pen.fillRect(this.x(border.at) - 1.5, row.top - 2, 3, row.height + 4);
     }
+  }
+
+  /** Rows keep their places when one zooms; where one has nothing in sight, it says where its nearest spans are. */
+  drawAway(pen, row) {
+    const [before, after] = this.away(row);
+    pen.font = `11px ${this.font}`;
+    pen.fillStyle = this.colors.muted;
+    const y = row.top + row.height / 2 + 0.5;
+    if (before) pen.fillText(`← ${clock(before[0])}`, 6, y);
+    const text = after ? `${clock(after[0])} →` : "";
+    pen.fillText(text, this.width - pen.measureText(text).width - 6, y);
+  }
+
+  /** The spans of a row before and after what is shown; neither where it has one in sight. */
+  away(row) {
+    const [from, to] = this.view.range;
+    const last = rowAt(row.spans, to);
+    const before = last >= 0 && row.spans[last][1] <= from ? row.spans[last] : null;
+    if (last >= 0 && !before) return [null, null];
+    return [before, row.spans[last + 1] || null];
   }
 
   write(pen, row, label, number, left, width) {

@@ -125,19 +125,20 @@ class App extends Working {
     this.working = make("span", { className: "hx-row hx-working" }, this.undo, this.redo, this.exported);
     this.dividing = make("label", { className: "hx-row" }, "threads ", this.count, this.auto);
     this.tools = make("div", { className: "hx-tools" }, this.levels, this.dividing, this.zoom, this.shown, this.beside, this.aligned.picker.node);
+    this.main = make(
+      "div",
+      { className: "hx-main" },
+      make("div", { className: "hx-time" }, this.tools, this.overview.node, this.timeline.node, this.aligned.node),
+      make("div", { className: "hx-side" }, this.stage, this.previewed, this.about, this.edited), // below that where it is narrow
+      make("div", { className: "hx-below" }, this.figures.tabs, this.lanes.node, this.more, this.collection.node, this.figures.plot),
+    );
     this.root.append(
       this.title,
       make("div", { className: "hx-bar" }, this.picker.node, this.search, this.stored, this.working, this.help),
       make("div", { className: "hx-line" }, this.status, this.pages, this.work),
       this.spoken,
       this.found,
-      make(
-        "div",
-        { className: "hx-main" },
-        make("div", { className: "hx-time" }, this.tools, this.overview.node, this.timeline.node, this.aligned.node),
-        make("div", { className: "hx-side" }, this.stage, this.previewed, this.about, this.edited), // below that where it is narrow
-        make("div", { className: "hx-below" }, this.figures.tabs, this.lanes.node, this.more, this.collection.node, this.figures.plot),
-      ),
+      this.main,
       this.tip,
     );
     this.timeline.onDrawn = () => {

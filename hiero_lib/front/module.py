@@ -19,6 +19,7 @@ PARTS = (
     "overview.js",
     "panels.js",
     "aligned.js",
+    "map_keys.js",
     "collection.js",
     "written.js",
     "corrections.js",

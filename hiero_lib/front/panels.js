@@ -3,11 +3,11 @@
 
 /**
  * A menu with a filter: the kernel sends the first matches, so that 8,000 videos are as quick as three.
- * shown(): what stands in it while it is closed; act(uid): a video is chosen.
+ * shown(): what stands in it while it is closed; act(uid): a video is chosen; but(): uid of one that cannot be.
  */
 class Picker {
-  constructor(app, { label, placeholder = "", shown, act }) {
-    Object.assign(this, { app, shown, act });
+  constructor(app, { label, placeholder = "", shown, act, but = () => null }) {
+    Object.assign(this, { app, shown, act, but, at: -1 });
     this.input = make("input", {
       ...{ type: "text", className: "hx-picker-input", role: "combobox", autocomplete: "off", spellcheck: false },
       ...{ "aria-label": label, placeholder, "aria-expanded": "false", "aria-autocomplete": "list" },
@@ -28,9 +28,20 @@ class Picker {
     this.input.addEventListener("blur", () => setTimeout(() => this.close(), 150));
   }
 
+  listed() {
+    const { matches, total } = this.app.get("videos");
+    const found = matches.filter(({ uid }) => uid !== this.but());
+    return { matches: found, total: total - matches.length + found.length };
+  }
+
   ask(filter) {
     this.opened = true;
     this.app.do("videos", { filter });
+  }
+
+  /** Where the answer is what was there before, nothing has changed: it is shown all the same. */
+  answered() {
+    if (this.opened && this.list.hidden) this.show();
   }
 
   close() {
@@ -43,10 +54,10 @@ class Picker {
 
   show() {
     if (!this.opened) {
-      this.input.value = this.shown();
+      this.input.value = this.input.title = this.shown();
       return;
     }
-    const { matches, total } = this.app.get("videos");
+    const { matches, total } = this.listed();
     this.at = -1;
     this.list.replaceChildren(
       ...matches.map((video, number) => {
@@ -70,7 +81,7 @@ class Picker {
   }
 
   key(event) {
-    const { matches } = this.app.get("videos");
+    const { matches } = this.listed();
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       this.at = Math.min(Math.max(this.at + (event.key === "ArrowDown" ? 1 : -1), 0), matches.length - 1);

@@ -1,5 +1,7 @@
 // What the pointer does on tracks: choose, pan, brush a range, move a border, zoom. `Tracks` extends it.
 
+const AWAY = 70; // pixels at either end, in which a row says where its nearest span is
+
 class Pointing extends Drawing {
   rowUnder(y) {
     return this.rows.find((row) => y >= row.top && y < row.top + row.height) || null;
@@ -10,6 +12,13 @@ class Pointing extends Drawing {
     if (!row || row.kind !== "spans" || !row.movable) return -1;
     const near = rowAt(row.spans, this.time(x + 4));
     return near > 0 && Math.abs(this.x(row.spans[near][0]) - x) <= 4 ? near : -1;
+  }
+
+  /** The span out of sight to which a row points there; null: none. */
+  awayUnder(row, x) {
+    if (!row || !row.pointsAway) return null;
+    const [before, after] = this.away(row);
+    return x < AWAY ? before : x > this.width - AWAY ? after : null;
   }
 
   listen() {
@@ -64,7 +73,9 @@ class Pointing extends Drawing {
       } else if (!was.far && event.type === "pointerup") {
         const time = this.time(was.x);
         const number = was.row && was.row.kind === "spans" ? spanAt(was.row.spans, time) : -1;
-        if (number >= 0 && was.row.level !== undefined && !was.row.beside) this.on.choose(was.row, number, time);
+        const away = this.awayUnder(was.row, was.x);
+        if (away) this.on.choose(was.row, was.row.spans.indexOf(away));
+        else if (number >= 0 && was.row.level !== undefined && !was.row.beside) this.on.choose(was.row, number, time);
         else this.view.seek(time);
       }
     };
@@ -104,7 +115,7 @@ class Pointing extends Drawing {
 
   hover(x, y, event) {
     const row = this.rowUnder(y);
-    this.plot.style.cursor = this.borderUnder(row, x) >= 0 ? "ew-resize" : "default";
+    this.plot.style.cursor = this.borderUnder(row, x) >= 0 ? "ew-resize" : this.awayUnder(row, x) ? "pointer" : "default";
     if (!row) return this.on.hover(null);
     const time = this.time(x);
     const number = row.kind === "spans" ? spanAt(row.spans, time) : -1;

@@ -76,6 +76,7 @@ class Rows extends Keyed {
   }
 
   showLanes() {
+    this.main.classList.toggle("hx-pictured", Boolean(this.pictures)); // names have less room then
     const scene = this.get("scene");
     const level = this.get("level");
     const of = scene.levels.find((one) => one.level === level);
@@ -90,7 +91,7 @@ class Rows extends Keyed {
         ...row,
         ...{ id: `lane-${label}`, name: this.threadName(label), note: clock(seconds.get(label)), label, movable: false },
         ...{ height: this.pictures ? 36 : 24, swatch: this.thread(label).color, text: () => ["", ""] },
-        picture: (span[0] + span[1]) / 2,
+        ...{ picture: (span[0] + span[1]) / 2, pointsAway: true },
       };
     });
     this.lanes.set(lanes);

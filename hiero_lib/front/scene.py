@@ -15,7 +15,7 @@ from hiero_lib.data.narrations import NO_NARRATIONS, Narrations
 from hiero_lib.hierarchy.spans import Span, match_labels, relabelled
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 from hiero_lib.viz.bars import TimelineRow
-from hiero_lib.viz.palette import THREAD_COLORS, text_color_on, thread_color
+from hiero_lib.viz.palette import text_color_on, thread_color
 from hiero_lib.viz.query import query_curve
 
 _POINTS = 800  # of a curve
@@ -36,7 +36,7 @@ def scene(
         hierarchy: the video.
         name: of the video, for people; title: stands above all.
         narrations: of the video.
-        truth: a row of spans with names of its own, which keeps its own colours at every level.
+        truth: a row of spans with names of its own, in the colours of its labels: `hiero_lib.viz.rows.truth_beside`.
         beside: another method's or run's name, and its hierarchy of the same video.
     """
     levels = hierarchy.levels[::-1]
@@ -79,15 +79,11 @@ def _colors(color: str) -> dict[str, str]:
 
 
 def _truth(truth: TimelineRow) -> dict[str, Any]:
-    """The truth's colours are the palette's from its other end, so that few are met among the threads."""
     labels = sorted({span.label for span in truth.spans})
-    colors = {
-        label: thread_color(len(THREAD_COLORS) - 4 - label) if label >= 0 else thread_color(-1) for label in labels
-    }
     return {
         "name": truth.name,
         "spans": [[*_rounded(span), span.label] for span in sorted(truth.spans, key=lambda span: span.start_s)],
-        "labels": {str(label): {"name": truth.label_name(label), **_colors(colors[label])} for label in labels},
+        "labels": {str(label): {"name": truth.label_name(label), **_colors(thread_color(label))} for label in labels},
     }
 
 

@@ -150,13 +150,17 @@ class Tracks extends Pointing {
       pen.restore();
     }
     this.drawChosen(pen);
-    const [from, to] = this.view.range;
-    this.rows.forEach((row, n) => {
-      if (row.swatch) this.names.children[n].classList.toggle("hx-away", !row.spans.some((span) => span[1] > from && span[0] < to));
-    });
+    this.dimNames();
     this.movePlayhead();
     this.placeCursors();
     if (this.onDrawn) this.onDrawn();
+  }
+
+  /** Of rows with nothing in sight. */
+  dimNames() {
+    this.rows.forEach((row, n) => {
+      if (row.pointsAway) this.names.children[n].classList.toggle("hx-away", this.away(row).some(Boolean));
+    });
   }
 
   movePlayhead() {

@@ -23,6 +23,7 @@ class Working extends Choosing {
   }
 
   do(name, given = {}) {
+    this.askChosen();
     const id = ++this.sent;
     try {
       this.model.send({ do: name, id, ...given });
@@ -70,6 +71,7 @@ class Working extends Choosing {
     this.works = this.works.filter((work) => work.id > this.heard);
     if (this.works.length) return;
     this.rest();
+    for (const picker of [this.picker, this.aligned.picker]) picker.answered();
     if (this.status.textContent.startsWith("No answer")) this.say("");
   }
 }

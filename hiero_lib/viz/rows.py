@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hiero_lib.hierarchy.laid_out import LevelSpans
-from hiero_lib.hierarchy.spans import Span, match_labels, relabelled, spans_of
+from hiero_lib.hierarchy.spans import Span, match_labels, relabelled, shared_seconds, spans_of
 from hiero_lib.hierarchy.video import LevelThreads, VideoHierarchy
 from hiero_lib.viz.bars import TimelineRow
 
@@ -54,13 +55,21 @@ def network_rows(
     return rows
 
 
-def truth_beside(truth: TimelineRow, level: LevelThreads) -> TimelineRow:
-    """The truth with each of its threads in the number and colour of the thread of ``level`` that it matches.
+def truth_beside(truth: TimelineRow, hierarchy: VideoHierarchy) -> TimelineRow:
+    """The truth with each of its threads in the number and colour of the thread that it matches.
 
-    The video's own numbers stay as they are, whatever it is compared with; a true thread without a match takes a
-    number that the level does not use.
+    Matched is the level whose threads share the most seconds with the truth, one to one, so that a true thread has
+    one colour whatever level is looked at. The video's own numbers stay as they are, whatever it is compared with; a
+    true thread without a match takes a number that no level uses.
+
+    Args:
+        truth: row of the video; hierarchy: as it was divided.
     """
-    mapping = match_labels(truth.spans, level.spans)
+    matched = [_matched(truth, level) for level in hierarchy.levels[::-1]]
+    _, pairs = max(matched, key=lambda one: one[0])  # of equal ones the coarsest
+    unused = itertools.count(max((span.label for level in hierarchy.levels for span in level.spans), default=-1) + 1)
+    labels = sorted({span.label for span in truth.spans})
+    mapping = {label: label if label < 0 else pairs[label] if label in pairs else next(unused) for label in labels}
     names = {mapping[label]: name for label, name in truth.names.items() if label in mapping}
     return dataclasses.replace(truth, spans=relabelled(truth.spans, mapping), names=names)
 
@@ -82,3 +91,10 @@ def in_colors_of(truth: TimelineRow, rows: Sequence[TimelineRow]) -> list[Timeli
     """
     matched = [relabelled(row.spans, match_labels(row.spans, truth.spans)) for row in rows]
     return [dataclasses.replace(row, spans=spans, names=truth.names) for row, spans in zip(rows, matched)]
+def _matched(truth: TimelineRow, level: LevelThreads) -> tuple[float, dict[int, int]]:
+    """Seconds that true threads share with those that they match, and who matches whom."""
+    rows, columns, seconds = shared_seconds(truth.spans, level.spans)
+    number = {label: column for column, label in enumerate(columns)}
+    found = match_labels(truth.spans, level.spans)
+    pairs = {label: found[label] for label in rows if found[label] in number}
+    return sum(float(seconds[rows.index(one), number[other]]) for one, other in pairs.items()), pairs

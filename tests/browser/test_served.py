@@ -321,6 +321,18 @@ def test_the_menu_finds_a_video_and_says_how_long_it_is(opened: Opened, browser:
         assert "00:32" in page.get_by_role("option").first.inner_text()
         menu.press("Enter")
         eventually(page, "app.get('scene').uid === 'v7'")
+        for _ in range(3):  # however often it is opened, and closed
+            menu.click()
+            page.get_by_role("option").nth(8).wait_for()
+            page.keyboard.press("Escape")
+            page.get_by_role("option").first.wait_for(state="hidden")
+        page.reload()
+        page.locator(".hiero-explorer[data-drawn]").wait_for(timeout=60_000)
+        menu.click()
+        page.get_by_role("option").nth(8).wait_for()
+        menu.press("ArrowDown")
+        menu.press("Enter")
+        eventually(page, "app.get('scene').uid === 'v0'")
         assert complaints == []
         page.context.close()
 

@@ -11,8 +11,8 @@ import pytest
 
 from hiero_lib.explorer.session import Session
 from hiero_lib.sources.preview import make_preview
-from hiero_lib.viz.rows import level_of
-from tests.helpers.explored import Opened, do, told
+from hiero_lib.viz.rows import level_of, truth_beside
+from tests.helpers.explored import Opened, do, told, truth_of
 from tests.helpers.videos import write_video
 
 
@@ -80,18 +80,40 @@ def test_corrections_stay_and_keep_the_division(opened: Opened, tmp_path: Path) 
     assert len(again.state["edits"]["lines"]) == 1
 
 
-def test_after_an_undo_is_chosen_what_was(session: Session) -> None:
-    spans = session.state["scene"]["levels"][2]["spans"]
-    row = next(n for n in range(len(spans) - 2) if spans[n][2] != spans[n + 1][2] != spans[n + 2][2])
-    start, end, thread = spans[row][:3]
-    do(session, "choose", level=0, start_s=start, end_s=end)
-    chosen = session.state["choice"]
-    do(session, "edit", operation="assign", level=0, start_s=start, end_s=spans[row + 2][1], thread=thread)
-    assert session.state["choice"] != chosen  # a longer one, whose middle is another thread's
-    do(session, "edit", operation="rename", thread=thread, name="x")
+def test_undo_goes_back_to_what_was_chosen_before(opened: Opened, tmp_path: Path) -> None:
+    session = opened.session(tmp_path, num_threads=[6, 3, 2])
+    do(session, "edit", operation="rename", thread=0, name="another day")
+    session = opened.session(tmp_path, num_threads=[6, 3, 2])
+    for number in range(len(session.state["scene"]["levels"][2]["spans"])):
+        start, end, thread = session.state["scene"]["levels"][2]["spans"][number][:3]
+        do(session, "choose", level=0, start_s=start, end_s=end)
+        before, details = session.state["choice"], session.state["details"]
+        others = {span[2] for span in session.state["scene"]["levels"][2]["spans"]} - {thread}
+        do(session, "edit", operation="merge", level=0, thread=thread, into=min(others))
+        do(session, "undo")
+        assert (session.state["choice"], session.state["details"]) == (before, details)
+        do(session, "redo")
+        do(session, "redo")  # nothing to do again
+        do(session, "choose", level=1, start_s=20.0, end_s=21.0)
+        do(session, "undo")
+        assert (session.state["choice"], session.state["level"]) == (before, 0)
     do(session, "undo")
+    assert session.state["edits"]["lines"] == []
     do(session, "undo")
-    assert session.state["choice"] == chosen
+    assert session.state["choice"] == before
+
+
+def test_the_truth_keeps_its_colours_while_one_corrects(opened: Opened) -> None:
+    session = opened.session(None, num_threads=[6, 3, 2])
+    before = session.state["scene"]["truth"]
+    spans = session.state["scene"]["levels"][0]["spans"]
+    assert {span[2] for span in before["spans"]} & {span[2] for span in spans}
+    first, other = sorted({span[2] for span in spans})[:2]
+    do(session, "edit", operation="merge", level=2, thread=other, into=first)
+    assert told(session) == ""
+    assert session.state["scene"]["truth"] == before
+    expected = truth_beside(truth_of("v0"), opened.session(None, num_threads=[6, 3, 2]).hierarchy)
+    assert {int(label): one["name"] for label, one in before["labels"].items()} == expected.names
 
 
 def test_the_rest_follows_what_was_corrected_and_is_undone_as_one(opened: Opened, tmp_path: Path) -> None:

@@ -36,14 +36,13 @@ def test_levels_threads_and_narrations() -> None:
     assert value["truth"] is value["beside"] is None
 
 
-def test_the_truth_has_names_and_colours_of_its_own() -> None:
+def test_the_truth_has_names_of_its_own_in_the_colours_of_its_labels() -> None:
     truth = TimelineRow("truth", [Span(3.0, 9.0, 1), Span(0.0, 3.0, 0), Span(9.0, 10.0, -1)], {0: "cooking"})
     value = scene(VIDEO, name="v", title="t", truth=truth)["truth"]
     assert [span[0] for span in value["spans"]] == [0.0, 3.0, 9.0]
     assert value["labels"]["0"]["name"] == "cooking"
     assert value["labels"]["-1"]["color"] == thread_color(-1)
-    own = {one["color"] for one in value["labels"].values()}
-    assert not own & {thread_color(number) for number in range(8)}
+    assert [value["labels"][label]["color"] for label in "01"] == [thread_color(0), thread_color(1)]
 
 
 def test_beside_is_matched_and_what_differs_is_where_labels_do() -> None:

@@ -43,12 +43,13 @@ def test_the_timeline_of_a_hierarchy_shows_its_spans_in_the_same_colors_each_tim
 
 
 def test_the_truth_takes_the_colors_of_the_threads_that_it_matches() -> None:
-    (level,) = record([[0] * 10 + [1] * 10]).levels
+    hierarchy = record([[0] * 10 + [1] * 10])
+    (level,) = hierarchy.levels
     border, end = level.spans[0].end_s, level.spans[1].end_s
     truth = TimelineRow(
         "truth", [Span(0, border, 4), Span(border, end - 1, 2), Span(end - 1, end, 9)], {4: "a", 9: "c"}
     )
-    beside = truth_beside(truth, level)
+    beside = truth_beside(truth, hierarchy)
     assert [span.label for span in beside.spans] == [0, 1, 2]
     assert beside.names == {0: "a", 2: "c"}
 
@@ -70,6 +71,17 @@ def test_a_stretch_of_a_row_is_cut_and_counted_from_its_beginning() -> None:
     assert cut.spans == [Span(0, 10, 1), Span(10, 15, 0)]
     assert (cut.name, cut.names) == ("truth", {0: "a"})
     assert stretch_of(row, start_s=50, end_s=60).spans == []
+def test_the_truth_has_one_color_for_all_levels_that_of_the_level_which_fits_best() -> None:
+    hierarchy = record(THREE)
+    coarsest, finest = hierarchy.levels[2], hierarchy.levels[0]
+    numbers = [span.label for span in coarsest.spans]
+    other = [Span(span.start_s, span.end_s, 50 + span.label) for span in coarsest.spans]
+    found = truth_beside(TimelineRow("truth", other), hierarchy)
+    assert [span.label for span in found.spans] == numbers
+    strange = [Span(finest.spans[-1].end_s + 5, finest.spans[-1].end_s + 9, 3), Span(0, 1e-3, -1)]
+    alone = truth_beside(TimelineRow("truth", strange), hierarchy).spans
+    assert alone[0].label > max(span.label for level in hierarchy.levels for span in level.spans)
+    assert alone[1].label == -1
 
 
 def test_names_of_threads_and_levels() -> None:
