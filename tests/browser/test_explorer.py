@@ -82,6 +82,13 @@ def test_notebook_06_is_worked_in_and_reopened(tmp_path: Path) -> None:
         assert page.locator(".jp-Notebook .jp-Cell").count() == cells
         page.locator(".hiero-explorer").screenshot(path=tmp_path / "06.png")
 
+        # the page that is written opens from its link
+        page.get_by_role("button", name="page to pass on").click()
+        with page.expect_popup() as popup:
+            page.get_by_role("link", name="open it").click(timeout=30_000)
+        popup.value.locator("html[data-ready=true]").wait_for(timeout=30_000)
+        popup.value.close()
+
         # after a restart of the kernel a click says so
         page.get_by_role("menuitem", name="File", exact=True).click()
         page.get_by_role("menuitem", name=re.compile("^Save Notebook")).first.click()

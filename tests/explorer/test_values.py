@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+
+import pytest
 
 from hiero_lib.explorer.answers import Answers
 from hiero_lib.explorer.opened import open_video
 from hiero_lib.explorer.span_details import span_details
-from hiero_lib.explorer.values import answer_value, counts_value, details_value, edits_value, verdict_value
+from hiero_lib.explorer.values import (
+    answer_value,
+    counts_value,
+    details_value,
+    edits_value,
+    verdict_value,
+    written_value,
+)
 from hiero_lib.hierarchy.operations import Mark
 from hiero_lib.search.index import Answer
 from tests.helpers.made_up import THREE, record
@@ -41,3 +51,15 @@ def test_details_are_of_the_span() -> None:
     value = details_value(found, VIDEO, {})
     assert (value["start_s"], value["end_s"]) == (found.span.start_s, found.span.end_s)
     assert len(value["like"]) == len(found.here)
+
+
+def test_a_written_page_is_told_by_its_whole_path_and_from_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "me")
+    monkeypatch.chdir(tmp_path)
+    value = written_value(Path("me/a b/ä#1.html"), "Written: x")
+    whole = (tmp_path / "me" / "a b" / "ä#1.html").resolve().as_posix()
+    expected = {"note": "Written: x", "name": "ä#1.html", "path": whole, "home": "~/a b/ä#1.html", "url": None}
+    assert value == expected
+    assert written_value(Path("elsewhere.html"), "")["home"] == ""
