@@ -69,7 +69,8 @@ class EgoClipReport:
             "outside their video": self.narrations_outside_video,
         }
         left_out = "; ".join(f"{count:,} {why}" for why, count in counts.items() if count) or "nothing"
-        more = f" ({self.chunks_without_narrations:,} more have no narration)" if self.chunks_without_narrations else ""
+        untold = self.chunks_without_narrations
+        more = f" ({untold:,} more have no narration)" if untold else ""
         odd = f"\n{self.odd_texts:,} texts hold characters that are not UTF-8 (U+FFFD stands for them)."
         cut = "\nThe last row has no line end: the file may be cut off."
         return (
