@@ -69,11 +69,13 @@ class EgoClipReport:
             "outside their video": self.narrations_outside_video,
         }
         left_out = "; ".join(f"{count:,} {why}" for why, count in counts.items() if count) or "nothing"
+        untold = self.chunks_without_narrations
+        more = f" ({untold:,} more have no narration)" if untold else ""
         odd = f"\n{self.odd_texts:,} texts hold characters that are not UTF-8 (U+FFFD stands for them)."
         cut = "\nThe last row has no line end: the file may be cut off."
         return (
             f"{self.narrations_used:,} of {self.rows:,} narrations, in {self.chunks:,} "
-            f"chunk{'s' * (self.chunks != 1)} of video ({self.chunks_without_narrations:,} more have no narration).\n"
+            f"chunk{'s' * (self.chunks != 1)} of video{more}.\n"
             f"Left out: {left_out}."
             f"{odd if self.odd_texts else ''}{cut if self.cut_off else ''}"
         )

@@ -117,8 +117,8 @@ def _features(profile: Profile, store: FeatureStore) -> str:
     seconds = [length * profile.features.stride_s for length in lengths]
     return (
         f"{len(lengths)} videos of {min(seconds) / 60:.1f} to {max(seconds) / 60:.1f} min,"
-        f" {sum(seconds) / 3600:.1f} h in all; {sum(lengths)} segments of {profile.features.dim} channels, one every"
-        f" {profile.features.stride_s:.3f} s"
+        f" {sum(seconds) / 3600:.1f} h in all; {sum(lengths):,} segments of {profile.features.dim} channels,"
+        f" one every {profile.features.stride_s:.3f} s"
     )
 
 

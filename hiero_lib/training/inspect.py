@@ -106,12 +106,12 @@ def batch_rows(batch: Batch) -> list[tuple[str, str, str]]:
 
 
 def level_rows(levels: list[HierarchyLevel], features: FeatureConfig) -> list[tuple[int, str, float, str]]:
-    """For each level: its number, the shape of its features, its stride in seconds, and what its nodes are."""
+    """For each level: its number, the shape of its features, its stride (seconds, 2 decimals), what its nodes are."""
     rows = []
     for level in levels:
         segments = 2**level.level
         nodes = "the segments" if segments == 1 else f"one for every {segments} segments"
-        rows.append((level.level, _shape(level.x), features.stride_s * segments, nodes))
+        rows.append((level.level, _shape(level.x), round(features.stride_s * segments, 2), nodes))
     return rows
 
 

@@ -82,7 +82,8 @@ def time_title(end_s: float) -> str:
 
 def page_layout(title: str, theme: Theme, *, height: int, note: str = "", top: int = 72) -> dict[str, Any]:
     """Plotly's layout of a page; ``note`` stands smaller below the title, ``top`` is the margin above the axes."""
-    text = markup("\n".join(broken(title, 74)))  # a narrow notebook has room for no more side by side
+    lines = broken(title, 74)  # a narrow notebook has room for no more side by side
+    text = markup("\n".join(lines))
     if note:
         text += f'<br><span style="font-size:12px;color:{theme.muted_text}">{markup(note)}</span>'
     return {
@@ -90,7 +91,8 @@ def page_layout(title: str, theme: Theme, *, height: int, note: str = "", top: i
             "text": text,
             "font": {"size": 16},
             **{"x": 0, "xref": "container", "xanchor": "left"},
-            **{"y": 1, "yref": "container", "yanchor": "top", "pad": {"l": 16, "t": 30 if note else 16}},
+            **{"y": 1, "yref": "container", "yanchor": "top"},
+            "pad": {"l": 16, "t": 30 if note else 7 + 9 * len(lines)},  # else a second line lifts the first
         },
         "height": height,
         "margin": {"l": 16, "r": 24, "t": top, "b": 64},

@@ -89,8 +89,12 @@ def in_colors_of(truth: TimelineRow, rows: Sequence[TimelineRow]) -> list[Timeli
 
     The other way round than :func:`truth_beside`: for rows that number their threads each for itself.
     """
+    there = {span.label for span in truth.spans}
+    names = {label: name for label, name in truth.names.items() if label in there}  # the others' numbers are free
     matched = [relabelled(row.spans, match_labels(row.spans, truth.spans)) for row in rows]
-    return [dataclasses.replace(row, spans=spans, names=truth.names) for row, spans in zip(rows, matched)]
+    return [dataclasses.replace(row, spans=spans, names=names) for row, spans in zip(rows, matched)]
+
+
 def _matched(truth: TimelineRow, level: LevelThreads) -> tuple[float, dict[int, int]]:
     """Seconds that true threads share with those that they match, and who matches whom."""
     rows, columns, seconds = shared_seconds(truth.spans, level.spans)

@@ -39,7 +39,7 @@ def test_a_file_with_sound_variable_rate_and_rotation_becomes_a_page(
     told = capsys.readouterr()
     said = told.out
     assert "threads of a small model trained on this video alone, on its 11 narrations" in said
-    assert "11 of 11 narrations, in 1 chunk of video (0 more have no narration).\nLeft out: nothing." in said
+    assert "11 of 11 narrations, in 1 chunk of video.\nLeft out: nothing." in said
     assert "L_vna (video and narrations) " in said
     assert "EgoClip" not in said
     page = tmp_path / "outputs/explore/mine/mine.html"

@@ -93,9 +93,9 @@ def test_levels_and_threads_are_described(tmp_path: Path) -> None:
     forward = untrained_pass(profile, first_batch(profile), device=CPU)
     stride_s = profile.features.stride_s
     assert level_rows(forward.levels, profile.features) == [
-        (0, "60 × 24", stride_s, "the segments"),
-        (1, "30 × 24", 2 * stride_s, "one for every 2 segments"),
-        (2, "15 × 24", 4 * stride_s, "one for every 4 segments"),
+        (0, "60 × 24", round(stride_s, 2), "the segments"),
+        (1, "30 × 24", round(2 * stride_s, 2), "one for every 2 segments"),
+        (2, "15 × 24", round(4 * stride_s, 2), "one for every 4 segments"),
     ]
     for level, (number, nodes, threads, sizes) in zip(forward.levels[1:], thread_rows(forward.levels)):
         listed = [int(size) for size in sizes.split(", ")]

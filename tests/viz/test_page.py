@@ -111,3 +111,10 @@ def test_a_legend_below_takes_no_width() -> None:
 
     legend = go.Figure(layout={"legend": legend_below()}).layout.legend
     assert (legend.orientation, legend.yref, legend.y) == ("h", "container", 0)
+
+
+def test_a_title_of_two_lines_begins_no_higher_than_one_of_one_line() -> None:
+    """Plotly lifts a title by half a line for each line more."""
+    one, two = (page_layout("word " * words, THEMES["light"], height=300)["title"] for words in (3, 20))
+    assert (one["text"].count("\n") + one["text"].count("<br>"), two["text"].count("<br>")) == (0, 1)
+    assert (one["pad"]["t"], two["pad"]["t"]) == (16, 25)

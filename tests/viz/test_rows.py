@@ -55,14 +55,14 @@ def test_the_truth_takes_the_colors_of_the_threads_that_it_matches() -> None:
 
 
 def test_rows_take_the_colors_and_names_of_the_truth_each_for_itself() -> None:
-    truth = TimelineRow("truth", [Span(0, 10, 4), Span(10, 20, 2)], {4: "a", 2: "b"})
+    truth = TimelineRow("truth", [Span(0, 10, 4), Span(10, 20, 2)], {4: "a", 2: "b", 5: "not here"})
     rows = [
         TimelineRow("one", [Span(0, 9, 0), Span(9, 20, 1)], {0: "its own"}),
         TimelineRow("other", [Span(0, 11, 1), Span(11, 15, 0), Span(15, 20, 7)]),
     ]
     colored = in_colors_of(truth, rows)
     assert [[span.label for span in row.spans] for row in colored] == [[4, 2], [4, 5, 2]]
-    assert [(row.name, row.names) for row in colored] == [("one", truth.names), ("other", truth.names)]
+    assert [(row.name, row.names) for row in colored] == [("one", {4: "a", 2: "b"}), ("other", {4: "a", 2: "b"})]
 
 
 def test_a_stretch_of_a_row_is_cut_and_counted_from_its_beginning() -> None:

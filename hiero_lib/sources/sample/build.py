@@ -63,8 +63,8 @@ class SampleReport:
         lines = [
             f"Sample at {self.root}: {state}, {self.megabytes:.1f} MB",
             f"  {c['videos']} videos ({c['training_videos']} to train on, {c['held_out_videos']} held out), "
-            f"{c['seconds'] / 3600:.1f} hours, {c['segments']} segments",
-            f"  {c['training_narrations']} narrations in egoclip.csv; EgoMCQ: {c['egomcq_inter']} inter-video and "
+            f"{c['seconds'] / 3600:.1f} hours, {c['segments']:,} segments",
+            f"  {c['training_narrations']:,} narrations in egoclip.csv; EgoMCQ: {c['egomcq_inter']} inter-video and "
             f"{c['egomcq_intra']} intra-video questions",
             f"  queries: {c['nlq_train']} and {c['nlq_val']} EgoNLQ (train, val), {c['goalstep_val']} and "
             f"{c['goalstep_test']} Goal-Step (val, test); EgoProceL: {c['egoprocel_videos']} videos",
