@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +47,23 @@ def test_profiles_stand_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         _parser().parse_args(["train", "--help"])
     assert "egovlp_quickstart" in capsys.readouterr().out
+
+
+def test_every_command_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+    (commands,) = [action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction)]
+    for listed in commands._choices_actions:
+        with pytest.raises(SystemExit) as end:
+            main(["help", listed.dest])
+        assert end.value.code == 0
+        said = capsys.readouterr().out.partition("\n\n")[2]
+        assert re.match(r"[A-Z][^:]+", said), listed.dest
+        assert not said.startswith(("positional", "options"))
+
+
+def test_the_program_is_called_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    for called, name in (("/env/bin/hiero", "hiero"), ("/kit/hiero_lib/__main__.py", "python -m hiero_lib")):
+        monkeypatch.setattr(sys, "argv", [called])
+        assert _parser().prog == name
 
 
 def test_help_imports_no_settings() -> None:
