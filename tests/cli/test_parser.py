@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 from hiero_lib.__main__ import _parser, main
 from hiero_lib.cli.parser import packaged_profiles
 from hiero_lib.config.loading import available_profiles
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,27 @@ def test_profiles_stand_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         _parser().parse_args(["train", "--help"])
     assert "egovlp_quickstart" in capsys.readouterr().out
+
+
+def commands_of(page: str) -> list[list[str]]:
+    """The words behind ``hiero`` or ``-m hiero_lib`` in a page's blocks of bash, a list a command."""
+    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").replace("&&", "\n").splitlines()
+    words = [shlex.split(line, comments=True) for line in lines if not line.startswith(("cp ", "export "))]
+    starts = [[at for at, word in enumerate(of) if word in ("hiero", "hiero_lib")] for of in words]
+    return [of[at[0] + 1 :] for of, at in zip(words, starts) if at and of[0] not in ("git", "cd")]
+
+
+@pytest.mark.parametrize(("page", "least"), [("README.md", 30), ("hiero_lib/CLUSTER.md", 12)])
+def test_the_commands_of_a_page_are_commands(page: str, least: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """With their options; what they do to files is tested where it is done."""
+    found = commands_of(page)
+    assert len(found) >= least
+    for words in found:
+        try:
+            _parser().parse_args(words)
+        except SystemExit:
+            pytest.fail(f"{page}: {' '.join(words)}: {capsys.readouterr().err.splitlines()[-1]}")
 
 
 def test_every_command_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:
