@@ -169,6 +169,8 @@ def _memory_gb() -> float | None:
 
 def report(machine: dict[str, Any], chunk: ChunkTime, costs: list[Cost], *, width: int = 118) -> str:
     """The machine and the costs for people, in lines of at most ``width`` characters."""
+    known = any(cost.seconds is not None for cost in costs)
+    expected = "expected time by notebook" if known else "expected times are told once the data are there"
     versions = ", ".join(f"{name} {version or 'absent'}" for name, version in machine["versions"].items())
     memory = f", {machine['device_memory_gb']} GB" if "device_memory_gb" in machine else ""
     free = f"{machine['memory_gb']} GB of memory, {machine['disk_free_gb']} GB of disk"
@@ -177,14 +179,14 @@ def report(machine: dict[str, Any], chunk: ChunkTime, costs: list[Cost], *, widt
         f"device {machine.get('device_name', machine['device'])}{memory}, mixed precision: {machine['precision']};"
         f" {machine['processors']} processors, free: {free}",
         "",
-        f"expected time by notebook, from a measurement just now: of {chunk.chunk_s:g} s of video this profile's"
+        f"{expected}, from a measurement just now: of {chunk.chunk_s:g} s of video this profile's"
         f" backbone takes {chunk.forward_s:.3f} s, {chunk.training_s:.3f} s in training",
     ]
     if machine["busy"] > 1.5 * machine["processors"]:
         lines.append(f"(other work is in it: {machine['busy']:g} processes want a processor; alone it takes less)")
     if "training_memory_gb" in machine:
         lines.insert(2, f"memory of training: about {machine['training_memory_gb']:.1f} GB in float32")
-    for cost in costs:
+    for cost in costs if known else ():
         took = "-" if cost.seconds is None else readable(cost.seconds)
         lines.append(f"{cost.notebook}  {took:>9}  {cost.how}")
     wrapped = (textwrap.wrap(line, width, subsequent_indent="    ", break_on_hyphens=False) or [""] for line in lines)

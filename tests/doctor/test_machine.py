@@ -80,4 +80,6 @@ def test_one_slow_measurement_does_not_count(tmp_path: Path, monkeypatch: pytest
 def test_other_work_on_the_machine_is_said() -> None:
     quiet = describe(load_profile("sample")) | {"busy": 2.0, "processors": 2}
     assert "other work" not in report(quiet, TIME, [])
+    nothing_there = report(quiet, TIME, expected_costs(load_profile("sample"), {}, TIME))
+    assert nothing_there.splitlines()[-2].startswith("expected times are told once the data are there, from a")
     assert "(other work is in it: 10.9 processes want a processor;" in report(quiet | {"busy": 10.9}, TIME, [])
