@@ -180,7 +180,7 @@ def report(diagnosis: Diagnosis, *, width: int = 118) -> str:
 
 
 def _all_at_once(rows: Sequence[AuditRow]) -> list[str]:
-    """The one command that fetches what several rows name commands for, and an empty line; nothing for one or none."""
+    """The one command that fetches what several rows name commands for; nothing for one or none."""
     command = re.compile(r" hiero_lib download (\S+) (.+)")
     named = [found.groups() for row in rows if (found := command.search(row.details))]
     items = list(dict.fromkeys(item for item, _ in named))
