@@ -22,8 +22,8 @@ from hiero_lib.cli import benchmarks, data, explorer, runs, slurm, training, vid
 from hiero_lib.cli.parser import Parser, complete
 
 _DESCRIPTION = (
-    "A research kit for HiERO (ICCV 2025). To begin: reproduce --profile sample, then serve --run sample; or explore"
-    " with a video of yours. COMMAND --help says more."
+    "A research kit for HiERO (ICCV 2025). With a video of yours: explore VIDEO --serve. With the sample: reproduce"
+    " --profile sample, then serve --run sample. What there is and what can run: doctor. COMMAND --help says more."
 )
 _HINTS = {
     errno.ENOSPC: "Make room",
@@ -40,10 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _speak_on_any_console()
     parser = _parser()
     complete(parser)
-    if not (sys.argv[1:] if arguments is None else arguments):
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if not given:
         parser.print_help(sys.stderr)
         return 2
-    options = parser.parse_args(arguments)
+    if given[0] == "help":
+        given = [*given[1:], "--help"]
+    options = parser.parse_args(given)
     try:
         with sigterm_raises():
             status: int = options.command(options)
@@ -98,7 +101,8 @@ def _speak_on_any_console() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="python -m hiero_lib", description=_DESCRIPTION)
+    called = "hiero" if os.path.basename(sys.argv[0]) == "hiero" else "python -m hiero_lib"
+    parser = Parser(prog=called, description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"hiero_lib {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -82,9 +82,8 @@ def add_checkpoint(command: argparse.ArgumentParser, help: str = _WEIGHTS) -> No
 
 def add_checkpoints(command: argparse.ArgumentParser) -> None:
     """``--checkpoint``, any number of them."""
-    command.add_argument(
-        "--checkpoint", dest="checkpoints", type=Path, action="append", default=[], help=f"{_WEIGHTS}; repeatable"
-    )
+    help = f"{_WEIGHTS}; repeatable (default: the run's models, if it has any)"
+    command.add_argument("--checkpoint", dest="checkpoints", type=Path, action="append", default=[], help=help)
 
 
 def add_method(command: argparse.ArgumentParser) -> None:
@@ -150,7 +149,8 @@ def open_run(options: argparse.Namespace) -> tuple[Profile, Path]:
     if options.profile is not None:
         profile = open_profile(options)
     elif options.run is None:
-        raise ConfigError("give a profile, or a --run that keeps its own", field="--profile")
+        hint = runs_there(Path("outputs", "?"))  # no name that one of them might resemble
+        raise ConfigError("give a profile, or a --run that keeps its own", field="--profile", hint=hint)
     else:
         folder = folder_of_run("outputs", options.run)
         kept = kept_profile(folder, changed_settings(options))

@@ -33,9 +33,11 @@ def add_parsers(commands: arguments.Commands) -> None:
     command = commands.add_parser(
         "corrections",
         help="what was corrected of a video: list it, score it, read it back from a file, use it",
+        description="Lists what was corrected of a video, and how far the model agrees with it. Corrections are made"
+        " in the explorer (the command serve), or in an exported file that --from reads back.",
     )
     command.set_defaults(command=_corrections)
-    command.add_argument("video_uid")
+    command.add_argument("video_uid", help="as search and the explorer name it")
     arguments.add_profile_of_run(command)
     arguments.add_method(command)
     command.add_argument(

@@ -15,7 +15,14 @@ _PROFILES = Path(__file__).parents[1] / "config" / "profiles"
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what may have been meant where a command, an option or a choice is not known."""
+    """Says what may have been meant where a command, an option or a choice is not known.
+
+    A command's own ``--help`` begins with what the command is for: its ``description``, else its line in the list.
+    """
+
+    def add_subparsers(self, **given: Any) -> Any:
+        """As argparse's."""
+        return super().add_subparsers(action=_Commands, **given)
 
     def error(self, message: str) -> NoReturn:
         """Leave with status 2."""
@@ -37,6 +44,15 @@ class Parser(argparse.ArgumentParser):
             choices = [str(choice) for choice in action.choices]
             problem = f"{str(value)[:60]!r} is not one of {', '.join(choices)}{meant(str(value), choices)}"
             raise argparse.ArgumentError(action, problem)
+
+
+class _Commands(argparse._SubParsersAction):
+    """Commands that all say what they are for."""
+
+    def add_parser(self, name: str, *, help: str | None = None, **given: Any) -> Any:
+        """As argparse's."""
+        description = None if help is None else f"{help[0].upper()}{help[1:]}."
+        return super().add_parser(name, help=help, **({"description": description} | given))
 
 
 def packaged_profiles() -> list[str]:

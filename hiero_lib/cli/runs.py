@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 def add_parsers(commands: arguments.Commands) -> None:
     """Add ``reproduce``, ``report``, ``search`` and ``export``."""
-    command = commands.add_parser("reproduce", help="run the notebook sequence")
+    command = commands.add_parser(
+        "reproduce",
+        help="run the notebook sequence",
+        description="Runs the notebooks one after the other, into outputs/RUN. Stopped or failed, the same command"
+        " goes on where it was. With --profile sample it makes its own data.",
+    )
     command.set_defaults(command=_reproduce)
     arguments.add_profile(command)
     arguments.add_run(command)
@@ -32,9 +37,14 @@ def add_parsers(commands: arguments.Commands) -> None:
     command.add_argument("--outputs", type=Path, default=Path("outputs"), help="(default: %(default)s)")
     slurm.add_slurm(command)
 
-    command = commands.add_parser("report", help="one table of the results of several runs")
+    command = commands.add_parser(
+        "report",
+        help="one table of the results of several runs",
+        description="One table of the results of several runs, every number beside the published one. It is long:"
+        " each run's results.md begins with a short one.",
+    )
     command.set_defaults(command=_report)
-    command.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="outputs/RUN, one or more")
+    command.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="its folder, or its name in outputs")
     command.add_argument(
         "--format", choices=("markdown", "csv", "latex"), default="markdown", help="(default: markdown)"
     )
@@ -70,7 +80,7 @@ def add_parsers(commands: arguments.Commands) -> None:
         "export", help="write a video's hierarchy as HTML, JSON, CSV, WebVTT, ELAN, figures"
     )
     command.set_defaults(command=_export)
-    command.add_argument("video_uid")
+    command.add_argument("video_uid", help="as search and the explorer name it")
     arguments.add_profile_of_run(command)
     arguments.add_method(command)
     command.add_argument("--out", type=Path, help="write here (default: outputs/RUN/exports)")
@@ -163,16 +173,14 @@ def _report(options: argparse.Namespace) -> int:
     from hiero_lib.results import record as results
     from hiero_lib.results.tables import FORMATS
 
-    for folder in options.runs:
-        if not (folder / results.RESULTS_FILE).is_file():
-            raise DataError("there is no such file", file=folder / results.RESULTS_FILE, hint="Name folders of runs")
-    runs = [results.load(folder) for folder in options.runs]
+    folders = [_folder_of_results(given) for given in options.runs]
+    runs = [results.load(folder) for folder in folders]
     if options.mean:
         from hiero_lib.results.seeds import over_seeds
 
         runs = [over_seeds(runs, f"mean of {', '.join(run['run'] for run in runs)}")]
     if len({run["run"] for run in runs}) < len(runs):  # runs of one name, in different folders
-        runs = [run | {"run": str(folder)} for run, folder in zip(runs, options.runs)]
+        runs = [run | {"run": str(folder)} for run, folder in zip(runs, folders)]
     text = FORMATS[options.format](runs)
     if options.out is None:
         print(text, end="")
@@ -180,6 +188,23 @@ def _report(options: argparse.Namespace) -> int:
         write_text(options.out, text)
         print(f"Written: {options.out}")
     return 0
+
+
+def _folder_of_results(given: Path) -> Path:
+    """A run's folder, by its path or by its name in ``outputs``.
+
+    Raises:
+        DataError: there are no results in either.
+    """
+    from hiero_lib.results.names import runs_there
+    from hiero_lib.results.record import RESULTS_FILE
+
+    named = Path("outputs", given)
+    for folder in (given, named):
+        if (folder / RESULTS_FILE).is_file():
+            return folder
+    hint = runs_there(named if len(given.parts) == 1 else given)
+    raise DataError("there is no such file", file=given / RESULTS_FILE, hint=f"Name folders of runs: {hint}")
 
 
 def _search(options: argparse.Namespace) -> int:

@@ -180,9 +180,10 @@ def _jobs(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([record_of(launch, states) for launch in asked], indent=1))
     else:
-        print(*(line for launch in asked for line in lines_of(launch, states)), sep="\n")
+        for line in (line for launch in asked for line in lines_of(launch, states)):
+            print(line)
         if not asked:
-            print(f"nothing was sent from here (no launches in {options.outputs / FOLDER})")
+            print(f"nothing was sent from here to SLURM: {options.outputs / FOLDER} keeps what --slurm sends")
         elif len(asked) < len(found) and not options.launches:
             print(f"{len(found) - len(asked)} older launches: --all")
     if silent:

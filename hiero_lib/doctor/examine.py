@@ -170,10 +170,18 @@ def report(diagnosis: Diagnosis, *, width: int = 118) -> str:
             break_on_hyphens=False,
         )
         lines += [f"      {command}"] if command else []  # unbroken, to be copied
-    lines.append("")
+    lines += ["", *_all_at_once(diagnosis.rows)]
     for ability in diagnosis.abilities:
         verdict = " with ".join(["runs", *filter(None, [", ".join(ability.methods)])])
         if not ability.can_run:
             verdict = f"CANNOT RUN: lacks {', '.join(ability.lacks)}"
         lines.append(f"{ability.name:18} (notebook {ability.notebook}) {verdict}")
     return "\n".join(lines)
+
+
+def _all_at_once(rows: Sequence[AuditRow]) -> list[str]:
+    """The one command that fetches what several rows name commands for; nothing for one or none."""
+    command = re.compile(r" hiero_lib download (\S+) (.+)")
+    named = [found.groups() for row in rows if (found := command.search(row.details))]
+    items = list(dict.fromkeys(item for item, _ in named))
+    return [f"fetch all of it: python -m hiero_lib download {' '.join(items)} {named[0][1]}", ""] if items[1:] else []

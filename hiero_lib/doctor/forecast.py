@@ -89,7 +89,7 @@ def _forecast(
 
 def _to_fetch(profile: Profile, paths: DataPaths) -> Forecast:
     if profile.is_sample:
-        return Forecast("data", "-", "-", "the sample is made on this machine: nothing is fetched")
+        return Forecast("data", "-", "-", "nothing is fetched: the sample is made on this machine")
     needed = [item for item in load_manifest().items.values() if is_needed(item, profile)]
     absent = [item for item in needed if not (paths.root / item.target).exists()]
     if not absent:
@@ -173,9 +173,9 @@ def _place(what: str, folder: Path) -> Forecast:
 def _outlives(folder: Path) -> str:
     """Whether a folder is there after the machine has gone."""
     if not _COLAB.is_dir() or not folder.is_relative_to(_COLAB):
-        return "still there"
+        return "they stay"
     if folder.is_relative_to(_DRIVE):
-        return "still there, on the Drive"
+        return "they stay, on the Drive"
     return "GONE with Colab's machine: name a folder of the Drive in the parameters, or HIERO_CACHE"
 
 

@@ -58,6 +58,7 @@ def describe(profile: Profile) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "busy": _busy(),
         "device": device.type,
         "precision": f"{precision} ({reason})",
         "memory_gb": _memory_gb(),
@@ -75,8 +76,9 @@ def describe(profile: Profile) -> dict[str, Any]:
 def measure(profile: Profile) -> ChunkTime:
     """The time that the profile's backbone takes for a chunk of ``training.chunk_s`` seconds of its features.
 
-    Random weights and features, once after a run that warms up; the head, the loss and the text are not in it. A
-    batch of the profile's size is measured where one chunk takes less than half a second, else the one chunk.
+    Random weights and features, the fastest of three after a run that warms up (other work on the machine only ever
+    makes one slower); the head, the loss and the text are not in it. A batch of the profile's size is measured where
+    one chunk takes less than half a second, else the one chunk.
     """
     import torch
     from torch_geometric.data import Batch
@@ -107,10 +109,10 @@ def measure(profile: Profile) -> ChunkTime:
     def seconds_of_one(function: Any) -> float:
         one = chunks(1)
         _seconds(function, one, device)
-        alone = _seconds(function, one, device)
+        alone = _fastest(function, one, device)
         if alone > 0.5:
             return alone
-        return _seconds(function, chunks(profile.training.batch_size), device) / profile.training.batch_size
+        return _fastest(function, chunks(profile.training.batch_size), device) / profile.training.batch_size
 
     return ChunkTime(chunk_s, segments, seconds_of_one(forward), seconds_of_one(step))
 
@@ -137,6 +139,10 @@ def expected_costs(profile: Profile, segments: dict[str, int], chunk: ChunkTime)
     ]
 
 
+def _fastest(function: Any, data: Any, device: Any) -> float:
+    return min(_seconds(function, data, device) for _ in range(3))
+
+
 def _seconds(function: Any, data: Any, device: Any) -> float:
     import torch
 
@@ -145,6 +151,11 @@ def _seconds(function: Any, data: Any, device: Any) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - started
+
+
+def _busy() -> float:
+    """How many processes want a processor, on average over the last minute; 0 where the system does not tell."""
+    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else 0.0
 
 
 def _memory_gb() -> float | None:
@@ -158,6 +169,8 @@ def _memory_gb() -> float | None:
 
 def report(machine: dict[str, Any], chunk: ChunkTime, costs: list[Cost], *, width: int = 118) -> str:
     """The machine and the costs for people, in lines of at most ``width`` characters."""
+    known = any(cost.seconds is not None for cost in costs)
+    expected = "expected time by notebook" if known else "expected times are told once the data are there"
     versions = ", ".join(f"{name} {version or 'absent'}" for name, version in machine["versions"].items())
     memory = f", {machine['device_memory_gb']} GB" if "device_memory_gb" in machine else ""
     free = f"{machine['memory_gb']} GB of memory, {machine['disk_free_gb']} GB of disk"
@@ -166,12 +179,14 @@ def report(machine: dict[str, Any], chunk: ChunkTime, costs: list[Cost], *, widt
         f"device {machine.get('device_name', machine['device'])}{memory}, mixed precision: {machine['precision']};"
         f" {machine['processors']} processors, free: {free}",
         "",
-        f"expected time by notebook, from a measurement just now: of {chunk.chunk_s:g} s of video this profile's"
+        f"{expected}, from a measurement just now: of {chunk.chunk_s:g} s of video this profile's"
         f" backbone takes {chunk.forward_s:.3f} s, {chunk.training_s:.3f} s in training",
     ]
+    if machine["busy"] > 1.5 * machine["processors"]:
+        lines.append(f"(other work is in it: {machine['busy']:g} processes want a processor; alone it takes less)")
     if "training_memory_gb" in machine:
         lines.insert(2, f"memory of training: about {machine['training_memory_gb']:.1f} GB in float32")
-    for cost in costs:
+    for cost in costs if known else ():
         took = "-" if cost.seconds is None else readable(cost.seconds)
         lines.append(f"{cost.notebook}  {took:>9}  {cost.how}")
     wrapped = (textwrap.wrap(line, width, subsequent_indent="    ", break_on_hyphens=False) or [""] for line in lines)

@@ -26,6 +26,7 @@ from hiero_lib.base.fingerprint import Fingerprint
 from hiero_lib.base.locks import exclusive
 from hiero_lib.base.progress import quiet, readable, say
 from hiero_lib.base.sealed import read_sealed, write_sealed
+from hiero_lib.base.signals import Stopped
 from hiero_lib.config import Profile, from_dict, load_profile
 from hiero_lib.pipelines.execute import REPOSITORY, NotebookFailed, execute
 from hiero_lib.pipelines.watching import watched
@@ -318,6 +319,10 @@ def _run_and_record(step: _Step, run_folder: Path, command: str) -> tuple[float,
         execute(step.source, step.parameters, run_folder, log=_log(run_folder, step.name), command=command)
     except NotebookFailed as error:
         outcome = {"status": "failed", "cell": error.cell, "error": error.error}
+        raise
+    except KeyboardInterrupt as error:
+        stopped = error if isinstance(error, Stopped) else Stopped()
+        outcome = {"status": "failed", "cell": None, "error": f"{stopped}; the same command goes on"}
         raise
     except BaseException as error:
         outcome = {"status": "failed", "cell": None, "error": f"{type(error).__name__}: {error}"}

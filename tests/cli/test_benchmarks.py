@@ -15,7 +15,7 @@ from hiero_lib.benchmarks.controls import RANDOM, UNIFORM
 from hiero_lib.benchmarks.egonlq.report import BENCHMARK, LEVELS_BENCHMARK
 from hiero_lib.config import load_profile
 from hiero_lib.methods.method import HIERO, PROBE, UNTRAINED
-from hiero_lib.results.record import load
+from hiero_lib.results.record import load, record
 from tests.benchmarks.conftest import make_data
 from tests.helpers.tiny import make_checkpoint
 
@@ -80,6 +80,23 @@ def test_egomcq(run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         "egomcq_linear_probe.json",
     ]
     assert all((tmp_path / path).is_file() for path in listed)
+
+
+def test_without_a_checkpoint_the_models_of_the_run_are_scored(
+    run: Any, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that what a run has in its results is not replaced by less."""
+    assert run("egomcq") == 0
+    assert "models of the run: none is trained: the untrained features alone" in capsys.readouterr().err
+    trained = {name: {"last_checkpoint": str(root.parent / name)} for name in ("probe", "hiero")}
+    record(tmp_path / "outputs/r", "training", [], profile=load_profile(root / "tiny.yaml"), seconds=1, extra=trained)
+    assert run("egomcq") == 0
+    assert "models of the run: probe, hiero" in capsys.readouterr().err
+    section = sections(tmp_path)["egomcq"]
+    assert {UNTRAINED, HIERO, PROBE} < measured(section)
+    assert section["extra"]["checkpoints"] == [str(root.parent / name) for name in ("probe", "hiero")]
+    assert run("egomcq", checkpoints=("hiero",)) == 0
+    assert PROBE not in measured(sections(tmp_path)["egomcq"])
 
 
 def test_thread_recovery(run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,6 +68,19 @@ def test_report_prints_or_writes(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "none/results.json: there is no such file" in capsys.readouterr().err
 
 
+def test_report_knows_runs_by_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = run_of(tmp_path / "outputs" / "mine", 0.5)
+    (folder / "run.json").write_text("{}")
+    assert main(["report", "mine"]) == 0
+    assert capsys.readouterr().out == markdown([load(folder)])
+    for given in ("mime", "outputs/mime"):
+        assert main(["report", given]) == 2
+        assert "has mine (did you mean mine?)" in capsys.readouterr().err
+
+
 def test_search_prints_a_table(
     profile_file: Path,
     checkpoint: Path,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from hiero_lib.__main__ import _parser
 from hiero_lib.base.errors import ConfigError
 from hiero_lib.benchmarks import BENCHMARKS
 from hiero_lib.config import Profile, load_profile
 from hiero_lib.doctor.examine import NEEDS, Ability, Diagnosis, examine, report
+from hiero_lib.sources.download.manifest import load_manifest
 from hiero_lib.sources.sample import make_sample
 from tests.helpers.tiny import add_egoprocel, add_goalstep, make_tiny, make_tiny_nlq
 
@@ -60,6 +63,22 @@ def test_in_an_empty_folder_nothing_can(tmp_path: Path) -> None:
     for item in ("features-egovlp", "egoclip", "text-egovlp", "nlq", "goalstep-val", "egoprocel"):
         assert f"\n      python -m hiero_lib download {item} --profile egovlp --set data_root={root}\n" in said
     assert not (tmp_path / "none").exists()
+
+
+def test_one_command_fetches_all_that_is_absent(tmp_path: Path) -> None:
+    settings = {"data_root": str(tmp_path)}
+    profile = load_profile("egovlp", settings)
+    said = report(examine(profile)).splitlines()
+    (line,) = [line for line in said if line.startswith("fetch all of it: ")]
+    words = shlex.split(line.partition("python ")[2])
+    options = _parser().parse_args(words[2:])
+    known = load_manifest()
+    assert len(options.what) == len(set(options.what)) > 5
+    for name in options.what:
+        assert any(item.startswith(name) for item in known.items), name
+        assert any(f" download {name} " in of_one for of_one in said if of_one != line)
+    assert (options.profile, options.settings) == ("egovlp", [f"data_root={tmp_path}"])
+    assert not [line for line in report(examine(profile, ["egoprocel"])).splitlines() if "all of it" in line][1:]
 
 
 def test_a_sample_that_is_not_there_is_made_by_a_command(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_what_is_left_is_counted_down(tmp_path: Path) -> None:
     data, texts, probe, hiero, *places = lines_of(file, run)
     assert torch.equal(torch.get_rng_state(), state)  # of a training that follows
     assert not run.exists()
-    assert data.after_an_end.endswith("nothing is fetched")
+    assert data.after_an_end.startswith("nothing is fetched")
     assert texts.what.startswith("narrations, encoded once: ")
     missing, _, of = texts.what.split(": ")[1].split()[:3]
     assert missing == of != "0"
@@ -36,7 +36,7 @@ def test_what_is_left_is_counted_down(tmp_path: Path) -> None:
     assert hiero.what == f"training hiero: {steps} of {steps} steps are left"
     assert "s a step" in hiero.time
     assert [place.what.split(" lie in ")[0] for place in places] == ["data", "caches", "checkpoints"]
-    assert {place.after_an_end for place in places} == {"still there"}
+    assert {place.after_an_end for place in places} == {"they stay"}
 
     run_training(profile, run / "hiero", max_steps=1)
     _, texts, probe, hiero, *_ = lines_of(file, run)
@@ -84,7 +84,7 @@ def test_on_colab_what_goes_with_the_machine_is_said(tmp_path: Path, monkeypatch
     file = make_tiny(tmp_path / "drive" / "data")
     monkeypatch.setenv("HIERO_CACHE", str(tmp_path / "cache"))
     *_, data, caches, checkpoints = lines_of(file, tmp_path / "outputs")
-    assert data.after_an_end == "still there, on the Drive"
+    assert data.after_an_end == "they stay, on the Drive"
     assert caches.after_an_end.startswith("GONE with Colab's machine")
     assert checkpoints.after_an_end.startswith("GONE with Colab's machine")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
 import torch
 
 from hiero_lib.config import load_profile
+from hiero_lib.doctor import machine
 from hiero_lib.doctor.machine import PACKAGES, ChunkTime, describe, expected_costs, measure, report
 from tests.helpers.tiny import make_tiny
 
@@ -52,6 +54,7 @@ def test_the_description_and_its_report(tmp_path: Path) -> None:
     description |= {"training_memory_gb": 1.23}
     minute = ChunkTime(chunk_s=60.0, segments=112, forward_s=0.25, training_s=1.0)
     costs = expected_costs(profile, {"all": 112 * 4 * 3600}, minute)
+    description["busy"] = 0.4 * description["processors"]
     narrow = report(description, minute, costs, width=76)
     assert max(map(len, narrow.splitlines())) <= 76  # a narrow notebook breaks longer lines within words
     lines = report(description, minute, costs, width=200).splitlines()
@@ -63,3 +66,20 @@ def test_the_description_and_its_report(tmp_path: Path) -> None:
         "01   5.0 days  30 epochs of all segments, the backbone alone; text, loss and the probe on top",
     ]
     assert lines[-4].startswith("05      1.0 h  ")
+
+
+def test_one_slow_measurement_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other work on the machine had made 3 minutes of training 47, and then 160."""
+    make_tiny(tmp_path)
+    took = itertools.cycle([9.0, 9.0, 9.0, 0.75])  # the run that warms up, then three
+    monkeypatch.setattr(machine, "_seconds", lambda *given: next(took))
+    chunk = measure(load_profile(tmp_path / "tiny.yaml"))
+    assert (chunk.forward_s, chunk.training_s) == (0.75, 0.75)
+
+
+def test_other_work_on_the_machine_is_said() -> None:
+    quiet = describe(load_profile("sample")) | {"busy": 2.0, "processors": 2}
+    assert "other work" not in report(quiet, TIME, [])
+    nothing_there = report(quiet, TIME, expected_costs(load_profile("sample"), {}, TIME))
+    assert nothing_there.splitlines()[-2].startswith("expected times are told once the data are there, from a")
+    assert "(other work is in it: 10.9 processes want a processor;" in report(quiet | {"busy": 10.9}, TIME, [])

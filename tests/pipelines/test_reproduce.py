@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from hiero_lib.base.errors import ConfigError, DataError
 from hiero_lib.base.locks import exclusive
+from hiero_lib.base.signals import Stopped
 from hiero_lib.pipelines.reproduce import NotebookFailed, notebook_parameters, reproduce
 
 PROFILE = """
@@ -280,3 +282,25 @@ def test_data_are_found_from_the_folder_where_the_command_was_typed(
     monkeypatch.chdir(folder)
     run()
     assert (folder / "outputs" / "seen").read_text() == str(folder / "data" / "tiny")
+
+
+@pytest.mark.parametrize(("raised", "told"), [(KeyboardInterrupt(), "SIGINT"), (Stopped(signal.SIGTERM), "SIGTERM")])
+def test_a_run_that_is_stopped_says_so_in_its_results(
+    raised: BaseException,
+    told: str,
+    write: Callable[..., Path],
+    run: Callable[..., list[str]],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not "KeyboardInterrupt:", as if a cell had gone wrong."""
+
+    def stop(*given: object, **more: object) -> None:
+        raise raised
+
+    write("00_one", "1")
+    monkeypatch.setattr("hiero_lib.pipelines.reproduce.execute", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    results = json.loads((folder / "outputs/r/results.json").read_text())
+    assert results["notebooks"]["00_one"]["error"] == f"stopped by {told}; the same command goes on"

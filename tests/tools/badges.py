@@ -1,6 +1,7 @@
 """``python -m tests.tools.badges OWNER/REPOSITORY``: the public address of the repository, everywhere at once.
 
-The address and the version stand in the first code cell of each notebook, and in the badges that open it on Colab.
+The address and the version stand in the first code cell of each notebook, and in the badges that open it on Colab;
+the address alone in the README's `git clone`.
 The version is `hiero_lib.__version__`; where only that has changed, leave the argument out.
 ``tests/notebooks/test_hygiene.py`` holds that all agree.
 """
@@ -19,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _NAMED = re.compile(r'HIERO_REPOSITORY = \\?"([^"\\]+)')
 _VERSION = re.compile(r'(HIERO_VERSION = \\?")([^"\\]+)')
 _BADGE = re.compile(r"(https://colab\.research\.google\.com/github/)([\w.-]+/[\w.-]+)(/blob/)([^/]+)(/notebooks/)")
+_CLONE = re.compile(r"(git clone https://github\.com/)[\w.-]+/[\w.-]+")
 _ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[\w.-]+")
 
 
@@ -38,6 +40,7 @@ def places(text: str) -> set[tuple[str, str]]:
 def addressed(text: str, repository: str, version: str) -> str:
     """The text with this address and version in every place, and nothing else changed."""
     text = _NAMED.sub(lambda found: found[0].replace(found[1], repository), text)
+    text = _CLONE.sub(lambda found: f"{found[1]}{repository}", text)
     text = _VERSION.sub(lambda found: f"{found[1]}{version}", text)
     return _BADGE.sub(lambda found: f"{found[1]}{repository}{found[3]}{version}{found[5]}", text)
 

@@ -102,7 +102,8 @@ def videos_of(folder: str | Path, *, say: Callable[[str], None] = quiet) -> dict
 
     Args:
         folder: searched; links to folders are not followed.
-        say: receives a line on files of other kinds, hidden ones and links to folders, which are passed over.
+        say: receives a line on files of other kinds, hidden ones, links to folders and second ways to one file (as
+            ``explore`` leaves one below the folder that it was started in), which are passed over.
 
     Raises:
         DataError: no such folder, no video in it, or two files of one name.
@@ -117,26 +118,30 @@ def videos_of(folder: str | Path, *, say: Callable[[str], None] = quiet) -> dict
         videos[printable(str(error.filename))] = Path(error.filename)
 
     files: list[Path] = []
+    real: dict[str, Path] = {}
     for above, below, names in os.walk(folder, onerror=unlisted):
         files += [Path(above, name) for name in names]
         passed["links to folders"] += sum(os.path.islink(os.path.join(above, name)) for name in below)
-    for path in sorted(files):
+    for path in sorted(files, key=lambda path: (path.is_symlink(), path)):  # links after what they may lead to
         if path.name.startswith("."):
             passed["hidden"] += 1
         elif path.suffix.lower() not in VIDEO_SUFFIXES:
             passed[printable(path.suffix.lower()) or "without suffix"] += 1
         elif problem_of(path.stem):
             videos[printable(str(path))] = path
+        elif real.setdefault(os.path.realpath(path), path) != path:
+            passed["links to files that are there"] += 1
         elif path.stem in videos:
             problem = f"two videos of one name (the other is {videos[path.stem]})"
             raise DataError(problem, file=path, field="video_uid", value=path.stem)
         else:
             videos[path.stem] = path
+    videos = dict(sorted(videos.items(), key=lambda item: item[1]))
     if not videos:
         raise DataError("there is no video in this folder", file=folder, hint=f"Known: {' '.join(VIDEO_SUFFIXES)}")
     kinds = ", ".join(f"{count} {kind}" for kind, count in passed.most_common(8) if count)
     if kinds:
-        say(f"passed over, since they are no video files: {kinds}")
+        say(f"passed over, since they are no video files of their own: {kinds}")
     return videos
 
 

@@ -212,7 +212,23 @@ def test_what_is_passed_over_is_said(videos: Path) -> None:
     (videos / "linked").symlink_to(videos / "below")
     said: list[str] = []
     videos_of(videos, say=said.append)
-    assert said == ["passed over, since they are no video files: 1 links to folders, 1 hidden, 1 .mxf, 1 .txt"]
+    assert said == [
+        "passed over, since they are no video files of their own: 1 links to folders, 1 hidden, 1 .mxf, 1 .txt"
+    ]
+
+
+def test_a_video_that_was_explored_below_its_folder_is_one_video(videos: Path) -> None:
+    """`explore` links the file below ``outputs/``; the link may come first in the order of names, or have another."""
+    for below in ("alpha/data/raw/videos/b.mp4", "outputs/c.MP4", "outputs/another name.mkv"):
+        link = videos / below
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(videos / {"another name.mkv": "below/d.mkv"}.get(link.name, link.name))
+    said: list[str] = []
+    found = videos_of(videos, say=said.append)
+    assert found == {"a": videos / "a.mp4", "b": videos / "b.mp4", "c": videos / "c.MP4", "d": videos / "below/d.mkv"}
+    assert "3 links to files that are there" in said[0]
+    (videos / "elsewhere.mp4").symlink_to(videos.parent / "card.mp4")  # to no file of the folder: as before
+    assert "elsewhere" in videos_of(videos)
 
 
 def test_a_worker_that_dies_is_a_line(videos: Path, plan: Plan) -> None:
