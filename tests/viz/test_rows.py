@@ -71,6 +71,8 @@ def test_a_stretch_of_a_row_is_cut_and_counted_from_its_beginning() -> None:
     assert cut.spans == [Span(0, 10, 1), Span(10, 15, 0)]
     assert (cut.name, cut.names) == ("truth", {0: "a"})
     assert stretch_of(row, start_s=50, end_s=60).spans == []
+
+
 def test_the_truth_has_one_color_for_all_levels_that_of_the_level_which_fits_best() -> None:
     hierarchy = record(THREE)
     coarsest, finest = hierarchy.levels[2], hierarchy.levels[0]
