@@ -4,7 +4,7 @@ const AWAY = 70; // pixels at either end, in which a row says where its nearest 
 
 class Pointing extends Drawing {
   rowUnder(y) {
-    return this.rows.find((row) => y >= row.top && y < row.top + row.height) || null;
+    return this.rows.find((row) => y >= row.top - (row.head || 0) && y < row.top + row.height) || null; // a rank is its span's
   }
 
   /** The number of the span whose start is within a few pixels, where the row's borders can be moved. */

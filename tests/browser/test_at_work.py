@@ -82,6 +82,8 @@ def test_ranks_stand_above_their_rows_and_apart(opened: Opened, browser: Browser
             assert head >= 19 if level in levels else head == 0
             assert top - head >= end  # the ranks lie on no other row
             end = top + height
+        levels = [row for row in app(page, ends) if row[1]]
+        assert all(app(page, f"app.timeline.rowUnder({top} - 5).level") == level for level, _, top, _ in levels)
         for places, least in (([5, 6, 7], 17), ([1, 390, 395, 400], 17), ([], 17), ([200, 210, 380], 17)):
             moved = app(page, f"app.timeline.apart({places}, {least}, 8, 392)")
             assert all(8 <= place <= 392 for place in moved)
