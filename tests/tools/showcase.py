@@ -63,7 +63,7 @@ def write_readme(run_folder: Path) -> None:
     seconds = sum(outcome["seconds"] for outcome in results["notebooks"].values())
     made = results["sections"]["egomcq"]["environment"]
     told = (
-        f"Printed by the first command above ({seconds / 60:.0f} minutes on {made['device']} with {made['threads']}"
+        f"Printed by `reproduce` above ({seconds / 60:.0f} minutes on {made['device']} with {made['threads']}"
         " threads), whose `outputs/sample/results.md`\nhas all of it, and put here by `python -m tests.tools.showcase"
         " outputs/sample`; in percent, with 95 % intervals:"
     )
