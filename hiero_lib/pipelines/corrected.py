@@ -116,7 +116,7 @@ def told(
     """
     video = open_corrected(profile, run_folder, video_uid, method=method, checkpoint=checkpoint)
     if not video.corrections.operations:
-        return [f"{video_uid}: no corrections"]
+        return [f"{video_uid}: no corrections; make some in the explorer (hiero serve --video {video_uid})"]
     lines = [f"{number}. {in_words(one)}" for number, one in enumerate(video.corrections.operations, start=1)]
     lines += [
         f"level {one.level}: adjusted Rand index of the model {one.ari:.3f} over {one.nodes} nodes"

@@ -128,17 +128,18 @@ def explore(
         without = f"remove {pasted(paths.egoclip)} to go without"
         say(f"with the {len(narrated.times)} narrations that were given before ({without})")
 
+    fewest = profile.own_video.fewest_narrations
     if checkpoint is not None and not refused:
         how = f"threads of the checkpoint {checkpoint}, which was trained on such features"
         chosen: Path | None = Path(checkpoint)
-    elif narrated is not None and len(narrated.times) >= profile.own_video.fewest_narrations:
+    elif narrated is not None and len(narrated.times) >= fewest:
         how = f"threads of a small model trained on this video alone, on its {len(narrated.times)} narrations"
         say(f"{refused}training a small model on this video's {len(narrated.times)} narrations")
         chosen = _trained(profile, folder, features)
     else:
         few = "without narrations"
         if narrated is not None:
-            few = f"{len(narrated.times)} narrations are too few to train on"
+            few = f"{len(narrated.times)} narrations are too few to train on, {fewest} are needed"
         how, chosen = f"threads of the raw features ({extractor.name}), nothing was trained ({few})", None
     say(f"{refused}{how}")
     checkpoints = {} if chosen is None else {"chosen": chosen}

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from hiero_lib.base.progress import readable
 
 EVERY_S = 60.0  # between two lines of a log
+LATE = 1.5  # times as long as it was foretold
 
 
 @contextlib.contextmanager
@@ -36,8 +37,11 @@ def watched(
 
     def lines() -> None:
         while not ended.wait(every_s):
+            passed = time.monotonic() - started
             of = "" if about_s is None else f" of about {readable(about_s)}"
-            say(f"{what}: {readable(time.monotonic() - started)}{of}")
+            if about_s is not None and passed > LATE * about_s:
+                of += ", longer than foretold: is there other work on this machine?"
+            say(f"{what}: {readable(passed)}{of}")
 
     def bar() -> None:
         form = "{desc}: {elapsed}" + ("" if about_s is None else " of about {total_fmt} s {bar}")

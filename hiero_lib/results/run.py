@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from hiero_lib.base.errors import DataError
 from hiero_lib.base.progress import say
 from hiero_lib.config import Profile
-from hiero_lib.models.model_files import model_or_newest
+from hiero_lib.models.checkpoints import Backbone
+from hiero_lib.models.model_files import CHECKPOINTS, model_at, model_or_newest
 from hiero_lib.results.record import RESULTS_FILE, load
 from hiero_lib.training.checkpointing import training_digest
 
@@ -66,7 +68,7 @@ class RunFolder:
 
 
 def trained_models(run: RunFolder, *, which: str = "last", say: Callable[[str], None] = say) -> dict[str, Path]:
-    """Checkpoints that notebook 01 left, by backbone, whole ones.
+    """Checkpoints that notebook 01 left, by backbone, whole ones; before it came to its end, what ``train`` left.
 
     Args:
         run: of which results are there.
@@ -74,12 +76,12 @@ def trained_models(run: RunFolder, *, which: str = "last", say: Callable[[str], 
         say: receives what was passed over, and what is taken instead.
 
     Raises:
-        IncompleteResults: notebook 01 has not been run to its end in this run, or had no data.
+        IncompleteResults: nothing was trained in this run with its settings and data, or there were no data.
         DataError: what it recorded is of another shape, or a training has no whole checkpoint.
     """
     section = load(run.folder)["sections"].get("training")
     if section is None:
-        raise IncompleteResults(f"{run.folder / RESULTS_FILE} has no section 'training': run notebook 01 first")
+        return _not_recorded(run, say)
     if missing := section.get("extra", {}).get("missing"):
         raise IncompleteResults(f"{run.folder / RESULTS_FILE}: nothing was trained, there is no {', '.join(missing)}")
     models, key = {}, f"{which}_checkpoint"
@@ -89,4 +91,15 @@ def trained_models(run: RunFolder, *, which: str = "last", say: Callable[[str], 
             field = f"sections.training.extra.{name}.{key}"
             raise DataError("the path of a model is expected", file=run.folder / RESULTS_FILE, field=field)
         models[name] = model_or_newest(Path(recorded), say=say)
+    return models
+
+
+def _not_recorded(run: RunFolder, say: Callable[[str], None]) -> dict[str, Path]:
+    """The newest checkpoints of trainings of this run that no notebook has recorded, as of ``train --run``."""
+    found = {}
+    with contextlib.suppress(DataError):  # without its data no training is this run's
+        found = {name: run.model_folder(name) for name in get_args(Backbone)}
+    models = {name: model_at(path, say=say) for name, path in found.items() if (path / CHECKPOINTS).is_dir()}
+    if not models:
+        raise IncompleteResults(f"{run.folder / RESULTS_FILE} has no section 'training': run notebook 01 first")
     return models

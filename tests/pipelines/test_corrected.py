@@ -21,7 +21,9 @@ def test_exported_changed_and_taken_back(tmp_path: Path) -> None:
     profile = load_profile(make_tiny(tmp_path / "data", features__text_projection=None))
     checkpoint, run = make_checkpoint(tmp_path / "hiero", profile, "hiero"), tmp_path / "run"
     given = {"checkpoint": checkpoint}
-    assert told(profile, run, "v1", **given) == ["v1: no corrections"]
+    assert told(profile, run, "v1", **given) == [
+        "v1: no corrections; make some in the explorer (hiero serve --video v1)"
+    ]
     (path,) = export_video(profile, run, "v1", formats=["csv"], **given)
     with path.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
@@ -50,7 +52,9 @@ def test_the_rest_is_divided_anew_and_kept(tmp_path: Path) -> None:
     given, run = {"checkpoint": make_checkpoint(tmp_path / "hiero", profile, "hiero")}, tmp_path / "run"
     with pytest.raises(DataError, match="could follow"):
         divide_rest(profile, run, "v1", 0, **given)
-    assert told(profile, run, "v1", **given) == ["v1: no corrections"]
+    assert told(profile, run, "v1", **given) == [
+        "v1: no corrections; make some in the explorer (hiero serve --video v1)"
+    ]
     video = open_corrected(profile, run, "v1", **given)
     first, *others = video.hierarchy.levels[0].spans
     into = next(span.label for span in others if span.label != first.label)

@@ -126,7 +126,7 @@ def test_without_narrations_the_raw_features_are_shown(
     assert page.stat().st_size > 100_000
     (tmp_path / "few.csv").write_text("time,text\n1,one\n2,two\n")
     few = explore(demo.video, tmp_path, narrations=tmp_path / "few.csv", **arguments)
-    assert few.how.endswith("nothing was trained (2 narrations are too few to train on)")
+    assert few.how.endswith("nothing was trained (2 narrations are too few to train on, 8 are needed)")
     assert few.method.name == UNTRAINED
     write_report(few)
 
@@ -227,7 +227,7 @@ def test_narrations_after_the_real_end_are_told_first(
 
     explore(CASES / "videos/plain.mp4", tmp_path / "a", narrations=narrations, progress=computing, **arguments)
     assert said[:2] == ["half_out.csv: 7 of 10 lie after the end (6 s) and are left out", "computing"]
-    assert said[2].endswith("(3 narrations are too few to train on)")
+    assert said[2].endswith("(3 narrations are too few to train on, 8 are needed)")
     said.clear()
     found = explore(CASES / "videos/cut_tail.mkv", tmp_path / "b", narrations=narrations, **arguments)
     assert "lie after the end (3.92 s)" in said[0]  # not the header's 6 s

@@ -25,6 +25,13 @@ def test_a_log_gets_a_line_at_the_start_and_now_and_then() -> None:
     assert len(said) == count
 
 
+def test_what_takes_longer_than_foretold_is_said_to() -> None:
+    said: list[str] = []
+    with watched("x", about_s=0.01, log=Path("l"), say=said.append, every_s=0.05):
+        time.sleep(0.3)
+    assert said[1].endswith("longer than foretold: is there other work on this machine?")
+
+
 def test_where_nothing_is_known_of_the_time() -> None:
     said: list[str] = []
     with pytest.raises(RuntimeError), watched("x", about_s=None, log=Path("l"), say=said.append):

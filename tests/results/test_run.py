@@ -88,6 +88,17 @@ def test_trained_models_are_those_that_notebook_01_recorded(run: RunFolder, tmp_
     assert said[1] == f"taken instead: {last['hiero']}"
 
 
+def test_what_train_left_is_taken_where_no_notebook_recorded_it(run: RunFolder) -> None:
+    made = make_checkpoint(run.model_folder("hiero") / "checkpoints/step-00000003", run.profile, "hiero")
+    said: list[str] = []
+    assert trained_models(run, say=said.append) == {"hiero": made}
+    assert said == [f"taken: {made}"]
+    settings = dataclasses.replace(run.profile.training, seed=5)  # of another training
+    other = dataclasses.replace(run, profile=dataclasses.replace(run.profile, training=settings))
+    with pytest.raises(IncompleteResults, match="run notebook 01 first"):
+        trained_models(other)
+
+
 @pytest.mark.parametrize("odd", ["last", 7, None, ["last"], {"last_checkpoint": 7}, {"best_checkpoint": "b"}])
 def test_a_recorded_model_of_another_shape_is_named(run: RunFolder, odd: object) -> None:
     record(run.folder, "training", [], profile=run.profile, seconds=1, extra={"hiero": odd})

@@ -114,7 +114,8 @@ def listing(items: Sequence[Item], root: Path, *, needed: set[str]) -> str:
             lines.append(f"{item.id:28} cannot be looked at: {error}")
             continue
         marks = f"{'needed' if item.id in needed else '':6} {'there' if there else '':5}"
-        size = readable_size(item.size if item.size is not None or record is None else record.size)
+        known = item.size if item.size is not None or record is None else record.size
+        size = "" if known is None else readable_size(known)
         lines.append(f"{item.id:28} {marks} {size:14} {item.target}")
         lines.append(f"{'':28} {item.what} [{item.licence}]")
     return "\n".join(lines)

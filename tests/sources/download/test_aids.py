@@ -134,9 +134,9 @@ def test_the_list_marks_what_is_needed_and_there(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/a.csv").write_text("a")
     lines = listing([there, archive], tmp_path, needed={"b"}).splitlines()
-    assert lines[0].split() == ["a", "there", "size", "not", "known", "raw/a.csv"]
+    assert lines[0].split() == ["a", "there", "raw/a.csv"]
     assert lines[1].strip() == "a test [none]"
-    assert lines[2].split() == ["b", "needed", "size", "not", "known", "raw/f"]
+    assert lines[2].split() == ["b", "needed", "raw/f"]
     (tmp_path / "downloads").mkdir()
     record = {"id": "b", "source": "by hand", "size": 3_000_000, "date": "2026-01-01T00:00:00Z"}
     (tmp_path / "downloads/b.json").write_text(json.dumps(record))
