@@ -2,8 +2,8 @@
 
 A claim is a file with the owner's name that is made only if it is not there, and touched every few seconds as long as
 the owner lives. It is void when its process is gone from this machine, or when it is not known to run and nobody has
-touched it for minutes, by the clock of the file system that it lies on. A claim that is touched in the future (a
-clock was wrong) counts from the moment at which somebody first asks.
+touched it for minutes, by the clock of the file system that it lies on; for seconds where nobody has signed it. A claim
+that is touched in the future (a clock was wrong) counts from the moment at which somebody first asks.
 
 :func:`claimed` shares work out: what is claimed is left to its owner. :func:`exclusive` is for a command that must be
 alone: it fails, and says who is there.
@@ -33,6 +33,7 @@ from hiero_lib.base.processes import Process, this_process
 TOUCH_EVERY_S = 15.0
 VOID_AFTER_S = 300.0
 _TURN_S = 10.0  # removing a void claim takes milliseconds
+_UNSIGNED_S = 10.0  # and so does writing into a new one: one that stays empty is of a process that was killed between
 
 
 class TakenError(DataError):
@@ -215,9 +216,12 @@ def _is_void(path: Path, text: str, void_after_s: float) -> bool:
         return not runs
     now = now_of(path.parent)
     try:
-        age = now - path.stat().st_mtime
+        status = path.stat()
     except FileNotFoundError:
         return False
+    age = now - status.st_mtime
+    if not status.st_size:
+        void_after_s = min(void_after_s, _UNSIGNED_S)
     if age < -min(void_after_s, TOUCH_EVERY_S):
         with contextlib.suppress(OSError):
             os.utime(path, (now, now))  # an owner that lives touches it again

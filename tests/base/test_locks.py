@@ -101,6 +101,21 @@ def test_a_process_that_runs_keeps_its_claim_however_long_it_slept(tmp_path: Pat
         assert ours
 
 
+def test_a_claim_that_nobody_signed_holds_for_seconds(tmp_path: Path) -> None:
+    """As of a process that was killed between making its file and writing into it."""
+    claim = tmp_path / "claim"
+    claim.touch()
+    with claimed(claim) as ours:
+        assert not ours  # somebody may be about to sign it
+    os.utime(claim, (time.time() - 20,) * 2)
+    with claimed(claim) as ours:
+        assert ours
+    claim.write_text("x")  # of another version, say
+    os.utime(claim, (time.time() - 20,) * 2)
+    with claimed(claim) as ours:
+        assert not ours
+
+
 def test_a_turn_that_was_left_holds_up_nobody(tmp_path: Path) -> None:
     claim, turn = tmp_path / ".v.claim", tmp_path / ".v.claim.turn"
     for process, age_s in ((dead(), 0), (ELSEWHERE, 20)):
