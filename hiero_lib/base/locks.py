@@ -2,8 +2,8 @@
 
 A claim is a file with the owner's name that is made only if it is not there, and touched every few seconds as long as
 the owner lives. It is void when its process is gone from this machine, or when it is not known to run and nobody has
-touched it for minutes, by the clock of the file system that it lies on; for seconds where nobody has signed it. A claim
-that is touched in the future (a clock was wrong) counts from the moment at which somebody first asks.
+touched it for minutes, by the clock of the file system that it lies on (for seconds, where nobody has signed it). A
+claim that is touched in the future (a clock was wrong) counts from the moment at which somebody first asks.
 
 :func:`claimed` shares work out: what is claimed is left to its owner. :func:`exclusive` is for a command that must be
 alone: it fails, and says who is there.
