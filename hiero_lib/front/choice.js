@@ -83,8 +83,31 @@ class Choosing extends Rows {
     this.redrawPanel(this.found, answersPanel(this));
   }
 
+  /** Panels keep their buttons while one of them is pressed. */
+  watchPresses() {
+    this.delayed = new Map();
+    const release = () => {
+      this.pressed = null;
+      const delayed = [...this.delayed];
+      this.delayed.clear();
+      for (const [panel, parts] of delayed) this.redrawPanel(panel, parts);
+    };
+    const after = () => this.pressed && setTimeout(release); // the click comes first
+    this.root.addEventListener("pointerdown", (event) => {
+      this.pressed = event.target.closest("button");
+    });
+    for (const name of ["pointerup", "pointercancel", "blur"]) {
+      window.addEventListener(name, after);
+      this.off.push(() => window.removeEventListener(name, after));
+    }
+  }
+
   /** New content, without taking the focus from a field that is being filled in. */
   redrawPanel(panel, parts) {
+    if (this.pressed && panel.contains(this.pressed)) {
+      this.delayed.set(panel, parts); // a button that is replaced between press and release loses its click
+      return;
+    }
     const focused = panel.contains(this.root.getRootNode().activeElement) ? this.root.getRootNode().activeElement : null;
     const label = focused && (focused.getAttribute("aria-label") || focused.textContent);
     panel.replaceChildren(...parts);

@@ -15,6 +15,7 @@ class App extends Working {
     this.build();
     node.append(this.root);
     this.watchTheme();
+    this.watchPresses();
     this.root.addEventListener("keydown", (event) => this.key(event));
     const changes = {
       ...{ scene: () => this.showScene(), pictures: () => this.loadPictures(), media: () => this.showMedia() },

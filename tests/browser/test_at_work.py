@@ -5,16 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from hiero_lib.explorer.session import Session
 from tests.helpers.axe import grave
 from tests.helpers.explored import Opened, app, eventually, open_page, served
-from tests.helpers.lab import CHROMIUM_FLAGS, chromium
 
 pytestmark = pytest.mark.browser
 
@@ -22,14 +20,6 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Opened:
     return Opened(tmp_path_factory.mktemp("at_work"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
 
 
 def search(page: Page, text: str = "washes the plate") -> None:

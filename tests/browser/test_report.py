@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from hiero_lib.export.page import write_report
 from hiero_lib.export.record import thread_title
 from hiero_lib.export.text import chapters
 from tests.helpers.axe import grave
-from tests.helpers.lab import chromium
 from tests.helpers.made_record import made_record
 
 pytestmark = pytest.mark.browser
@@ -26,14 +24,6 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "v.html"
     write_report(made_record(400, narrations=40), path)
     return path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 def opened(browser: Browser, path: Path, **options: Any) -> tuple[Page, list[str], list[str]]:

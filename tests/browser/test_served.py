@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from hiero_lib.explorer.previews import ShowShare
 from hiero_lib.hierarchy.corrections import schema
@@ -18,7 +17,6 @@ from hiero_lib.sources.preview import make_preview
 from hiero_lib.viz.page import clock
 from tests.helpers.axe import grave
 from tests.helpers.explored import Opened, app, eventually, open_page, served
-from tests.helpers.lab import CHROMIUM_FLAGS, chromium
 from tests.helpers.videos import write_video
 
 pytestmark = pytest.mark.browser
@@ -29,14 +27,6 @@ CHOICE = "app.get('choice')"
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Opened:
     return Opened(tmp_path_factory.mktemp("served"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
 
 
 def click_span(page: Page, level: int, number: int) -> None:

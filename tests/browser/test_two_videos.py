@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.helpers.axe import grave
 from tests.helpers.explored import Opened, app, eventually, open_page, served
-from tests.helpers.lab import CHROMIUM_FLAGS, chromium
 
 pytestmark = pytest.mark.browser
 
@@ -26,14 +24,6 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Opened:
     features = made.collection.store.folder
     shutil.copy(features / "v0.pt", features / "v8.pt")
     return made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
 
 
 def align_with(page: Page, uid: str) -> None:
