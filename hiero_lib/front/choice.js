@@ -92,10 +92,11 @@ class Choosing extends Rows {
       this.delayed.clear();
       for (const [panel, parts] of delayed) this.redrawPanel(panel, parts);
     };
-    const after = () => this.pressed && setTimeout(release); // the click comes first
+    const after = () => setTimeout(release); // the click comes first
     this.root.addEventListener("pointerdown", (event) => {
       this.pressed = event.target.closest("button");
     });
+    this.root.addEventListener("click", () => (this.pressed = null), true); // what it does is drawn at once
     for (const name of ["pointerup", "pointercancel", "blur"]) {
       window.addEventListener(name, after);
       this.off.push(() => window.removeEventListener(name, after));
@@ -108,6 +109,7 @@ class Choosing extends Rows {
       this.delayed.set(panel, parts); // a button that is replaced between press and release loses its click
       return;
     }
+    this.delayed.delete(panel);
     const focused = panel.contains(this.root.getRootNode().activeElement) ? this.root.getRootNode().activeElement : null;
     const label = focused && (focused.getAttribute("aria-label") || focused.textContent);
     panel.replaceChildren(...parts);

@@ -31,7 +31,7 @@ class Working extends Choosing {
       this.gone();
       return;
     }
-    if (this.get("still")) return;
+    if (this.get("still") || name === "prepare") return; // nobody waits for that
     const text = SLOW[name] || (name === "edit" || name === "undo" || name === "redo" ? "correcting" : "at work");
     this.works.push({ id, since: performance.now(), patience: ANSWER_MS * (name in SLOW ? PATIENCE : 1), text: typeof text === "string" ? text : text(given) });
     this.root.classList.add("hx-waits");
